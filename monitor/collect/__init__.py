@@ -1,0 +1,1 @@
+"""Fetching and parsing feeds: bytes from elsewhere become items."""

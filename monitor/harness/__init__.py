@@ -1,0 +1,1 @@
+"""The daemon's own pipeline on another clock and another source: replay, rule tests, the demo."""

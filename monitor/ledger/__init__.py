@@ -1,0 +1,1 @@
+"""What is believed, as pure state machines: facts become events."""

@@ -1,0 +1,624 @@
+"""The values that Wirewatch hands from stage to stage: frozen, comparable, free of I/O. One small type for each stage.
+
+Instants are seconds since the epoch (UTC). Identifiers are short texts made by `make_id` from what they identify, so that the
+same input gives the same identifier on every run and every retry.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+Vector = NDArray[np.float32]
+Json = dict[str, Any]
+
+
+def make_id(*parts: str) -> str:
+    """16 hexadecimal digits that stand for these parts."""
+    return hashlib.blake2b("\x1f".join(parts).encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
+
+
+# ---------------------------------------------------------------------------------------------------------- feeds and items
+
+
+@dataclass(frozen=True, slots=True)
+class Feed:
+    """A source address with what its operator says of it. `every` is the wished interval in seconds; `party` is the party to a
+    conflict for which the outlet speaks; `reliability` is an Admiralty letter A to F; `family` is the publisher family."""
+
+    id: str
+    url: str
+    name: str
+    family: str
+    language: str | None = None
+    country: str | None = None
+    reliability: str | None = None
+    party: str | None = None
+    every: float = 300.0
+    full_text: str = "auto"
+    tags: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class FeedState:
+    """What polling a feed has taught: validators byte-exact, when it is due, how it fares. Committed with the items of a poll."""
+
+    feed_id: str
+    due: float = 0.0
+    etag: str | None = None
+    last_modified: str | None = None
+    body_hash: str | None = None
+    health: str = "new"  # new ok quiet broken gone moved not_a_feed blocked quarantined
+    error: str | None = None
+    errors: int = 0
+    polls: int = 0
+    last_poll: float | None = None
+    last_good: float | None = None
+    last_new: float | None = None
+    baseline_done: bool = False
+    interval: float | None = None
+    moved_to: str | None = None
+    moved_polls: int = 0
+    moved_since: float | None = None
+    by_link: bool = False  # the feed's GUIDs churn: items are known by their links
+    gaps: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One entry as a parser read it: cleaned text, absolute link, instants or None where missing or unreadable."""
+
+    guid: str | None
+    link: str | None
+    title: str
+    summary: str
+    content: str
+    published: float | None
+    updated: float | None
+    language: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One version of one entry of a feed, as text. `id` stays over versions; `published` <= `seen`; `at` orders observations."""
+
+    id: str
+    feed_id: str
+    version: int
+    title: str
+    summary: str
+    text: str  # article text where it was fetched or the feed carries it, else ""
+    link: str | None
+    published: float
+    seen: float
+    outlet: str
+    language: str | None = None
+    edited: float | None = None  # when this version was made, for versions after the first
+
+    @property
+    def body(self) -> str:
+        """What is read beside the title: the article where there is one, else the summary."""
+        return self.text or self.summary
+
+    @property
+    def at(self) -> float:
+        """The instant that orders this version among observations."""
+        return self.published if self.edited is None else self.edited
+
+    @property
+    def hash(self) -> str:
+        """Changes when and only when the text changes."""
+        return make_id(self.title, self.summary, self.text)
+
+
+@dataclass(frozen=True, slots=True)
+class PollRecord:
+    """T1, one response: what is stored in one atomic unit. `items` are new or edited versions only."""
+
+    feed_id: str
+    fence: int
+    at: float
+    state: FeedState
+    items: tuple[Item, ...] = ()
+    baseline: bool = False  # stored and analysed, not alerted
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """T2's input: an item version that was stored and not yet analysed. `deaths` counts the workers it has killed."""
+
+    item: Item
+    feed: Feed
+    baseline: bool
+    deaths: int = 0
+
+
+# -------------------------------------------------------------------------------------------------------------------- facts
+
+
+class Kind(StrEnum):
+    """What a rule can watch."""
+
+    TERRITORY = "territory"
+    CASUALTY = "casualty"
+    STATEMENT = "statement"
+    STORY = "story"
+    TEXT = "text"
+
+
+Status = Literal[
+    "asserted", "claimed", "confirmed", "denied", "negated", "planned", "conditional", "hypothetical", "historic", "superseded"
+]
+LIVE_STATUSES: frozenset[str] = frozenset({"asserted", "claimed", "confirmed"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FactBase:
+    """What every fact has. `text[start:end] == evidence`, in code points of the text named by `within` (`in` in JSON).
+    `source` is who says so, as a surface form, never the outlet; `source_kind` is official, party, ngo, un, media, person or
+    anonymous. `why` names the frame and the reason of the status, for `--explain`."""
+
+    id: str
+    start: int
+    end: int
+    evidence: str
+    status: Status
+    within: Literal["text", "title"] = "text"
+    source: str | None = None
+    source_id: str | None = None
+    source_kind: str | None = None
+    confidence: float = 0.5
+    anchored: bool = True
+    date: str | None = None
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TerritoryChange(FactBase):
+    """A place changed hands, or is said to have, or not. FACTS: `part` whole, part, outskirts, facility, area; `change` captured,
+    recaptured, lost, withdrawn, handed_over, advance, encircled, cut, held; `count` where places are only counted."""
+
+    change: str
+    place: str | None = None
+    place_id: str | None = None
+    country: str | None = None
+    part: str = "whole"
+    count: int | None = None
+    gainer: str | None = None
+    gainer_id: str | None = None
+    loser: str | None = None
+    loser_id: str | None = None
+
+    @property
+    def kind(self) -> Kind:
+        return Kind.TERRITORY
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CasualtyFigure(FactBase):
+    """A number of people killed, wounded, missing, displaced, captured, or casualties unsplit. `low` and `high` are persons;
+    `high` None is open, both None are no figure at all (share, vague)."""
+
+    metric: str
+    low: int | None
+    high: int | None
+    qualifier: str = "exact"
+    category: str = "people"
+    name: str | None = None
+    scope: str = "incident"
+    since: str | None = None
+    place: str | None = None
+    place_id: str | None = None
+    country: str | None = None
+    part_of: str | None = None
+    revision: str | None = None
+    cue: str | None = None
+    cause: str | None = None
+    derived_low: int | None = None
+
+    @property
+    def kind(self) -> Kind:
+        return Kind.CASUALTY
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Statement(FactBase):
+    """Words of a speaker. The span is the content, without speaker, cue and "that"; `mode` verbatim, mixed or paraphrase;
+    `stance` asserts, denies, threatens, demands or None; `complete` False where the quotation is never closed."""
+
+    speaker: str
+    speaker_id: str | None = None
+    role: str | None = None
+    affiliation: str | None = None
+    cue: str | None = None
+    mode: str = "paraphrase"
+    quote: str = ""
+    stance: str | None = "asserts"
+    complete: bool = True
+
+    @property
+    def kind(self) -> Kind:
+        return Kind.STATEMENT
+
+
+Fact = TerritoryChange | CasualtyFigure | Statement
+_FACTS: dict[str, type[TerritoryChange] | type[CasualtyFigure] | type[Statement]] = {
+    "territory": TerritoryChange,
+    "casualty": CasualtyFigure,
+    "statement": Statement,
+}
+
+
+def fact_to_json(fact: Fact) -> Json:
+    """The contracted JSON of a fact: `kind` first, `in` for `within`, `why` left out."""
+    row: Json = {"kind": str(fact.kind)} | dataclasses.asdict(fact)
+    row["in"] = row.pop("within")
+    del row["why"]
+    return row
+
+
+def fact_from_json(row: Mapping[str, Any]) -> Fact:
+    """The inverse of `fact_to_json`; unknown keys are left out, so that facts stored by a newer version can be read."""
+    cls = _FACTS[row["kind"]]
+    names = {f.name for f in dataclasses.fields(cls)}
+    values = {("within" if k == "in" else k): v for k, v in row.items()}
+    return cls(**{k: v for k, v in values.items() if k in names})
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """What the reader reads. Offsets of facts count code points of `text` (or `title`) as they are here."""
+
+    id: str
+    text: str
+    title: str | None = None
+    published: float | None = None
+    language: str | None = None
+    country: str | None = None  # ISO code of the feed's or story's country, a prior for places
+    outlet: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What was read out of a document: facts, and what helps to place it in a story (names as written, ISO codes, gazetteer ids)."""
+
+    language: str | None
+    facts: tuple[Fact, ...] = ()
+    names: tuple[str, ...] = ()
+    places: tuple[str, ...] = ()
+    countries: tuple[str, ...] = ()
+
+
+# ------------------------------------------------------------------------------------------------------------------ stories
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """Items that report one event and its direct continuation. `country` and `place_id` are its main ones, once known."""
+
+    id: str
+    title: str
+    first_seen: float
+    last_seen: float
+    items: int
+    country: str | None = None
+    place: str | None = None
+    place_id: str | None = None
+    families: tuple[str, ...] = ()
+    origins: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """Where an item was put: `score` is its similarity to the story; `copy_of` is the item whose text it reprints."""
+
+    item_id: str
+    story: Story
+    opened: bool
+    score: float
+    copy_of: str | None = None
+
+
+# ------------------------------------------------------------------------------------------------------------------- events
+
+
+class EventName(StrEnum):
+    """What a fact did to a ledger."""
+
+    NEW_FIGURE = "NEW_FIGURE"
+    REPEATED = "REPEATED"
+    CORROBORATED = "CORROBORATED"
+    INCREASED = "INCREASED"
+    REFINED = "REFINED"
+    COMPATIBLE = "COMPATIBLE"
+    CONFLICT = "CONFLICT"
+    REVISED_DOWN = "REVISED_DOWN"
+    DECREASED = "DECREASED"
+    LAGGING = "LAGGING"
+    STALE = "STALE"
+    PENDING = "PENDING"
+    DISPUTED = "DISPUTED"
+    RETRACTED = "RETRACTED"
+    IGNORED = "IGNORED"
+    CAPTURED = "CAPTURED"
+    RETAKEN = "RETAKEN"
+    HANDED_OVER = "HANDED_OVER"
+    CAPTURE_CLAIMED = "CAPTURE_CLAIMED"
+    CONFIRMED = "CONFIRMED"
+    LOST = "LOST"
+    WITHDRAWN = "WITHDRAWN"
+    GAINER_KNOWN = "GAINER_KNOWN"
+    DENIED = "DENIED"
+    ADVANCE = "ADVANCE"
+    COUNT_NEW = "COUNT_NEW"
+    COUNT_INCREASED = "COUNT_INCREASED"
+    NEW_STATEMENT = "NEW_STATEMENT"
+    EXTENDED = "EXTENDED"
+    REVERSED = "REVERSED"
+    FIRST_REPORT = "FIRST_REPORT"
+    BURST = "BURST"
+    REVIVED = "REVIVED"
+    QUIET = "QUIET"
+    FEED_SILENT = "FEED_SILENT"
+    MATCHED = "MATCHED"
+
+
+class EdgeName(StrEnum):
+    """A turn in an alert's life that is told."""
+
+    OPENED = "opened"
+    UPDATED = "updated"
+    CONFIRMED = "confirmed"
+    CORRECTED = "corrected"
+    DENIED = "denied"
+    WITHDRAWN = "withdrawn"
+
+
+_E = EventName
+EVENTS_OF_KIND: dict[Kind, frozenset[EventName]] = {
+    Kind.CASUALTY: frozenset(
+        {_E.NEW_FIGURE, _E.REPEATED, _E.CORROBORATED, _E.INCREASED, _E.REFINED, _E.COMPATIBLE, _E.CONFLICT, _E.REVISED_DOWN}
+        | {_E.DECREASED, _E.LAGGING, _E.STALE, _E.PENDING, _E.DISPUTED, _E.RETRACTED, _E.IGNORED}
+    ),
+    Kind.TERRITORY: frozenset(
+        {_E.CAPTURED, _E.RETAKEN, _E.HANDED_OVER, _E.CAPTURE_CLAIMED, _E.CONFIRMED, _E.LOST, _E.WITHDRAWN, _E.GAINER_KNOWN}
+        | {_E.DENIED, _E.ADVANCE, _E.COUNT_NEW, _E.COUNT_INCREASED, _E.CORROBORATED, _E.REPEATED, _E.STALE, _E.PENDING}
+        | {_E.IGNORED}
+    ),
+    Kind.STATEMENT: frozenset({_E.NEW_STATEMENT, _E.CORROBORATED, _E.EXTENDED, _E.REVERSED, _E.IGNORED}),
+    Kind.STORY: frozenset({_E.FIRST_REPORT, _E.BURST, _E.REVIVED, _E.QUIET, _E.FEED_SILENT}),
+    Kind.TEXT: frozenset({_E.MATCHED}),
+}
+"""The closed table of events by kind."""
+
+ALERTING_EVENTS: dict[Kind, frozenset[EventName]] = {
+    Kind.CASUALTY: frozenset(
+        {_E.NEW_FIGURE, _E.INCREASED, _E.REFINED, _E.CONFLICT, _E.REVISED_DOWN, _E.DECREASED, _E.DISPUTED, _E.RETRACTED}
+    ),
+    Kind.TERRITORY: frozenset(
+        {_E.CAPTURED, _E.RETAKEN, _E.HANDED_OVER, _E.CAPTURE_CLAIMED, _E.CONFIRMED, _E.LOST, _E.WITHDRAWN, _E.DENIED}
+        | {_E.COUNT_NEW, _E.COUNT_INCREASED}
+    ),
+    Kind.STATEMENT: frozenset({_E.NEW_STATEMENT, _E.REVERSED}),
+    Kind.STORY: frozenset({_E.FIRST_REPORT, _E.BURST, _E.REVIVED}),
+    Kind.TEXT: frozenset({_E.MATCHED}),
+}
+"""What a rule without `events` listens to."""
+
+EDGE_OF_EVENT: dict[EventName, EdgeName] = {
+    _E.INCREASED: EdgeName.UPDATED,
+    _E.DECREASED: EdgeName.UPDATED,
+    _E.REFINED: EdgeName.UPDATED,
+    _E.CONFLICT: EdgeName.UPDATED,
+    _E.COUNT_INCREASED: EdgeName.UPDATED,
+    _E.QUIET: EdgeName.UPDATED,
+    _E.REVIVED: EdgeName.UPDATED,
+    _E.CONFIRMED: EdgeName.CONFIRMED,
+    _E.REVISED_DOWN: EdgeName.CORRECTED,
+    _E.DENIED: EdgeName.DENIED,
+    _E.DISPUTED: EdgeName.DENIED,
+    _E.RETRACTED: EdgeName.WITHDRAWN,
+}
+"""The edge that an event makes on an alert that has been opened; all others open."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """A figure: persons or places from `low` to `high`; None is open. `qualifier` as in the fact it came from."""
+
+    low: int | None
+    high: int | None
+    qualifier: str = "exact"
+
+
+Value = Bounds | str
+"""What a ledger holds: a figure, the holder of a place, or a quotation."""
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """A fact as a ledger sees it: with the item that carried it and the story it belongs to. `at` orders observations,
+    `origin` is the independent origin it counts towards (a publisher family, the first copy's family, or the quoted source)."""
+
+    fact: Fact
+    item_id: str
+    outlet: str
+    family: str
+    origin: str
+    at: float
+    seen: float
+    story_id: str
+    country: str | None = None  # the story's main country, place and place id: a null slot inherits them
+    place: str | None = None
+    place_id: str | None = None
+    party: str | None = None
+    edit: bool = False  # this version supersedes what the same outlet said in the same item before
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """What one observation, or a timer, did to a ledger. `key` is what an alert about it is keyed by: a series of figures, a place and
+    its holder, a statement. `newsworthy` is FACTS.md's verdict before a rule's own steps, thresholds and cooldowns.
+    `low`, `high` are the spread over sources; `origins` are those that carry the new value."""
+
+    name: EventName
+    kind: Kind
+    key: str
+    at: float
+    story_id: str
+    newsworthy: bool
+    fact: Fact | None = None
+    item_id: str | None = None
+    old: Value | None = None
+    new: Value | None = None
+    spread: Bounds | None = None
+    origins: tuple[str, ...] = ()
+    part_of: str | None = None  # key of the series that includes this one
+    unconfirmed: bool = False
+    names_old: str | None = None  # key of the earlier alert that a REVERSED names
+    reason: str = ""
+
+
+LedgerName = Literal["figures", "control", "statements", "stories"]
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerState:
+    """A ledger at rest. `key` is a story id (figures, stories), a place key (control) or a speaker key (statements).
+    `due` is when its next timer fires, or None."""
+
+    ledger: LedgerName
+    key: str
+    state: Json
+    due: float | None = None
+
+
+# ------------------------------------------------------------------------------------------------------- alerts and delivery
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """The sentence that proves it, with where it stands."""
+
+    item_id: str
+    outlet: str
+    published: float
+    link: str | None
+    sentence: str
+    source: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AlertEdge:
+    """One turn of one alert, with everything a renderer needs: frozen, so that every retry is identical.
+    (`alert`, `n`, recipient) is the idempotency key. `why` says in words which gates it passed."""
+
+    alert: str
+    n: int
+    edge: EdgeName
+    at: float
+    rule: str
+    severity: str
+    events: tuple[str, ...]
+    key: str
+    story_id: str
+    story_title: str
+    title: str
+    old: Value | None
+    new: Value | None
+    items: tuple[str, ...]
+    facts: tuple[Fact, ...]
+    evidence: tuple[Evidence, ...] = ()
+    description: str = ""
+    owner: str | None = None
+    place: str | None = None
+    origins: int = 1
+    spread: Bounds | None = None
+    unconfirmed: bool = False
+    published: float | None = None
+    seen: float | None = None
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Suppressed:
+    """An edge that was decided and not sent, with the reason (cooldown, step, shadow, quiet_hours, ...). Kept in the record."""
+
+    rule: str
+    key: str
+    at: float
+    reason: str
+    events: tuple[str, ...]
+    story_id: str
+    item_id: str | None = None
+    title: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RuleState:
+    """What a rule remembers about one key, at rest. `due` is when its next timer fires, or None."""
+
+    rule: str
+    key: str
+    state: Json
+    due: float | None = None
+
+
+class DeliveryState(StrEnum):
+    """pending -> sending (committed before the first byte leaves) -> sent | pending | dead."""
+
+    PENDING = "pending"
+    SENDING = "sending"
+    SENT = "sent"
+    DEAD = "dead"
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One alert edge for one recipient of one notifier. `key` = alert/n/notifier/recipient is the idempotency key;
+    `lane` = alert/notifier/recipient: within a lane deliveries go in order of `n`. `payload` is rendered once and kept."""
+
+    key: str
+    lane: str
+    n: int
+    notifier: str
+    recipient: str
+    created: float
+    due: float
+    expires: float
+    edge: AlertEdge | None  # None for a notice to the operator, whose payload is there from the start
+    payload: Json | None = None
+    state: DeliveryState = DeliveryState.PENDING
+    attempts: int = 0
+    fence: int = 0
+    lease_until: float | None = None
+    provider_id: str | None = None
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StepRecord:
+    """T2, one step: one item version or one timer that fired, and all that it caused. Stored in one atomic unit.
+    `item_id` is None for a timer."""
+
+    at: float
+    item_id: str | None = None
+    version: int | None = None
+    language: str | None = None
+    placement: Placement | None = None
+    vector: Vector | None = field(default=None, compare=False)
+    model_id: str | None = None
+    facts: tuple[Fact, ...] = ()
+    events: tuple[Event, ...] = ()
+    ledgers: tuple[LedgerState, ...] = ()
+    rule_states: tuple[RuleState, ...] = ()
+    edges: tuple[AlertEdge, ...] = ()
+    suppressed: tuple[Suppressed, ...] = ()
+    deliveries: tuple[Delivery, ...] = ()

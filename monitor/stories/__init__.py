@@ -1,0 +1,1 @@
+"""Grouping items into stories."""

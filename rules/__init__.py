@@ -1,0 +1,1 @@
+"""Rule files: loading, matching, and the life of an alert."""

@@ -1,0 +1,1 @@
+"""Where feeds, items, stories, facts, ledgers, alerts and deliveries are kept."""

@@ -1,0 +1,233 @@
+"""The store: what every back end guarantees.
+
+Every method that writes is one atomic unit: after it returns, its writes survive SIGKILL and power loss; if it raises, none
+of them happened. Reads see every unit that had returned before they began. Writing the same unit twice (a retry after a lost
+answer) changes nothing the second time. The caller passes instants in; a store never asks a clock.
+
+Leases: `claim_*` hands a row to one caller until `now + lease_s`, with a fencing number that grows with every claim of the row.
+A write that carries an older fencing number than the row's raises `FencedOff` and changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from monitor.model import (
+    AlertEdge,
+    Delivery,
+    Feed,
+    FeedState,
+    Item,
+    Json,
+    LedgerName,
+    LedgerState,
+    Pending,
+    PollRecord,
+    RuleState,
+    StepRecord,
+    Story,
+    Vector,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class DueFeed:
+    """A feed claimed for one poll."""
+
+    feed: Feed
+    state: FeedState
+    fence: int
+
+
+@dataclass(frozen=True, slots=True)
+class KnownItem:
+    """What T1 needs of a stored item to tell new, edited and unchanged apart."""
+
+    item: Item
+    guid: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class StoryVector:
+    """A live item as the grouping index needs it after a restart."""
+
+    item: Item
+    story: Story
+    vector: Vector | None
+    model_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """Something another command asks the daemon to do (`kind`, its arguments), because only the daemon writes."""
+
+    id: int
+    kind: str
+    args: Json
+
+
+class Store(Protocol):
+    """See the module's docstring for what holds of every method."""
+
+    async def close(self) -> None:
+        """Finish what was begun and let the store go."""
+        ...
+
+    # -- T1 ---------------------------------------------------------------------------------------------------------------
+
+    async def sync_feeds(self, feeds: Sequence[Feed], now: float) -> None:
+        """Make the configured feeds those given: new ones are due at once, changed ones keep their state, those that are gone are
+        no longer polled but keep their items. Feeds added by `add_feed` stay."""
+        ...
+
+    async def add_feed(self, feed: Feed, now: float) -> None:
+        """Watch one more feed, kept beside the configured ones; one that is there already is updated."""
+        ...
+
+    async def remove_feed(self, feed_id: str) -> bool:
+        """Stop watching a feed that was added by `add_feed`; False where there is none."""
+        ...
+
+    async def feeds(self) -> list[tuple[Feed, FeedState]]:
+        """All watched feeds, by name."""
+        ...
+
+    async def claim_due_feeds(self, now: float, limit: int, lease_s: float) -> list[DueFeed]:
+        """Claim up to `limit` feeds with `due <= now` that nobody holds, the longest due first."""
+        ...
+
+    async def next_due(self) -> float | None:
+        """When the next unclaimed feed is due."""
+        ...
+
+    async def known_items(self, feed_id: str, ids: Sequence[str]) -> Mapping[str, Item]:
+        """The latest stored version of those of these items that are known."""
+        ...
+
+    async def commit_poll(self, record: PollRecord) -> None:
+        """T1: store items, versions, validators, health and next time, release the lease, and mark each item pending."""
+        ...
+
+    # -- T2 ---------------------------------------------------------------------------------------------------------------
+
+    async def pending(self, limit: int) -> list[Pending]:
+        """The oldest item versions that await analysis, in order of `seen`, feed order within a poll. Items set aside are not in it."""
+        ...
+
+    async def record_death(self, item_id: str, version: int) -> int:
+        """Count one worker killed by this version; at three it is set aside. Returns the count."""
+        ...
+
+    async def live_items(self, since: float) -> list[StoryVector]:
+        """Items of stories whose `last_seen >= since`, oldest first: what the grouping index is rebuilt from."""
+        ...
+
+    async def story(self, story_id: str) -> Story | None: ...
+
+    async def stories(self, since: float, limit: int) -> list[Story]:
+        """Stories with `last_seen >= since`, the latest first."""
+        ...
+
+    async def ledgers(self, names: Sequence[tuple[LedgerName, str]]) -> Mapping[tuple[LedgerName, str], Json]:
+        """The states of those of these ledgers that exist."""
+        ...
+
+    async def rule_states(self, keys: Sequence[tuple[str, str]]) -> Mapping[tuple[str, str], Json]:
+        """The states of those of these (rule, key) that exist."""
+        ...
+
+    async def due_timers(self, now: float, limit: int) -> tuple[list[LedgerState], list[RuleState]]:
+        """Ledgers and rule states with `due <= now`, the longest due first."""
+        ...
+
+    async def next_timer(self) -> float | None: ...
+
+    async def commit_steps(self, steps: Sequence[StepRecord]) -> None:
+        """T2: store all that these steps caused, in order, as one unit: links, vectors, facts, events, ledgers, rule states, alerts,
+        suppressed edges, deliveries; and mark their item versions analysed."""
+        ...
+
+    # -- T3 ---------------------------------------------------------------------------------------------------------------
+
+    async def claim_deliveries(
+        self, now: float, limit: int, lease_s: float, paused: frozenset[str] = frozenset()
+    ) -> list[Delivery]:
+        """Commit up to `limit` due rows as `sending`, the oldest first and fairly between recipients, none of a paused notifier, none
+        whose lane has an earlier row that is neither sent nor dead. A `sending` row whose lease ended is due again. Never returns
+        two rows of one lane."""
+        ...
+
+    async def keep_payload(self, key: str, fence: int, payload: Json) -> None:
+        """Keep what was rendered, once: every later attempt sends it."""
+        ...
+
+    async def mark_sent(self, key: str, fence: int, at: float, provider_id: str | None) -> None:
+        """Record success, after success."""
+        ...
+
+    async def mark_retry(self, key: str, fence: int, due: float, error: str, counted: bool) -> None:
+        """Back to pending, due again at `due`; `counted` False where the answer was no attempt (429, greylisting)."""
+        ...
+
+    async def mark_dead(self, key: str, fence: int, at: float, error: str) -> None:
+        """A dead letter: visible, and reported."""
+        ...
+
+    async def add_deliveries(self, deliveries: Sequence[Delivery]) -> None:
+        """Put rows into the outbox that no step caused: notices to the operator, tests of a notifier."""
+        ...
+
+    async def deliveries(self, states: Sequence[str], limit: int) -> list[Delivery]:
+        """Rows in these states, the oldest first."""
+        ...
+
+    async def next_delivery(self) -> float | None:
+        """When the next pending row is due or the next lease ends."""
+        ...
+
+    async def edit_delivery(self, key: str, action: str, now: float) -> bool:
+        """`retry` (due now, attempts forgotten) or `cancel` (dead) by hand; False where there is no such row."""
+        ...
+
+    # -- reading, and the rest --------------------------------------------------------------------------------------------
+
+    async def edges(self, since: float, limit: int, alert: str | None = None) -> list[AlertEdge]:
+        """Alert edges, the latest first."""
+        ...
+
+    async def search(self, query: str, limit: int) -> list[Item]:
+        """Items whose latest version has these words, the best first. Never raises for odd queries."""
+        ...
+
+    async def counts(self) -> Mapping[str, int]:
+        """Row counts for status and summaries: feeds, items, versions, pending, set_aside, stories, facts, facts_<kind>,
+        alerts, edges, suppressed, pending_deliveries, sent, dead."""
+        ...
+
+    async def suppressed_counts(self) -> Mapping[str, int]:
+        """How many edges were suppressed, by reason."""
+        ...
+
+    async def keep_rules(self, file: str, text: str, at: float) -> None:
+        """Keep the accepted version of a rule file."""
+        ...
+
+    async def kept_rules(self) -> Mapping[str, str]:
+        """The last accepted version of each rule file."""
+        ...
+
+    async def ask(self, kind: str, args: Json, now: float) -> int:
+        """Queue a request for the daemon; returns its id."""
+        ...
+
+    async def requests(self) -> list[Request]:
+        """Open requests, the oldest first."""
+        ...
+
+    async def answer(self, request_id: int, answer: Json, now: float) -> None: ...
+
+    async def retain(self, cutoffs: Mapping[str, float], limit: int) -> int:
+        """Delete up to `limit` rows older than the cutoff of their kind (`items`); rows that an unsent delivery needs stay."""
+        ...
