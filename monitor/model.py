@@ -582,18 +582,18 @@ class DeliveryState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """One alert edge for one recipient of one notifier. `key` = alert/n/notifier/recipient is the idempotency key;
-    `lane` = alert/notifier/recipient: within a lane deliveries go in order of `n`. `payload` is rendered once and kept."""
+    """One message for one recipient of one notifier: the edges that one rule made in one story by one step. `key` =
+    alert/n/notifier/recipient of the first edge is the idempotency key; `lane` = rule/story/notifier/recipient: within a lane
+    deliveries go in order of creation. `payload` is rendered once and kept."""
 
     key: str
     lane: str
-    n: int
     notifier: str
     recipient: str
     created: float
     due: float
     expires: float
-    edge: AlertEdge | None  # None for a notice to the operator, whose payload is there from the start
+    edges: tuple[AlertEdge, ...] = ()  # empty for a notice to the operator, whose payload is there from the start
     payload: Json | None = None
     state: DeliveryState = DeliveryState.PENDING
     attempts: int = 0

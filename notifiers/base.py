@@ -43,7 +43,7 @@ class Notice:
 
 
 class Notifier(Protocol):
-    """One configured channel. `render*` are pure and total: any text in an edge gives a payload; `send` never raises for what the
+    """One configured channel. `render*` are pure and total: any text in the edges gives a payload; `send` never raises for what the
     other side does, and never logs or returns a secret."""
 
     name: str
@@ -53,8 +53,8 @@ class Notifier(Protocol):
         """One delivery row is made for each."""
         ...
 
-    def render(self, edge: AlertEdge, recipient: str) -> Json:
-        """The payload for this recipient, as JSON, kept in the outbox."""
+    def render(self, edges: tuple[AlertEdge, ...], recipient: str) -> Json:
+        """The payload for this recipient, as JSON, kept in the outbox. `edges` (one or more) go out as one message."""
         ...
 
     def render_notice(self, notice: Notice, recipient: str) -> Json: ...

@@ -42,14 +42,6 @@ class DueFeed:
 
 
 @dataclass(frozen=True, slots=True)
-class KnownItem:
-    """What T1 needs of a stored item to tell new, edited and unchanged apart."""
-
-    item: Item
-    guid: str | None
-
-
-@dataclass(frozen=True, slots=True)
 class StoryVector:
     """A live item as the grouping index needs it after a restart."""
 
@@ -154,9 +146,9 @@ class Store(Protocol):
     async def claim_deliveries(
         self, now: float, limit: int, lease_s: float, paused: frozenset[str] = frozenset()
     ) -> list[Delivery]:
-        """Commit up to `limit` due rows as `sending`, the oldest first and fairly between recipients, none of a paused notifier, none
-        whose lane has an earlier row that is neither sent nor dead. A `sending` row whose lease ended is due again. Never returns
-        two rows of one lane."""
+        """Commit up to `limit` due rows as `sending`, the oldest first and fairly between recipients, none of a paused
+        notifier, none whose lane has an earlier row that is neither sent nor dead. A `sending` row whose lease ended is due again.
+        Never returns two rows of one lane."""
         ...
 
     async def keep_payload(self, key: str, fence: int, payload: Json) -> None:
