@@ -9,7 +9,8 @@ from typing import Protocol
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A place of the gazetteer. `country` is an ISO 3166 code, `admin` the first-order division's name, `level` city, town, village,
+    """A place of the gazetteer. `country` is an ISO 3166 code, `admin` the first-order division's name, `level` city,
+    town, village,
     region, country, airport, base, dam, ..."""
 
     id: str
@@ -32,7 +33,8 @@ class Gazetteer(Protocol):
         ...
 
     def link(self, name: str, countries: Sequence[str] = (), near: Sequence[Place] = ()) -> Place | None:
-        """The place that is most likely meant, given likely countries (ISO codes, the likeliest first) and places named nearby."""
+        """The place that is most likely meant, given likely countries (ISO codes, the likeliest first) and places
+        named nearby."""
         ...
 
     def country(self, name: str) -> str | None:

@@ -48,7 +48,8 @@ class Feed:
 
 @dataclass(frozen=True, slots=True)
 class FeedState:
-    """What polling a feed has taught: validators byte-exact, when it is due, how it fares. Committed with the items of a poll."""
+    """What polling a feed has taught: validators byte-exact, when it is due, how it fares. Committed with the items of
+    a poll."""
 
     feed_id: str
     due: float = 0.0
@@ -87,7 +88,8 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One version of one entry of a feed, as text. `id` stays over versions; `published` <= `seen`; `at` orders observations."""
+    """One version of one entry of a feed, as text. `id` stays over versions; `published` <= `seen`; `at` orders
+    observations."""
 
     id: str
     feed_id: str
@@ -182,7 +184,8 @@ class FactBase:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TerritoryChange(FactBase):
-    """A place changed hands, or is said to have, or not. FACTS: `part` whole, part, outskirts, facility, area; `change` captured,
+    """A place changed hands, or is said to have, or not. FACTS: `part` whole, part, outskirts, facility, area;
+    `change` captured,
     recaptured, lost, withdrawn, handed_over, advance, encircled, cut, held; `count` where places are only counted."""
 
     change: str
@@ -287,7 +290,8 @@ class Document:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What was read out of a document: facts, and what helps to place it in a story (names as written, ISO codes, gazetteer ids)."""
+    """What was read out of a document: facts, and what helps to place it in a story (names as written, ISO codes,
+    gazetteer ids)."""
 
     language: str | None
     facts: tuple[Fact, ...] = ()
@@ -464,7 +468,8 @@ class Observation:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """What one observation, or a timer, did to a ledger. `key` is what an alert about it is keyed by: a series of figures, a place and
+    """What one observation, or a timer, did to a ledger. `key` is what an alert about it is keyed by: a series of
+    figures, a place and
     its holder, a statement. `newsworthy` is FACTS.md's verdict before a rule's own steps, thresholds and cooldowns.
     `low`, `high` are the spread over sources; `origins` are those that carry the new value."""
 

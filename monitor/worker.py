@@ -1,6 +1,7 @@
 """Killable worker processes: one object each, whose methods are called by name with JSON values.
 
-A worker is a fresh interpreter (no fork: the parent has threads) with an address-space limit. A call that runs past its deadline,
+A worker is a fresh interpreter (no fork: the parent has threads) with an address-space limit. A call that runs past
+its deadline,
 or whose process dies, raises `WorkerDied`; the next call starts a new process. The wire is a length-prefixed JSON frame each
 way, so that a worker taken over by hostile input can hand back nothing but values.
 """
@@ -28,7 +29,8 @@ _STDERR_KEPT = 4000
 class Worker:
     """A process that holds one object: `target` is "package.module:Class", made with `settings` as keyword arguments.
 
-    Calls are served one at a time, in order. `memory` limits the address space in bytes, `recycle` replaces the process after so
+    Calls are served one at a time, in order. `memory` limits the address space in bytes, `recycle` replaces the
+    process after so
     many calls. `name` is what logs and health call it.
     """
 
@@ -61,7 +63,7 @@ class Worker:
         async with self._lock:
             return await self._ensure()
 
-    async def call(self, method: str, *args: Any, timeout: float) -> Any:
+    async def call(self, method: str, *args: Any, deadline: float) -> Any:
         """Call a method of the worker's object. Raises `WorkerDied` when the process ended or was killed at the deadline, and
         `WorkerError` with the remote message when the method raised."""
         async with self._lock:
@@ -70,7 +72,7 @@ class Worker:
                 await self._stop()
                 await self._ensure()
             self._calls += 1
-            return await self._exchange([method, *args], timeout)
+            return await self._exchange([method, *args], deadline)
 
     async def stop(self) -> None:
         """End the process."""
@@ -97,12 +99,12 @@ class Worker:
         while chunk := await self._process.stderr.read(4096):
             self._stderr = (self._stderr + chunk)[-_STDERR_KEPT:]
 
-    async def _exchange(self, message: Any, timeout: float) -> Any:
+    async def _exchange(self, message: Any, deadline: float) -> Any:
         process = self._process
         assert process is not None and process.stdin is not None and process.stdout is not None
         body = json.dumps(message).encode()
         try:
-            async with asyncio.timeout(timeout):
+            async with asyncio.timeout(deadline):
                 process.stdin.write(_HEADER.pack(len(body)) + body)
                 await process.stdin.drain()
                 (size,) = _HEADER.unpack(await process.stdout.readexactly(_HEADER.size))
@@ -110,7 +112,7 @@ class Worker:
         except TimeoutError:
             await self._stop()
             self.deaths += 1
-            raise WorkerDied(f"worker {self.name} was killed: no answer within {timeout:g} s") from None
+            raise WorkerDied(f"worker {self.name} was killed: no answer within {deadline:g} s") from None
         except asyncio.CancelledError:
             # A half-read answer would be taken for the next call's.
             await asyncio.shield(self._stop())

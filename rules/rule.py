@@ -51,7 +51,8 @@ class QuietHours:
 
 @dataclass(frozen=True, slots=True)
 class RuleTest:
-    """A test inside a rule file. `items` and `expect` are the checked mappings as RULES.md has them; `line` is where it stands."""
+    """A test inside a rule file. `items` and `expect` are the checked mappings as RULES.md has them; `line` is where
+    it stands."""
 
     name: str
     items: tuple[Mapping[str, Any], ...]

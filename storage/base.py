@@ -70,7 +70,8 @@ class Store(Protocol):
     # -- T1 ---------------------------------------------------------------------------------------------------------------
 
     async def sync_feeds(self, feeds: Sequence[Feed], now: float) -> None:
-        """Make the configured feeds those given: new ones are due at once, changed ones keep their state, those that are gone are
+        """Make the configured feeds those given: new ones are due at once, changed ones keep their state, those that
+        are gone are
         no longer polled but keep their items. Feeds added by `add_feed` stay."""
         ...
 
@@ -105,7 +106,8 @@ class Store(Protocol):
     # -- T2 ---------------------------------------------------------------------------------------------------------------
 
     async def pending(self, limit: int) -> list[Pending]:
-        """The oldest item versions that await analysis, in order of `seen`, feed order within a poll. Items set aside are not in it."""
+        """The oldest item versions that await analysis, in order of `seen`, feed order within a poll. Items set aside
+        are not in it."""
         ...
 
     async def record_death(self, item_id: str, version: int) -> int:
@@ -137,7 +139,8 @@ class Store(Protocol):
     async def next_timer(self) -> float | None: ...
 
     async def commit_steps(self, steps: Sequence[StepRecord]) -> None:
-        """T2: store all that these steps caused, in order, as one unit: links, vectors, facts, events, ledgers, rule states, alerts,
+        """T2: store all that these steps caused, in order, as one unit: links, vectors, facts, events, ledgers, rule
+        states, alerts,
         suppressed edges, deliveries; and mark their item versions analysed."""
         ...
 
@@ -147,7 +150,8 @@ class Store(Protocol):
         self, now: float, limit: int, lease_s: float, paused: frozenset[str] = frozenset()
     ) -> list[Delivery]:
         """Commit up to `limit` due rows as `sending`, the oldest first and fairly between recipients, none of a paused
-        notifier, none whose lane has an earlier row that is neither sent nor dead. A `sending` row whose lease ended is due again.
+        notifier, none whose lane has an earlier row that is neither sent nor dead. A `sending` row whose lease ended
+        is due again.
         Never returns two rows of one lane."""
         ...
 
