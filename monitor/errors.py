@@ -77,6 +77,15 @@ class FetchError(WirewatchError):
         super().__init__(f"{url}: {detail} [{kind}]")
 
 
+class SendError(FetchError):
+    """A request that failed. `written` tells whether all of it may have reached the other side: then what became of it is
+    unknown; otherwise it surely was not acted upon."""
+
+    def __init__(self, url: str, kind: str, detail: str, written: bool) -> None:
+        super().__init__(url, kind, detail)
+        self.written = written
+
+
 class WorkerError(WirewatchError):
     """A call that a worker process could not serve."""
 

@@ -70,6 +70,7 @@ class FeedState:
     moved_since: float | None = None
     by_link: bool = False  # the feed's GUIDs churn: items are known by their links
     gaps: int = 0
+    skip: tuple[int, ...] = ()  # hours of the week (0 is Monday 00:00 UTC) in which it asks not to be polled
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +131,7 @@ class PollRecord:
     state: FeedState
     items: tuple[Item, ...] = ()
     baseline: bool = False  # stored and analysed, not alerted
+    fresh: frozenset[str] = frozenset()  # ids of a baseline's items that are alerted all the same
 
 
 @dataclass(frozen=True, slots=True)

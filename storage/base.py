@@ -99,6 +99,10 @@ class Store(Protocol):
         """The latest stored version of those of these items that are known."""
         ...
 
+    async def known_links(self, feed_id: str, links: Sequence[str]) -> Mapping[str, Item]:
+        """By link, the latest stored version of the item of this feed that carries it; the newest item where several do."""
+        ...
+
     async def commit_poll(self, record: PollRecord) -> None:
         """T1: store items, versions, validators, health and next time, release the lease, and mark each item pending."""
         ...
