@@ -4,12 +4,61 @@ giving up are decided once, by the dispatcher."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Protocol
+from pathlib import Path
+from typing import Protocol, Self
+
+from pydantic import BaseModel, ConfigDict, SecretStr, model_validator
 
 from monitor.model import AlertEdge, Json
+
+
+class Settings(BaseModel):
+    """Settings of one notifier as they stand in wirewatch.yaml: unknown keys are refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class SecretRef(Settings):
+    """Where a secret is read from, never the secret: exactly one of a file, an environment variable, a systemd credential."""
+
+    file: str | None = None
+    env: str | None = None
+    credential: str | None = None
+
+    @model_validator(mode="after")
+    def _one(self) -> Self:
+        if sum(v is not None for v in (self.file, self.env, self.credential)) != 1:
+            raise ValueError("a secret is one of {file: path}, {env: NAME} or {credential: name}")
+        return self
+
+    def resolve(self, folder: Path) -> SecretStr:
+        """The secret, without surrounding white space; files are relative to `folder`. Raises ValueError that names where it was looked
+        for, never what was found."""
+        if self.env is not None:
+            found = os.environ.get(self.env, "")
+            where = f"environment variable {self.env}"
+        else:
+            path = self._path(folder)
+            where = str(path)
+            try:
+                found = path.read_text("utf-8")
+            except (OSError, UnicodeDecodeError) as error:
+                raise ValueError(f"secret {where} cannot be read: {type(error).__name__}") from None
+        if not found.strip():
+            raise ValueError(f"secret {where} is empty or not set")
+        return SecretStr(found.strip())
+
+    def _path(self, folder: Path) -> Path:
+        if self.file is not None:
+            return folder / self.file
+        credentials = os.environ.get("CREDENTIALS_DIRECTORY")
+        if credentials is None:
+            raise ValueError(f"credential {self.credential}: CREDENTIALS_DIRECTORY is not set; systemd sets it by LoadCredential=")
+        return Path(credentials) / str(self.credential)
 
 
 class Fate(StrEnum):

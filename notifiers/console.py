@@ -1,0 +1,62 @@
+"""Alerts on the terminal, or in the journal: the plain text of a message, coloured by severity where a person looks on."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from typing import IO, Literal
+
+from rich.console import Console
+from rich.panel import Panel
+from rich.text import Text
+
+from monitor.model import AlertEdge, Json
+from notifiers import render
+from notifiers.base import Fate, Notice, Result, Settings
+
+
+class ConsoleSettings(Settings):
+    """Alerts on standard output."""
+
+    type: Literal["console"]
+
+
+class ConsoleNotifier:
+    """Writes to `stream` (standard output where None is given)."""
+
+    def __init__(self, name: str, stream: IO[str] | None = None) -> None:
+        self.name = name
+        self._console = Console(file=stream, highlight=False, soft_wrap=False)
+
+    @property
+    def recipients(self) -> tuple[str, ...]:
+        return ("console",)
+
+    def render(self, edges: tuple[AlertEdge, ...], recipient: str) -> Json:
+        cards = [render.card(e) for e in edges]
+        worst = max(cards, key=lambda c: list(render.COLOURS).index(c.severity) if c.severity in render.COLOURS else 0)
+        return {"subject": render.subject(edges), "text": render.text(edges), "colour": worst.colour}
+
+    def render_notice(self, notice: Notice, recipient: str) -> Json:
+        return {"subject": notice.subject, "text": render.notice_text(notice), "colour": render.COLOURS["low"]}
+
+    def downgrade(self, payload: Json) -> Json | None:
+        return None
+
+    async def send(self, payload: Json, recipient: str, key: str) -> Result:
+        try:
+            await asyncio.to_thread(self._write, payload)
+        except (OSError, ValueError) as error:
+            return Result(Fate.RETRY, f"standard output cannot be written: {error}")
+        return Result(Fate.SENT)
+
+    def _write(self, payload: Json) -> None:
+        if self._console.is_terminal:
+            self._console.print(Panel(Text(payload["text"].rstrip()), border_style=payload["colour"], title_align="left"))
+        else:
+            self._console.file.write(payload["text"] + "\n")
+        self._console.file.flush()
+
+    async def close(self) -> None:
+        if self._console.file not in (sys.stdout, sys.stderr):
+            self._console.file.flush()

@@ -1,0 +1,41 @@
+"""The explicit table of notifier types: what stands in wirewatch.yaml, and what is made of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import Field, SecretStr
+
+from monitor.net import Door
+from notifiers.base import Notifier, SecretRef, Settings
+from notifiers.console import ConsoleNotifier, ConsoleSettings
+from notifiers.email import EmailNotifier, EmailSettings
+from notifiers.slack import SlackNotifier, SlackSettings
+from notifiers.webhook import WebhookNotifier, WebhookSettings
+
+AnySettings = Annotated[ConsoleSettings | EmailSettings | SlackSettings | WebhookSettings, Field(discriminator="type")]
+
+Resolve = Callable[[SecretRef], SecretStr]
+_MAKERS: dict[type[Settings], Callable[[str, Any, Door, Resolve], Notifier]] = {
+    ConsoleSettings: lambda name, s, door, resolve: ConsoleNotifier(name),
+    EmailSettings: lambda name, s, door, resolve: EmailNotifier(name, s, resolve(s.password) if s.password else None),
+    SlackSettings: lambda name, s, door, resolve: SlackNotifier(name, resolve(s.url), door),
+    WebhookSettings: lambda name, s, door, resolve: WebhookNotifier(
+        name,
+        SecretStr(s.url) if isinstance(s.url, str) else resolve(s.url),
+        resolve(s.secret) if s.secret else None,
+        door,
+    ),
+}
+
+
+def make(name: str, settings: Settings, folder: Path, door: Door) -> Notifier:
+    """The notifier that these settings describe. Raises ValueError where a secret cannot be had."""
+    return _MAKERS[type(settings)](name, settings, door, lambda ref: ref.resolve(folder))
+
+
+def secrets(settings: Settings) -> list[tuple[str, SecretRef]]:
+    """The secrets that these settings name, each with its key."""
+    return [(key, ref) for key, ref in settings if isinstance(ref, SecretRef)]

@@ -1,0 +1,73 @@
+"""Alerts as JSON to any address, signed as Standard Webhooks asks: HMAC-SHA256 over id.timestamp.body."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import json
+import time
+from collections.abc import Callable
+from typing import Literal
+
+from pydantic import SecretStr
+
+from monitor.model import AlertEdge, Json
+from monitor.net import Door
+from notifiers import http, render
+from notifiers.base import Notice, Result, SecretRef, Settings
+
+
+class WebhookSettings(Settings):
+    """An address and the secret that signs what is sent there."""
+
+    type: Literal["webhook"]
+    url: str | SecretRef
+    secret: SecretRef | None = None
+
+
+class WebhookNotifier:
+    """`webhook-id` is the idempotency key, the same on every attempt."""
+
+    def __init__(
+        self, name: str, url: SecretStr, secret: SecretStr | None, door: Door, clock: Callable[[], float] = time.time
+    ) -> None:
+        self.name = name
+        self._url, self._door, self._clock = url, door, clock
+        self._key = _signing_key(secret) if secret else None
+
+    @property
+    def recipients(self) -> tuple[str, ...]:
+        return (self.name,)
+
+    def render(self, edges: tuple[AlertEdge, ...], recipient: str) -> Json:
+        return {"type": "wirewatch.alert", "subject": render.subject(edges), "edges": [render.as_json(e) for e in edges]}
+
+    def render_notice(self, notice: Notice, recipient: str) -> Json:
+        return {"type": "wirewatch.notice", "subject": notice.subject, "lines": list(notice.lines)}
+
+    def downgrade(self, payload: Json) -> Json | None:
+        return None
+
+    async def send(self, payload: Json, recipient: str, key: str) -> Result:
+        body = json.dumps(payload, ensure_ascii=False, sort_keys=True).encode("utf-8", "replace")
+        stamp = str(int(self._clock()))
+        ident = hashlib.blake2b(key.encode(), digest_size=16).hexdigest()
+        headers = {"Content-Type": "application/json", "webhook-id": ident, "webhook-timestamp": stamp}
+        if self._key is not None:
+            headers["webhook-signature"] = "v1," + sign(self._key, ident, stamp, body)
+        return await http.post(self._door, self._url.get_secret_value(), body, headers)
+
+    async def close(self) -> None:
+        return None
+
+
+def sign(key: bytes, ident: str, stamp: str, body: bytes) -> str:
+    """Standard Webhooks' `v1` signature, base64."""
+    return base64.b64encode(hmac.digest(key, f"{ident}.{stamp}.".encode() + body, "sha256")).decode()
+
+
+def _signing_key(secret: SecretStr) -> bytes:
+    """A secret of the form whsec_BASE64 is decoded, as the specification has it; any other is taken as it is."""
+    text = secret.get_secret_value()
+    return base64.b64decode(text.removeprefix("whsec_")) if text.startswith("whsec_") else text.encode()
