@@ -70,10 +70,10 @@ class FencedOff(WirewatchError):
 
 class FetchError(WirewatchError):
     """A response that could not be had or will not be used. `kind` is stable and greppable: `refused_address`, `timeout`,
-    `too_large`, `bad_encoding`, `redirect`, `dns`, `connect`, `status`, `not_a_feed`, ... `written` says that the whole request had been sent."""
+    `too_large`, `bad_encoding`, `redirect`, `dns`, `connect`, `status`, `not_a_feed`, ..."""
 
-    def __init__(self, url: str, kind: str, detail: str, *, written: bool = False) -> None:
-        self.url, self.kind, self.detail, self.written = url, kind, detail, written
+    def __init__(self, url: str, kind: str, detail: str) -> None:
+        self.url, self.kind, self.detail = url, kind, detail
         super().__init__(f"{url}: {detail} [{kind}]")
 
 

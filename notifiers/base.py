@@ -36,8 +36,8 @@ class SecretRef(Settings):
         return self
 
     def resolve(self, folder: Path) -> SecretStr:
-        """The secret, without surrounding white space; files are relative to `folder`. Raises ValueError that names where it was looked
-        for, never what was found."""
+        """The secret, without surrounding white space; files are relative to `folder`. Raises ValueError that names
+        where it was looked for, never what was found."""
         if self.env is not None:
             found = os.environ.get(self.env, "")
             where = f"environment variable {self.env}"
@@ -57,7 +57,8 @@ class SecretRef(Settings):
             return folder / self.file
         credentials = os.environ.get("CREDENTIALS_DIRECTORY")
         if credentials is None:
-            raise ValueError(f"credential {self.credential}: CREDENTIALS_DIRECTORY is not set; systemd sets it by LoadCredential=")
+            hint = "CREDENTIALS_DIRECTORY is not set; systemd sets it by LoadCredential="
+            raise ValueError(f"credential {self.credential}: {hint}")
         return Path(credentials) / str(self.credential)
 
 

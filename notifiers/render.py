@@ -1,4 +1,5 @@
-"""The one renderer: from frozen alert edges to subject, text, HTML and JSON. Pure and total: any text in an edge gives a message.
+"""The one renderer: from frozen alert edges to subject, text, HTML and JSON. Pure and total: any text
+in an edge gives a message.
 
 Channels lay out the same `Card`s in their own form; none reads an edge for itself.
 """
@@ -66,11 +67,16 @@ class Card:
 
 
 def plain(text: str, limit: int = 2000) -> str:
-    """Text that any channel can carry: NUL, controls, bidi overrides and lone surrogates out, white space folded, length bounded."""
+    """Text that any channel can carry: NUL, controls, bidi overrides and lone surrogates out, white space folded,
+    length bounded."""
     text = text.encode("utf-8", "replace").decode("utf-8")
-    kept = "".join(" " if c.isspace() else c for c in text if c.isspace() or c in _JOINERS or unicodedata.category(c) not in _CONTROLS)
+    kept = "".join(" " if c.isspace() else c for c in text if c.isspace() or _shown(c))
     kept = re.sub(" {2,}", " ", kept).strip()
     return kept if len(kept) <= limit else kept[: limit - 1].rstrip() + "…"
+
+
+def _shown(c: str) -> bool:
+    return c in _JOINERS or unicodedata.category(c) not in _CONTROLS
 
 
 def figure(bounds: Bounds) -> str:

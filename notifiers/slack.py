@@ -78,14 +78,18 @@ def _card_blocks(c: render.Card) -> list[Json]:
         found.append(_section(f"*{escape(c.change)}*"))
     found += [_section(f"> {escape(p.sentence)}\n{_credit(p)}") for p in c.proofs[:_BLOCKS_A_CARD]]
     details = " · ".join(escape(d) for d in c.details)
-    found.append({"type": "context", "elements": [{"type": "mrkdwn", "text": t[:MAX_SECTION]} for t in (details, escape(c.footer)) if t]})
+    notes = [{"type": "mrkdwn", "text": t[:MAX_SECTION]} for t in (details, escape(c.footer)) if t]
+    found.append({"type": "context", "elements": notes})
     return found
 
 
 def _credit(p: render.Proof) -> str:
     credit = escape(p.credit)
     # A link's text must not close the link, nor may its address.
-    return f"<{p.link.replace('|', '%7C').replace('>', '%3E').replace('<', '%3C')}|{credit.replace('|', '/')}>" if p.link else credit
+    if p.link is None:
+        return credit
+    address = p.link.replace("|", "%7C").replace(">", "%3E").replace("<", "%3C")
+    return f"<{address}|{credit.replace('|', '/')}>"
 
 
 def _section(text: str) -> Json:
