@@ -64,26 +64,23 @@ class StoreCorrupt(WirewatchError):
     exit_code = Exit.CONFIG
 
 
+class StoreUnavailable(WirewatchError):
+    """The store could not do it now: another program held it for too long, the disk is full, or it was closed. Nothing was
+    written; the same unit may be tried again."""
+
+
 class FencedOff(WirewatchError):
     """A late write by somebody whose lease has passed to another; the write did not happen."""
 
 
 class FetchError(WirewatchError):
     """A response that could not be had or will not be used. `kind` is stable and greppable: `refused_address`, `timeout`,
-    `too_large`, `bad_encoding`, `redirect`, `dns`, `connect`, `status`, `not_a_feed`, ..."""
+    `too_large`, `bad_encoding`, `redirect`, `dns`, `connect`, `status`, `not_a_feed`, ... `written` tells whether the whole
+    request may have reached the other side: then what became of a POST is unknown, otherwise it surely was not acted upon."""
 
-    def __init__(self, url: str, kind: str, detail: str) -> None:
-        self.url, self.kind, self.detail = url, kind, detail
+    def __init__(self, url: str, kind: str, detail: str, *, written: bool = False) -> None:
+        self.url, self.kind, self.detail, self.written = url, kind, detail, written
         super().__init__(f"{url}: {detail} [{kind}]")
-
-
-class SendError(FetchError):
-    """A request that failed. `written` tells whether all of it may have reached the other side: then what became of it is
-    unknown; otherwise it surely was not acted upon."""
-
-    def __init__(self, url: str, kind: str, detail: str, written: bool) -> None:
-        super().__init__(url, kind, detail)
-        self.written = written
 
 
 class WorkerError(WirewatchError):

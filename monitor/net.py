@@ -1,0 +1,534 @@
+"""The one door to the network: every request that Wirewatch itself makes goes through `Door`.
+
+It reaches public addresses only (and what the operator allows), follows redirects by hand, and caps time, size and expansion of
+what comes back. Its errors are `FetchError`s with stable kinds; they never hold credentials, and nothing but the host of an
+address that is itself a secret.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import socket
+import ssl
+import zlib
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from types import SimpleNamespace
+from typing import Any
+
+import aiohttp
+import brotli
+from yarl import URL
+
+from monitor.clock import Clock, SystemClock
+from monitor.errors import FetchError
+
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+_MIB = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one request may cost. Times in seconds, sizes in bytes; `ratio` is decoded to received bytes."""
+
+    connect: float = 10.0
+    total: float = 30.0
+    post: float = 15.0
+    body: int = 10 * _MIB
+    ratio: int = 200
+    ratio_from: int = 256 * 1024  # a small body may be as repetitive as it likes
+    header_line: int = 8190
+    headers: int = 128
+    reply: int = 16 * 1024
+    redirects: int = 5
+    per_host: int = 2
+    in_flight: int = 256 * _MIB
+    free: int = 256 * 1024  # of each body, not counted towards `in_flight`: small feeds never wait for big ones
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """An answer to a GET. Header names are lower case. `url` is where it came from in the end; `permanent` is how far an
+    unbroken chain of permanent redirects led, or None."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+    url: str
+    permanent: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PostReply:
+    """An answer to a POST: `body` is its beginning, `retry_after` in seconds, clamped to between a minute and a day."""
+
+    status: int
+    body: bytes
+    retry_after: float | None = None
+
+
+# --------------------------------------------------------------------------------------------------------- the address guard
+
+_REFUSED: tuple[Network, ...] = tuple(
+    ipaddress.ip_network(net)
+    for net in (
+        # What `is_global` of Python 3.11 lets through, or did in some release: multicast, relays, documentation, site-local.
+        "192.0.0.0/24", "192.52.193.0/24", "192.88.99.0/24", "198.18.0.0/15", "224.0.0.0/3",
+        "2001::/23", "2001:db8::/32", "3fff::/20", "5f00::/16", "64:ff9b:1::/48",
+    )
+)  # fmt: skip
+_GLOBAL_UNICAST = ipaddress.IPv6Network("2000::/3")
+_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+_SIX_TO_FOUR = ipaddress.IPv6Network("2002::/16")
+_ISATAP = (0x00005EFE, 0x02005EFE)
+
+
+def unwrap(address: Address) -> tuple[Address, ...]:
+    """The addresses that a packet to `address` may end at: those embedded in a transition address, else itself."""
+    if isinstance(address, ipaddress.IPv4Address):
+        return (address,)
+    low = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
+    if address.ipv4_mapped is not None:
+        return (address.ipv4_mapped,)
+    if address in _NAT64:
+        return (low,)
+    if address.sixtofour is not None:
+        return (address.sixtofour,)
+    if address.teredo is not None:
+        return (address, *address.teredo)
+    if (int(address) >> 32) & 0xFFFFFFFF in _ISATAP:
+        return (address, low)
+    return (address,)
+
+
+def is_public(address: Address) -> bool:
+    """Whether an address is one of the public internet's, and all that are embedded in it too."""
+    return all(_is_public(end) for end in unwrap(address))
+
+
+def _is_public(address: Address) -> bool:
+    if isinstance(address, ipaddress.IPv6Address) and address not in _GLOBAL_UNICAST:
+        return False
+    return address.is_global and not any(address.version == net.version and address in net for net in _REFUSED)
+
+
+class AddressRefused(OSError):
+    """The guard's answer to the connector; an OSError, so that a name's other addresses are tried."""
+
+
+class AddressGuard:
+    """Makes the sockets of a connector: it sees literals, redirects and every resolved address alike.
+
+    `allow` names networks that may be reached although they are not public."""
+
+    def __init__(self, allow: Sequence[str] = ()) -> None:
+        self._allow: tuple[Network, ...] = tuple(ipaddress.ip_network(net) for net in allow)
+
+    def permits(self, host: str) -> bool:
+        """Whether a numeric address may be connected to; False for what is no address."""
+        try:
+            address = ipaddress.ip_address(host)
+        except ValueError:
+            return False
+        return is_public(address) or all(self._allowed(end) for end in unwrap(address))
+
+    def _allowed(self, address: Address) -> bool:
+        return any(address.version == net.version and address in net for net in self._allow)
+
+    def socket(self, info: tuple[Any, ...]) -> socket.socket:
+        """A socket for one entry of `getaddrinfo`, or `AddressRefused`."""
+        family, kind, protocol, _, where = info
+        if family not in (socket.AF_INET, socket.AF_INET6) or not self.permits(str(where[0])):
+            raise AddressRefused("the address is not a public one")
+        made = socket.socket(family, kind, protocol)
+        made.setblocking(False)
+        return made
+
+
+# -------------------------------------------------------------------------------------------------------------------- bodies
+
+_STEP = 64 * 1024
+_MAGIC = b"\x1f\x8b"
+
+
+class _Inflater:
+    """zlib in all its wrappings, a bounded piece at a time. `wbits` as in the zlib module; None finds out for `deflate`."""
+
+    def __init__(self, wbits: int | None) -> None:
+        self._wbits = wbits
+        self._stream = zlib.decompressobj(wbits) if wbits is not None else None
+        self._ended = False
+
+    def pieces(self, data: bytes) -> Iterator[bytes]:
+        if self._stream is None:
+            # RFC 9110 says zlib; some servers send the bare stream. A zlib header's low four bits are 8.
+            self._stream = zlib.decompressobj(15 if data[0] & 0x0F == 8 else -15)
+        while data and not self._ended:
+            if self._stream.eof:
+                if self._wbits != 31 or not data.startswith(_MAGIC[:1]):
+                    self._ended = True  # padding behind the end
+                    return
+                self._stream = zlib.decompressobj(31)  # gzip allows several members
+            piece = self._stream.decompress(data, _STEP)
+            data = self._stream.unused_data if self._stream.eof else self._stream.unconsumed_tail
+            if piece:
+                yield piece
+
+    def done(self) -> bool:
+        return self._stream is None or self._stream.eof
+
+
+class _Brotli:
+    def __init__(self) -> None:
+        self._stream = brotli.Decompressor()
+        self._fed = False
+
+    def pieces(self, data: bytes) -> Iterator[bytes]:
+        self._fed = True
+        if self._stream.is_finished():
+            return
+        yield self._stream.process(data, output_buffer_limit=_STEP)
+        while not self._stream.can_accept_more_data():
+            yield self._stream.process(b"", output_buffer_limit=_STEP)
+
+    def done(self) -> bool:
+        return not self._fed or bool(self._stream.is_finished())
+
+
+class _Plain:
+    def pieces(self, data: bytes) -> Iterator[bytes]:
+        yield data
+
+    def done(self) -> bool:
+        return True
+
+
+_Decoder = _Plain | _Inflater | _Brotli
+
+
+def _decoder(coding: str) -> _Decoder | None:
+    match coding:
+        case "":
+            return _Plain()
+        case "gzip" | "x-gzip":
+            return _Inflater(31)
+        case "deflate":
+            return _Inflater(None)
+        case "br":
+            return _Brotli()
+    return None
+
+
+class _Body:
+    """Collects a body chunk by chunk within the limits."""
+
+    def __init__(self, url: str, codings: Sequence[str], limits: Limits) -> None:
+        tokens = [t.strip().lower() for line in codings for t in line.split(",")]
+        tokens = [t for t in tokens if t not in ("", "identity")]
+        decoder = _decoder(tokens[0] if tokens else "") if len(tokens) < 2 else None
+        if decoder is None:
+            raise FetchError(url, "bad_encoding", f"content coding {', '.join(tokens)[:60]!r} is not accepted")
+        self._url, self._decoder, self._limits = url, decoder, limits
+        self._parts: list[bytes] = []
+        self._received = self.size = 0
+
+    def add(self, chunk: bytes) -> None:
+        self._received += len(chunk)
+        if self._received > self._limits.body:
+            raise self._too_large()
+        try:
+            for piece in self._decoder.pieces(chunk):
+                self._keep(piece)
+        except (zlib.error, brotli.error):
+            raise FetchError(self._url, "bad_encoding", "the body does not decode as its content coding says") from None
+
+    def _keep(self, piece: bytes) -> None:
+        self.size += len(piece)
+        if self.size > self._limits.body:
+            raise self._too_large()
+        if self.size > self._limits.ratio_from and self.size > self._limits.ratio * self._received:
+            raise FetchError(self._url, "too_large", f"the body expands more than {self._limits.ratio} times")
+        self._parts.append(piece)
+
+    def _too_large(self) -> FetchError:
+        return FetchError(self._url, "too_large", f"the body is larger than {self._limits.body} bytes")
+
+    def finish(self) -> bytes:
+        if not self._decoder.done():
+            raise FetchError(self._url, "bad_encoding", "the encoded body ends in the middle")
+        return b"".join(self._parts)
+
+
+class _Budget:
+    """Bytes of bodies in flight over all requests. Who wants more than is left waits, within its own total time."""
+
+    def __init__(self, size: int) -> None:
+        self._left = size
+        self._changed = asyncio.Condition()
+
+    async def take(self, amount: int) -> None:
+        async with self._changed:
+            await self._changed.wait_for(lambda: self._left >= amount)
+            self._left -= amount
+
+    async def give(self, amount: int) -> None:
+        if amount:
+            async with self._changed:
+                self._left += amount
+                self._changed.notify_all()
+
+
+class _Hosts:
+    """At most so many requests to one host at a time."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._slots: dict[str, tuple[asyncio.Semaphore, list[None]]] = {}
+
+    @asynccontextmanager
+    async def slot(self, host: str) -> AsyncIterator[None]:
+        semaphore, users = self._slots.setdefault(host, (asyncio.Semaphore(self._limit), []))
+        users.append(None)
+        try:
+            async with semaphore:
+                yield
+        finally:
+            users.pop()
+            if not users:
+                del self._slots[host]
+
+
+# ----------------------------------------------------------------------------------------------------------------- addresses
+
+_REDIRECTS = {301, 302, 303, 307, 308}
+_PERMANENT = {301, 308}
+_LONGEST_URL = 8000
+_REPLY_WAIT = 5.0
+
+
+def shown(url: str, secret: bool = False) -> str:
+    """An address as errors and logs may show it: without credentials, and where it is itself a secret without its path."""
+    try:
+        parsed = URL(url).with_user(None)
+        return str(parsed.origin()) + "/..." if secret else str(parsed)
+    except ValueError:
+        return "(unreadable address)" if secret else url[:200].rpartition("@")[2]
+
+
+def parse_url(url: str) -> URL:
+    """An http or https address with a host, or `FetchError` of kind `bad_url`."""
+    try:
+        parsed = URL(url) if len(url) <= _LONGEST_URL else URL()
+    except ValueError:
+        parsed = URL()
+    if parsed.scheme not in ("http", "https") or not parsed.host:
+        raise FetchError(shown(url), "bad_url", "it must be a complete http:// or https:// address")
+    return parsed
+
+
+def redirect_target(current: URL, location: str | None) -> URL:
+    """Where a redirect leads: http(s) only, never from https to http, credentials kept within one origin only.
+    Raises `FetchError` of kind `redirect`."""
+    here = shown(str(current))
+    if not location or len(location) > _LONGEST_URL:
+        raise FetchError(here, "redirect", "the redirect does not say where to")
+    try:
+        target = current.join(URL(location)).with_fragment(None)
+        same = target.scheme in ("http", "https") and bool(target.host) and target.origin() == current.origin()
+    except ValueError:
+        raise FetchError(here, "redirect", "the redirect's address is unreadable") from None
+    if target.scheme not in ("http", "https") or not target.host:
+        raise FetchError(here, "redirect", f"the redirect leads to {target.scheme[:20] or 'nothing'}:, not to http or https")
+    if current.scheme == "https" and target.scheme == "http":
+        raise FetchError(here, "redirect", "the redirect leads from https to http")
+    return target.with_user(current.user).with_password(current.password) if same else target.with_user(None)
+
+
+def retry_after(value: str | None, now: float) -> float | None:
+    """`Retry-After` in seconds from now, clamped to between a minute and a day; None where missing or unreadable."""
+    text = (value or "").strip()
+    if text.isascii() and text.isdigit():
+        seconds = float(text[:12])
+    else:
+        try:
+            seconds = parsedate_to_datetime(text).timestamp() - now
+        except (ValueError, OverflowError):
+            return None
+    return min(max(seconds, 60.0), 86400.0)
+
+
+def _reason(error: BaseException) -> tuple[str, str]:
+    """(kind, words) of a client error; the words are ours, since the library's may quote the address."""
+    if isinstance(error, aiohttp.ClientConnectorDNSError):
+        return "dns", "the host name does not resolve"
+    if isinstance(error, aiohttp.ClientSSLError | ssl.SSLError):
+        return "tls", "no secure connection: the certificate or the handshake failed"
+    if isinstance(error, TimeoutError):
+        return "timeout", "no complete answer within the time allowed"
+    if isinstance(error, aiohttp.ClientConnectorError):
+        if isinstance(error.os_error, AddressRefused) or "not a public one" in str(error.os_error):
+            return "refused_address", "the address is not a public one"
+        return "connect", "no connection"
+    if isinstance(error, aiohttp.InvalidURL | UnicodeError):
+        return "bad_url", "the address cannot be requested"
+    if isinstance(error, aiohttp.ClientResponseError | aiohttp.ClientPayloadError):
+        return "bad_response", "the answer breaks the rules of HTTP or ends in the middle"
+    return "connect", "the connection was lost"
+
+
+# ------------------------------------------------------------------------------------------------------------------ the door
+
+
+class Door:
+    """Makes requests. `contact` stands in the user agent, so that a publisher can complain; `allow` names private networks that
+    may be reached. Close it when done."""
+
+    def __init__(
+        self, contact: str = "", allow: Sequence[str] = (), *, limits: Limits | None = None, clock: Clock | None = None
+    ) -> None:
+        self.limits, self._clock = limits or Limits(), clock or SystemClock()
+        self.user_agent = f"Wirewatch (+{contact})" if contact else "Wirewatch"
+        self._guard = AddressGuard(allow)
+        self._hosts = _Hosts(self.limits.per_host)
+        self._budget = _Budget(self.limits.in_flight)
+        self._session: aiohttp.ClientSession | None = None
+
+    async def __aenter__(self) -> Door:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Close all connections."""
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
+
+    async def get(self, url: str, headers: Mapping[str, str] | None = None) -> Response:
+        """GET with redirects followed, any status; see `open`."""
+        async with self.open(url, headers) as response:
+            return response
+
+    @asynccontextmanager
+    async def open(self, url: str, headers: Mapping[str, str] | None = None) -> AsyncIterator[Response]:
+        """GET with redirects followed, any status; bodies of 2xx answers only. While the context is open the body counts as in
+        flight, so that many large ones wait for one another. Raises `FetchError`."""
+        held: list[int] = []
+        try:
+            yield await self._follow(parse_url(url), dict(headers or {}), held)
+        finally:
+            await self._budget.give(sum(held))
+
+    async def _follow(self, target: URL, headers: dict[str, str], held: list[int]) -> Response:
+        left, permanent, unbroken = self.limits.total, None, True
+        loop = asyncio.get_running_loop()
+        for _ in range(self.limits.redirects + 1):
+            async with self._hosts.slot(target.host or ""):
+                began = loop.time()
+                try:
+                    async with asyncio.timeout(left):
+                        answer = await self._once(target, headers, held)
+                except (aiohttp.ClientError, OSError, UnicodeError) as error:
+                    raise FetchError(shown(str(target)), *_reason(error)) from None
+                left -= loop.time() - began
+            if answer.status not in _REDIRECTS:
+                return Response(answer.status, answer.headers, answer.body, answer.url, permanent)
+            unbroken = unbroken and answer.status in _PERMANENT
+            origin, target = target.origin(), redirect_target(target, answer.headers.get("location"))
+            if target.origin() != origin:
+                headers = {name: value for name, value in headers.items() if name.lower() != "authorization"}
+            if unbroken:
+                permanent = shown(str(target))
+        raise FetchError(shown(str(target)), "redirect", f"more than {self.limits.redirects} redirects")
+
+    async def _once(self, target: URL, headers: dict[str, str], held: list[int]) -> Response:
+        where = shown(str(target))
+        async with self._client().get(target, headers=headers, allow_redirects=False) as answer:
+            fields = {name.lower(): answer.headers[name] for name in answer.headers}
+            if not 200 <= answer.status < 300:
+                answer.close()  # a body that nobody reads is not waited for
+                return Response(answer.status, fields, b"", where)
+            if (answer.content_length or 0) > self.limits.body:
+                raise FetchError(where, "too_large", f"the body is larger than {self.limits.body} bytes")
+            body = _Body(where, answer.headers.getall("Content-Encoding", []), self.limits)
+            async for chunk in answer.content.iter_chunked(_STEP):
+                body.add(chunk)
+                if (wanted := body.size - self.limits.free - sum(held)) > 0:
+                    await self._budget.take(wanted)
+                    held.append(wanted)
+            return Response(answer.status, fields, body.finish(), where)
+
+    async def post(self, url: str, body: bytes, headers: Mapping[str, str], *, secret: bool = True) -> PostReply:
+        """POST once, without following redirects. Raises `FetchError`, whose `written` says whether the request may have been
+        acted upon. With `secret` no error shows more of the address than its host."""
+        try:
+            target = parse_url(url)
+        except FetchError as error:
+            raise FetchError(shown(url, secret), error.kind, error.detail) from None
+        sending = SimpleNamespace(written=False)
+        try:
+            async with self._hosts.slot(target.host or ""), asyncio.timeout(self.limits.post):
+                request = self._client().post(
+                    target, data=body, headers=dict(headers), allow_redirects=False, trace_request_ctx=sending
+                )
+                async with request as answer:
+                    said = await _beginning(answer, self.limits.reply)
+                    wait = retry_after(answer.headers.get("Retry-After"), self._clock.now())
+                    return PostReply(answer.status, said, wait)
+        except (aiohttp.ClientError, OSError, UnicodeError) as error:
+            raise FetchError(shown(url, secret), *_reason(error), written=sending.written) from None
+
+    def _client(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            trace = aiohttp.TraceConfig()
+            trace.on_request_headers_sent.append(_headers_leave)
+            trace.on_request_chunk_sent.append(_body_leaves)
+            self._session = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(
+                    socket_factory=self._guard.socket, limit=0, keepalive_timeout=30.0, ttl_dns_cache=60
+                ),
+                cookie_jar=aiohttp.DummyCookieJar(),
+                trust_env=False,
+                auto_decompress=False,
+                # One of ours surrounds each request as a whole.
+                timeout=aiohttp.ClientTimeout(total=None, sock_connect=self.limits.connect),
+                headers={"User-Agent": self.user_agent, "Accept-Encoding": "gzip, deflate, br"},
+                max_line_size=self.limits.header_line,
+                max_field_size=self.limits.header_line,
+                max_headers=self.limits.headers,
+                trace_configs=[trace],
+            )
+        return self._session
+
+
+async def _headers_leave(
+    _: aiohttp.ClientSession, context: SimpleNamespace, params: aiohttp.TraceRequestHeadersSentParams
+) -> None:
+    """With no body to follow, the request is complete with its headers."""
+    if context.trace_request_ctx is not None and params.headers.get("Content-Length", "0") == "0":
+        context.trace_request_ctx.written = True
+
+
+async def _body_leaves(_: aiohttp.ClientSession, context: SimpleNamespace, __: aiohttp.TraceRequestChunkSentParams) -> None:
+    """Called just before the body is handed over: from here on nobody can say that it did not arrive."""
+    if context.trace_request_ctx is not None:
+        context.trace_request_ctx.written = True
+
+
+async def _beginning(answer: aiohttp.ClientResponse, size: int) -> bytes:
+    """The first bytes of a reply, as they came. What fails behind the status does not change the answer, so a reply that breaks
+    off or drips counts as far as it came."""
+    said = b""
+    try:
+        async with asyncio.timeout(_REPLY_WAIT):
+            while len(said) < size and (chunk := await answer.content.read(size - len(said))):
+                said += chunk
+    except (aiohttp.ClientError, OSError):
+        return said
+    return said
