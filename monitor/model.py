@@ -608,6 +608,7 @@ class Delivery:
     lease_until: float | None = None
     provider_id: str | None = None
     error: str | None = None
+    downgraded: bool = False  # the payload is the plain-text one, after the receiver refused the first
 
 
 @dataclass(frozen=True, slots=True)

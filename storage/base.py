@@ -159,8 +159,9 @@ class Store(Protocol):
         Never returns two rows of one lane."""
         ...
 
-    async def keep_payload(self, key: str, fence: int, payload: Json) -> None:
-        """Keep what was rendered, once: every later attempt sends it."""
+    async def keep_payload(self, key: str, fence: int, payload: Json, downgraded: bool = False) -> None:
+        """Keep what was rendered, once: every later attempt sends it. With `downgraded` the plain-text payload takes its
+        place, once."""
         ...
 
     async def mark_sent(self, key: str, fence: int, at: float, provider_id: str | None) -> None:
@@ -183,8 +184,8 @@ class Store(Protocol):
         """Rows in these states, the oldest first."""
         ...
 
-    async def next_delivery(self) -> float | None:
-        """When the next pending row is due or the next lease ends."""
+    async def next_delivery(self, paused: frozenset[str] = frozenset()) -> float | None:
+        """When the next row can be claimed that is not of a paused notifier: it is due, or its lease ends."""
         ...
 
     async def edit_delivery(self, key: str, action: str, now: float) -> bool:
@@ -227,6 +228,10 @@ class Store(Protocol):
         ...
 
     async def answer(self, request_id: int, answer: Json, now: float) -> None: ...
+
+    async def answered(self, request_id: int) -> Json | None:
+        """What the daemon answered; None as long as it has not."""
+        ...
 
     async def retain(self, cutoffs: Mapping[str, float], limit: int) -> int:
         """Delete up to `limit` rows older than the cutoff of their kind (`items`); rows that an unsent delivery needs stay."""

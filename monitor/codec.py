@@ -1,0 +1,178 @@
+"""Values to JSON and back: what the store keeps, what `requests` and the web page carry, what ledgers keep as their state.
+
+Every `x_from_json(x_to_json(v)) == v`. Unknown keys are left out on the way back, so that what a newer version stored can be
+read; missing keys get the field's default.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from functools import cache
+from typing import Any, TypeVar
+
+from monitor.model import (
+    AlertEdge,
+    Bounds,
+    EdgeName,
+    Event,
+    EventName,
+    Evidence,
+    Fact,
+    Feed,
+    FeedState,
+    Item,
+    Json,
+    Kind,
+    Story,
+    Suppressed,
+    Value,
+    fact_from_json,
+    fact_to_json,
+)
+
+T = TypeVar("T")
+
+
+@cache
+def field_names(cls: type[Any]) -> tuple[str, ...]:
+    """The names of a dataclass's fields, in order."""
+    return tuple(field.name for field in dataclasses.fields(cls))
+
+
+def dumps(value: object) -> str:
+    """Compact JSON with readable letters; lone surrogates, which no file or database takes, stay escaped."""
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return json.dumps(value, separators=(",", ":"))
+    return text
+
+
+def _row(value: object) -> Json:
+    return {name: getattr(value, name) for name in field_names(type(value))}
+
+
+def _make(cls: type[T], row: Mapping[str, Any], **read: Any) -> T:
+    names = field_names(cls)
+    return cls(**({k: v for k, v in row.items() if k in names} | read))
+
+
+def _tuples(row: Mapping[str, Any], *names: str) -> dict[str, tuple[Any, ...]]:
+    return {name: tuple(row.get(name) or ()) for name in names}
+
+
+def value_to_json(value: Value | None) -> Json | str | None:
+    """A figure as `{low, high, qualifier}`, a holder or quotation as text, nothing as null."""
+    return _row(value) if isinstance(value, Bounds) else value
+
+
+def value_from_json(row: Mapping[str, Any] | str | None) -> Value | None:
+    return _make(Bounds, row) if isinstance(row, Mapping) else row
+
+
+def whole_fact_to_json(fact: Fact) -> Json:
+    """The contracted JSON of a fact, and `why`."""
+    return fact_to_json(fact) | {"why": fact.why}
+
+
+def _bounds_from_json(row: Mapping[str, Any] | None) -> Bounds | None:
+    return None if row is None else _make(Bounds, row)
+
+
+def evidence_to_json(evidence: Evidence) -> Json:
+    return _row(evidence)
+
+
+def evidence_from_json(row: Mapping[str, Any]) -> Evidence:
+    return _make(Evidence, row)
+
+
+def event_to_json(event: Event) -> Json:
+    return _row(event) | {
+        "fact": None if event.fact is None else whole_fact_to_json(event.fact),
+        "old": value_to_json(event.old),
+        "new": value_to_json(event.new),
+        "spread": value_to_json(event.spread),
+    }
+
+
+def event_from_json(row: Mapping[str, Any]) -> Event:
+    fact = row.get("fact")
+    return _make(
+        Event,
+        row,
+        name=EventName(row["name"]),
+        kind=Kind(row["kind"]),
+        fact=None if fact is None else fact_from_json(fact),
+        old=value_from_json(row.get("old")),
+        new=value_from_json(row.get("new")),
+        spread=_bounds_from_json(row.get("spread")),
+        **_tuples(row, "origins"),
+    )
+
+
+def edge_to_json(edge: AlertEdge) -> Json:
+    return _row(edge) | {
+        "old": value_to_json(edge.old),
+        "new": value_to_json(edge.new),
+        "spread": value_to_json(edge.spread),
+        "facts": [whole_fact_to_json(fact) for fact in edge.facts],
+        "evidence": [evidence_to_json(evidence) for evidence in edge.evidence],
+    }
+
+
+def edge_from_json(row: Mapping[str, Any]) -> AlertEdge:
+    return _make(
+        AlertEdge,
+        row,
+        edge=EdgeName(row["edge"]),
+        old=value_from_json(row.get("old")),
+        new=value_from_json(row.get("new")),
+        spread=_bounds_from_json(row.get("spread")),
+        facts=tuple(fact_from_json(fact) for fact in row.get("facts") or ()),
+        evidence=tuple(evidence_from_json(evidence) for evidence in row.get("evidence") or ()),
+        **_tuples(row, "events", "items"),
+    )
+
+
+def item_to_json(item: Item) -> Json:
+    return _row(item)
+
+
+def item_from_json(row: Mapping[str, Any]) -> Item:
+    return _make(Item, row)
+
+
+def feed_to_json(feed: Feed) -> Json:
+    return _row(feed)
+
+
+def feed_from_json(row: Mapping[str, Any]) -> Feed:
+    return _make(Feed, row, **_tuples(row, "tags"))
+
+
+def feed_state_to_json(state: FeedState) -> Json:
+    return _row(state)
+
+
+def feed_state_from_json(row: Mapping[str, Any]) -> FeedState:
+    return _make(FeedState, row)
+
+
+def story_to_json(story: Story) -> Json:
+    return _row(story)
+
+
+def story_from_json(row: Mapping[str, Any]) -> Story:
+    return _make(Story, row, **_tuples(row, "families", "origins"))
+
+
+def suppressed_to_json(suppressed: Suppressed) -> Json:
+    return _row(suppressed)
+
+
+def suppressed_from_json(row: Mapping[str, Any]) -> Suppressed:
+    return _make(Suppressed, row, **_tuples(row, "events"))
