@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from monitor.errors import FetchError, SendError
+from monitor.errors import FetchError
 from monitor.net import Door, PostReply
 from notifiers.base import Fate, Result
 
@@ -34,4 +34,4 @@ async def post(door: Door, url: str, body: bytes, headers: dict[str, str]) -> Re
     except FetchError as error:
         if error.kind == "refused_address":
             return Result(Fate.PAUSE, f"{error.detail}: allow it with net.allow in wirewatch.yaml if it is meant")
-        return Result(Fate.UNCERTAIN if isinstance(error, SendError) and error.written else Fate.RETRY, error.detail)
+        return Result(Fate.UNCERTAIN if error.written else Fate.RETRY, error.detail)

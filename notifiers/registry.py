@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import Field, SecretStr
+from pydantic import BaseModel, Field, SecretStr
 
 from monitor.net import Door
 from notifiers.base import Notifier, SecretRef, Settings
@@ -16,6 +16,9 @@ from notifiers.slack import SlackNotifier, SlackSettings
 from notifiers.webhook import WebhookNotifier, WebhookSettings
 
 AnySettings = Annotated[ConsoleSettings | EmailSettings | SlackSettings | WebhookSettings, Field(discriminator="type")]
+
+SETTINGS: list[type[BaseModel]] = [ConsoleSettings, EmailSettings, SlackSettings, WebhookSettings]
+"""All settings classes, by type."""
 
 Resolve = Callable[[SecretRef], SecretStr]
 _MAKERS: dict[type[Settings], Callable[[str, Any, Door, Resolve], Notifier]] = {

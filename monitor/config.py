@@ -1,0 +1,303 @@
+"""wirewatch.yaml: one frozen `Config`, or every problem at once with file, line and column."""
+
+from __future__ import annotations
+
+import difflib
+import ipaddress
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from monitor.errors import ConfigError, Problem
+from monitor.model import Feed, make_id
+from notifiers import registry
+from notifiers.base import SecretRef
+from rules.yaml import Mapping, Node, Report, Scalar, Sequence, parse
+
+_UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+_NUMBER = re.compile(r"[-+]?\d+")
+_FLOAT = re.compile(r"[-+]?(\d+\.\d*|\.\d+|\d+)([eE][-+]?\d+)?")
+
+
+def _duration(value: object) -> object:
+    if isinstance(value, str) and (found := re.fullmatch(r"(\d+(?:\.\d+)?)([smhd])", value)):
+        return float(found[1]) * _UNITS[found[2]]
+    raise ValueError("a duration is a number with a unit: 30s, 5m, 2h, 7d")
+
+
+Duration = Annotated[float, BeforeValidator(_duration)]
+"""Seconds, written as 30s, 5m, 2h, 7d."""
+
+
+def _names(value: object) -> object:
+    return [value] if isinstance(value, str) else value
+
+
+Names = Annotated[tuple[str, ...], BeforeValidator(_names)]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class EmbedderSettings(_Part):
+    """Which model places items: `auto` is the packaged all-MiniLM-L6-v2, else a name or a path."""
+
+    model: str = "auto"
+
+
+class NetSettings(_Part):
+    """The contact that the user agent names, and private networks that may be reached all the same."""
+
+    user_agent_contact: str | None = None
+    allow: tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...] = ()
+
+
+class FeedSettings(_Part):
+    """A source: its address, and what its operator knows of it."""
+
+    url: Annotated[str, Field(pattern=r"^https?://[^/\s]+")]
+    name: str | None = None
+    family: str | None = None
+    language: str | None = None
+    country: Annotated[str, Field(pattern=r"^[A-Z]{2}$")] | None = None
+    reliability: Literal["A", "B", "C", "D", "E", "F"] | None = None
+    party: str | None = None
+    every: Duration = 300.0
+    full_text: Literal["auto", "always", "never"] = "auto"
+    tags: Names = ()
+
+    def feed(self) -> Feed:
+        """The feed that these settings describe; its id comes from the address alone."""
+        host = (urlsplit(self.url).hostname or self.url).removeprefix("www.")
+        return Feed(
+            id=make_id("feed", self.url),
+            url=self.url,
+            name=self.name or host,
+            family=self.family or host,
+            language=self.language,
+            country=self.country,
+            reliability=self.reliability,
+            party=self.party,
+            every=self.every,
+            full_text=self.full_text,
+            tags=self.tags,
+        )
+
+
+class WebSettings(_Part):
+    """Where health, metrics and status are served."""
+
+    listen: str = "127.0.0.1:8080"
+    token: SecretRef | None = None
+
+
+class Retention(_Part):
+    """How long rows are kept."""
+
+    items: Duration = 365 * 86400.0
+
+
+class Config(_Part):
+    """The whole of wirewatch.yaml. Paths are relative to the file that they stand in (`folder`)."""
+
+    folder: Path
+    storage: str = "sqlite:wirewatch.db"
+    rules: str = "rules/"
+    embedder: EmbedderSettings = EmbedderSettings()
+    net: NetSettings = NetSettings()
+    feeds: tuple[FeedSettings, ...] = ()
+    feeds_from: str | None = None
+    notifiers: dict[str, registry.AnySettings] = Field(default_factory=dict)
+    operator: Names = ()
+    fallback: Names = ()
+    owners: dict[str, Names] = Field(default_factory=dict)
+    baseline_hours: float = Field(default=0.0, ge=0)
+    storm_per_minute: int = Field(default=20, ge=1)
+    retention: Retention = Retention()
+    web: WebSettings | None = None
+
+    @property
+    def rules_folder(self) -> Path:
+        return self.folder / self.rules
+
+    @property
+    def store_url(self) -> str:
+        """The storage address with its path made absolute."""
+        scheme, _, rest = self.storage.partition(":")
+        return f"sqlite:{self.folder / rest}" if scheme == "sqlite" else self.storage
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What a configuration file gave: `config` is None where an error stands in it."""
+
+    config: Config | None
+    problems: tuple[Problem, ...]
+
+
+def load(path: Path, *, secrets: Literal["error", "warning"] = "error") -> Checked:
+    """Read and check a configuration. A secret that cannot be had here is of the given severity: only the daemon's own
+    environment has them all. Never raises for what stands in the file."""
+    report = Report(str(path))
+    try:
+        text = path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        report.error((1, 1), "unreadable", f"the configuration cannot be read: {error}", "make one with `wirewatch init`")
+        return Checked(None, tuple(report.problems))
+    root = parse(text, report)
+    if root is None or report.problems:
+        if not report.problems:
+            report.error((1, 1), "empty", "the configuration is empty", "make one with `wirewatch init`")
+        if any(p.severity == "error" for p in report.problems):
+            return Checked(None, tuple(report.problems))
+    config = _validate(root, path.resolve().parent, report)
+    if config is not None:
+        _cross_check(config, root, report, secrets)
+    refused = config is None or any(p.severity == "error" for p in report.problems)
+    return Checked(None if refused else config, tuple(report.problems))
+
+
+def require(path: Path) -> Config:
+    """The configuration. Raises ConfigError with every problem where it has an error."""
+    checked = load(path)
+    if checked.config is None:
+        raise ConfigError([p for p in checked.problems if p.severity == "error"])
+    return checked.config
+
+
+def _validate(root: Node | None, folder: Path, report: Report) -> Config | None:
+    if not isinstance(root, Mapping):
+        report.error((1, 1), "type", "a configuration is a mapping of keys to values", "see docs/configuration.md")
+        return None
+    value = _value(root)
+    if "folder" in value:
+        report.error(_locate(root, ("folder",)), "unknown-key", "unknown key `folder`")
+        return None
+    try:
+        return Config.model_validate(value | {"folder": folder})
+    except ValidationError as error:
+        for detail in error.errors():
+            _tell(root, detail, report)
+        return None
+
+
+def _tell(root: Mapping, detail: Any, report: Report) -> None:
+    loc = tuple(part for part in detail["loc"] if part not in _UNION_TAGS)
+    at = _locate(root, loc)
+    name = ".".join(str(part) for part in loc)
+    if detail["type"] == "extra_forbidden":
+        near = difflib.get_close_matches(str(loc[-1]), _known_keys(loc[:-1]), 1)
+        report.error(
+            at, "unknown-key", f"unknown key `{name}`", f"did you mean `{near[0]}`?" if near else "see docs/configuration.md"
+        )
+    elif detail["type"] == "missing":
+        report.error(at, "missing-key", f"`{name}` is required")
+    else:
+        report.error(at, "value", f"`{name}`: {_message(detail)}")
+
+
+def _message(detail: Any) -> str:
+    text: str = detail["msg"]
+    return text.removeprefix("Value error, ")
+
+
+_UNION_TAGS = {"console", "email", "slack", "webhook", "SecretRef", "str", "function-before[_names(), tuple[str, ...]]"} | {
+    "IPv4Network",
+    "IPv6Network",
+    "ipv4network",
+    "ipv6network",
+}
+
+
+def _known_keys(loc: tuple[Any, ...]) -> list[str]:
+    """The keys that a part of the configuration has."""
+    parts: dict[str, list[type[BaseModel]]] = {
+        "embedder": [EmbedderSettings],
+        "net": [NetSettings],
+        "feeds": [FeedSettings],
+        "web": [WebSettings],
+        "retention": [Retention],
+        "notifiers": registry.SETTINGS,
+    }
+    models = parts.get(str(loc[0]), []) if loc else [Config]
+    return [f.alias or name for model in models for name, f in model.model_fields.items() if name != "folder"]
+
+
+def _cross_check(config: Config, root: Node | None, report: Report, secrets: Literal["error", "warning"]) -> None:
+    for where, names in _references(config):
+        for name in names:
+            if name not in config.notifiers:
+                near = difflib.get_close_matches(name, list(config.notifiers), 1)
+                hint = f"did you mean `{near[0]}`?" if near else "configure it under `notifiers:`"
+                report.error(_locate(root, where), "unknown-notifier", f"notifier `{name}` is not configured", hint)
+    seen: dict[str, int] = {}
+    for i, feed in enumerate(config.feeds):
+        if feed.url in seen:
+            report.error(_locate(root, ("feeds", i, "url")), "doubled-feed", f"{feed.url} stands twice", "keep one of them")
+        seen[feed.url] = i
+    if not config.feeds and config.feeds_from is None:
+        report.warning(
+            (1, 1), "no-feeds", "no feeds are configured", "add some under `feeds:` or with `wirewatch feeds add URL`"
+        )
+    tell = report.error if secrets == "error" else report.warning
+    for name, settings in config.notifiers.items():
+        for key, ref in registry.secrets(settings):
+            try:
+                ref.resolve(config.folder)
+            except ValueError as error:
+                tell(_locate(root, ("notifiers", name, key)), "secret", f"notifier `{name}`: {error}")
+    if config.feeds_from is not None and not (config.folder / config.feeds_from).is_file():
+        report.error(_locate(root, ("feeds_from",)), "unreadable", f"no file {config.folder / config.feeds_from}")
+
+
+def _references(config: Config) -> Iterator[tuple[tuple[Any, ...], tuple[str, ...]]]:
+    yield ("operator",), config.operator
+    yield ("fallback",), config.fallback
+    for owner, names in config.owners.items():
+        yield ("owners", owner), names
+
+
+def _value(node: Node) -> Any:
+    match node:
+        case Mapping():
+            return {key.text: _value(value) for key, value in node.pairs}
+        case Sequence():
+            return [_value(item) for item in node.items]
+        case Scalar():
+            return _scalar(node)
+
+
+def _scalar(node: Scalar) -> str | int | float | bool | None:
+    """A plain scalar by YAML 1.2's core schema; anything in quotes is text."""
+    if node.null:
+        return None
+    if not node.plain:
+        return node.text
+    if node.text in ("true", "false"):
+        return node.text == "true"
+    if _NUMBER.fullmatch(node.text):
+        return int(node.text)
+    return float(node.text) if _FLOAT.fullmatch(node.text) else node.text
+
+
+def _locate(root: Node | None, loc: tuple[Any, ...]) -> Node | tuple[int, int]:
+    """The node at a path, or the last one on the way that exists; a key's own place where the key is what is wrong."""
+    at: Node | tuple[int, int] = root or (1, 1)
+    node = root
+    for part in loc:
+        if isinstance(node, Mapping):
+            key = next((k for k, _ in node.pairs if k.text == str(part)), None)
+            if key is None:
+                return at
+            at, node = key, node.get(str(part))
+        elif isinstance(node, Sequence) and isinstance(part, int) and part < len(node.items):
+            at = node = node.items[part]
+        else:
+            return at
+    return at
