@@ -1,0 +1,273 @@
+"""Feed bytes to entries: RSS, RDF and Atom through feedparser, JSON Feed by hand. Runs on hostile bytes: in a worker only."""
+
+from __future__ import annotations
+
+import calendar
+import dataclasses
+import json
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from io import BytesIO
+from typing import Any
+from urllib.parse import urljoin
+
+import feedparser
+
+from monitor.clock import parse_instant
+from monitor.collect.discovery import find_feeds
+from monitor.collect.markup import html_to_text, one_line
+from monitor.model import Entry, Json
+
+TITLE_LENGTH = 300
+SUMMARY_LENGTH = 20_000
+CONTENT_LENGTH = 200_000
+_MARKUP_LENGTH = 1_000_000  # of one field, before it becomes text
+_ENTRIES = 20_000
+_KEY_LENGTH = 2_000
+
+
+@dataclass(frozen=True, slots=True)
+class FeedMeta:
+    """What a feed says of itself. `interval` in seconds is the longest of its `ttl` and `sy:update*` wishes; `skip` are the
+    hours of the week in which it asks not to be polled, 0 being Monday 00:00 UTC."""
+
+    title: str = ""
+    language: str | None = None
+    interval: float | None = None
+    skip: tuple[int, ...] = ()
+    hubs: tuple[str, ...] = ()
+    link: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Parsed:
+    """What a body was. `problem` is empty for a feed, else `not_a_feed` with the `hint` in words; entries in feed order."""
+
+    meta: FeedMeta = FeedMeta()
+    entries: tuple[Entry, ...] = ()
+    problem: str = ""
+    hint: str = ""
+
+    def to_json(self) -> Json:
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_json(cls, row: Json) -> Parsed:
+        """The inverse of `to_json`. Raises TypeError or KeyError for what a sane worker never sends."""
+        meta = FeedMeta(**row["meta"] | {"skip": tuple(row["meta"]["skip"]), "hubs": tuple(row["meta"]["hubs"])})
+        return cls(meta, tuple(Entry(**e) for e in row["entries"]), row["problem"], row["hint"])
+
+
+def parse(body: bytes, content_type: str, url: str) -> Parsed:
+    """Read a body as a feed, whatever it is; `url` makes relative links absolute."""
+    start = body[:4096].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
+    if start.startswith(b"{"):
+        return _json_feed(body, url)
+    if re.match(rb"(?:<!--.{0,2000}?-->\s*|<\?xml[^>]*>\s*)*<(?:!doctype\s+html|html)[\s>]", start, re.S):
+        return _page(body, url)
+    return _xml_feed(body, content_type, url)
+
+
+def _page(body: bytes, url: str) -> Parsed:
+    feeds = find_feeds(body, url)
+    named = f"; it names these feeds: {', '.join(f.url for f in feeds[:5])}" if feeds else ""
+    return Parsed(problem="not_a_feed", hint=f"the answer is a web page{named}")
+
+
+# ----------------------------------------------------------------------------------------------------------------- RSS, Atom
+
+
+def _xml_feed(body: bytes, content_type: str, url: str) -> Parsed:
+    headers = {"content-type": _charset_fixed(body, content_type), "content-location": url}
+    # Sanitizing and resolving inside markup is left out: markup becomes text here.
+    found = feedparser.parse(BytesIO(body), response_headers=headers, sanitize_html=False, resolve_relative_uris=False)
+    if not found.entries and not found.get("version"):
+        return Parsed(problem="not_a_feed", hint="the answer cannot be read as RSS, Atom or JSON Feed")
+    feed = found.feed
+    language = _language(_get(feed, "language"))
+    return Parsed(
+        FeedMeta(
+            title=_title(_get(feed, "title")),
+            language=language,
+            interval=_wish(_get(feed, "ttl"), _get(feed, "sy_updateperiod"), _get(feed, "sy_updatefrequency")),
+            skip=skipped_hours(body),
+            hubs=tuple(_links(feed, "hub", url)),
+            link=next(iter(_links(feed, "alternate", url)), None),
+        ),
+        tuple(_entry(e, language, url) for e in found.entries[:_ENTRIES]),
+    )
+
+
+def _charset_fixed(body: bytes, content_type: str) -> str:
+    """The content type, with UTF-8 as its charset where the body is UTF-8 beyond doubt: servers and prologues are often wrong,
+    and text in another encoding practically never happens to be valid UTF-8."""
+    kind = content_type.partition(";")[0].strip() or "application/xml"
+    if body.isascii() or b"\x00" in body[:64]:
+        return content_type or kind
+    try:
+        body.decode("utf-8")
+    except UnicodeDecodeError:
+        return content_type or kind
+    return f"{kind}; charset=utf-8"
+
+
+def _get(row: Any, name: str) -> Any:
+    # The library's own `get` answers for a missing `updated` with `published`, and warns.
+    return dict.get(row, name)
+
+
+def _entry(e: Any, language: str | None, url: str) -> Entry:
+    summary = _text(_get(e, "summary"), SUMMARY_LENGTH)
+    content = max((_text(c.get("value"), CONTENT_LENGTH) for c in _get(e, "content") or ()), key=len, default="")
+    detail = _get(e, "title_detail") or {}
+    link = _get(e, "feedburner_origlink") or _get(e, "link") or next(iter(_links(e, "alternate", url)), None)
+    return Entry(
+        guid=_key(_get(e, "id")),
+        link=_link(link, url),
+        title=_title(_get(e, "title")) or _stand_in(summary or content),
+        summary=summary,
+        content=content if content != summary else "",
+        published=_instant(_get(e, "published_parsed")),
+        updated=_instant(_get(e, "updated_parsed")),
+        language=_language(_get(e, "language") or detail.get("language")) or language,
+    )
+
+
+def _links(row: Any, rel: str, url: str) -> Iterable[str]:
+    for link in _get(row, "links") or ():
+        if link.get("rel") == rel and (absolute := _link(link.get("href"), url)):
+            yield absolute
+
+
+def _instant(moment: Any) -> float | None:
+    try:
+        return float(calendar.timegm(moment)) if moment else None
+    except (ValueError, OverflowError, TypeError):
+        return None
+
+
+# ----------------------------------------------------------------------------------------------------------------- JSON Feed
+
+
+def _json_feed(body: bytes, url: str) -> Parsed:
+    """https://www.jsonfeed.org/version/1.1/, and 1.0."""
+    try:
+        row = json.loads(body.decode("utf-8-sig"))
+    except (ValueError, RecursionError):
+        return Parsed(problem="not_a_feed", hint="the answer begins like JSON and is none")
+    if not isinstance(row, dict) or "jsonfeed.org/version/" not in str(row.get("version")):
+        return Parsed(problem="not_a_feed", hint="the answer is JSON, but not a JSON Feed")
+    language = _language(row.get("language"))
+    hubs = (_link(hub.get("url"), url) for hub in _rows(row.get("hubs")))
+    return Parsed(
+        FeedMeta(
+            title=_title(row.get("title")),
+            language=language,
+            hubs=tuple(hub for hub in hubs if hub),
+            link=_link(row.get("home_page_url"), url),
+        ),
+        tuple(_json_entry(e, language, url) for e in _rows(row.get("items"))[:_ENTRIES]),
+    )
+
+
+def _rows(value: Any) -> list[Mapping[str, Any]]:
+    return [row for row in value if isinstance(row, dict)] if isinstance(value, list) else []
+
+
+def _json_entry(e: Mapping[str, Any], language: str | None, url: str) -> Entry:
+    content = _text(e.get("content_html"), CONTENT_LENGTH) or _text(e.get("content_text"), CONTENT_LENGTH)
+    summary = _text(e.get("summary"), SUMMARY_LENGTH)
+    guid = e.get("id")
+    return Entry(
+        guid=_key(str(guid) if isinstance(guid, int | float) else guid),
+        link=_link(e.get("url"), url) or _link(e.get("external_url"), url),
+        title=_title(e.get("title")) or _stand_in(summary or content),
+        summary=summary,
+        content=content if content != summary else "",
+        published=_json_instant(e.get("date_published")),
+        updated=_json_instant(e.get("date_modified")),
+        language=_language(e.get("language")) or language,
+    )
+
+
+def _json_instant(value: Any) -> float | None:
+    try:
+        return parse_instant(value) if isinstance(value, str) else None
+    except (ValueError, OverflowError):
+        return None
+
+
+# -------------------------------------------------------------------------------------------------------------------- fields
+
+
+def _text(value: Any, length: int) -> str:
+    return html_to_text(value[:_MARKUP_LENGTH])[:length] if isinstance(value, str) else ""
+
+
+def _title(value: Any) -> str:
+    return one_line(_text(value, _KEY_LENGTH * 10))[:TITLE_LENGTH]
+
+
+def _stand_in(text: str) -> str:
+    """A title for an entry without one: the beginning of its text."""
+    first = one_line(text[:400])
+    return first if len(first) <= 100 else first[:100].rpartition(" ")[0] + "…"
+
+
+def _key(value: Any) -> str | None:
+    key = value.strip() if isinstance(value, str) else ""
+    return key.encode("utf-8", "replace").decode()[:_KEY_LENGTH] or None
+
+
+def _link(value: Any, base: str) -> str | None:
+    """An absolute http(s) link, or None."""
+    try:
+        link = urljoin(base, value.strip()) if isinstance(value, str) and value.strip() else ""
+    except ValueError:
+        return None
+    if not link.lower().startswith(("http://", "https://")) or len(link) > _KEY_LENGTH:
+        return None
+    return re.sub(r"[\x00-\x20\x7f<>\"]", "", link).encode("utf-8", "replace").decode()
+
+
+def _language(value: Any) -> str | None:
+    """The primary subtag of a language tag, in lower case."""
+    found = re.match(r"\s*([A-Za-z]{2,3})(?![A-Za-z])", value) if isinstance(value, str) else None
+    return found[1].lower() if found else None
+
+
+# --------------------------------------------------------------------------------------------------------- polling manners
+
+_PERIODS = {"hourly": 3600.0, "daily": 86400.0, "weekly": 604800.0, "monthly": 2592000.0, "yearly": 31536000.0}
+_DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+_BLOCK = 4000
+
+
+def _wish(ttl: Any, period: Any, frequency: Any) -> float | None:
+    """The interval in seconds that `ttl` (minutes) and `sy:updatePeriod` / `sy:updateFrequency` ask for."""
+    wishes = []
+    if (minutes := _number(ttl)) is not None:
+        wishes.append(minutes * 60)
+    if isinstance(period, str) and (seconds := _PERIODS.get(period.strip().lower())):
+        wishes.append(seconds / max(_number(frequency) or 1.0, 1.0))
+    return max(wishes, default=None)
+
+
+def _number(value: Any) -> float | None:
+    text = value.strip() if isinstance(value, str) else ""
+    return float(text) if re.fullmatch(r"\d{1,7}", text, re.A) else None
+
+
+def skipped_hours(body: bytes) -> tuple[int, ...]:
+    """RSS `skipHours` and `skipDays` as hours of the week; feedparser drops all but the last."""
+    hours = {int(h) % 24 for h in re.findall(r"<hour>\s*(\d{1,2})\s*<", _block(body, b"skipHours"))}
+    names = {d.lower() for d in re.findall(r"<day>\s*(\w+)\s*<", _block(body, b"skipDays"))}
+    days = {i for i, name in enumerate(_DAYS) if name in names}
+    return tuple(h for h in range(168) if h % 24 in hours or h // 24 in days)
+
+
+def _block(body: bytes, name: bytes) -> str:
+    start = body.find(b"<" + name + b">")
+    end = body.find(b"</" + name + b">", start, start + _BLOCK) if start >= 0 else -1
+    return body[start:end].decode("ascii", "replace") if end >= 0 else ""
