@@ -1,0 +1,48 @@
+"""Statements: what a named speaker said, read from the attributions of a section."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from monitor.facts.attribution import Attribution
+from monitor.facts.parsing import Section
+from monitor.facts.quotes import quotations
+from monitor.model import Statement, make_id
+
+_CONFIDENCE = {"verbatim": 0.95, "mixed": 0.85, "paraphrase": 0.75}
+
+
+def read_statements(section: Section, attributions: Sequence[Attribution]) -> list[Statement]:
+    """One statement for each attribution with a named speaker, in order of the text."""
+    return [_statement(section, a) for a in attributions if a.stated and a.speaker]
+
+
+def _statement(section: Section, a: Attribution) -> Statement:
+    assert a.speaker is not None
+    return Statement(
+        id=make_id(section.within, "statement", str(a.start), str(a.end), a.speaker),
+        start=a.start,
+        end=a.end,
+        evidence=section.text[a.start : a.end],
+        status="asserted",
+        within=section.within,
+        source=a.speaker,
+        source_kind=a.kind,
+        confidence=_CONFIDENCE[a.mode],
+        speaker=a.speaker,
+        role=a.role,
+        affiliation=a.affiliation,
+        cue=a.cue,
+        mode=a.mode,
+        quote=_quote(section.text, a),
+        stance=a.stance,
+        complete=a.complete,
+    )
+
+
+def _quote(text: str, a: Attribution) -> str:
+    """The quoted words; several are joined; the content of a paraphrase."""
+    if a.mode != "mixed":
+        return text[a.start : a.end]
+    inner = [q for q in quotations(text) if q.depth == 0 and a.start <= q.start < a.end]
+    return " … ".join(text[q.start : min(q.end, a.end)].strip() for q in inner)
