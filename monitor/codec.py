@@ -9,7 +9,6 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Mapping
-from functools import cache
 from typing import Any, TypeVar
 
 from monitor.model import (
@@ -35,7 +34,6 @@ from monitor.model import (
 T = TypeVar("T")
 
 
-@cache
 def field_names(cls: type[Any]) -> tuple[str, ...]:
     """The names of a dataclass's fields, in order."""
     return tuple(field.name for field in dataclasses.fields(cls))

@@ -1,0 +1,208 @@
+"""The store on one SQLite file: WAL, every commit synced to disk, one writer, one daemon.
+
+What it does stands in `storage.base`. `open_sqlite` makes one; the work is in `sqlite_collect` (T1), `sqlite_steps` (T2),
+`sqlite_outbox` (T3), `sqlite_reads` and `sqlite_keep`, one function for each method.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import Callable, Mapping, Sequence
+from typing import IO, TypeVar
+
+from monitor.errors import StoreUnavailable
+from monitor.failpoints import hit
+from monitor.model import (
+    AlertEdge,
+    Delivery,
+    Feed,
+    FeedState,
+    Item,
+    Json,
+    LedgerName,
+    LedgerState,
+    Pending,
+    PollRecord,
+    RuleState,
+    StepRecord,
+    Story,
+)
+from storage import sqlite_collect, sqlite_keep, sqlite_outbox, sqlite_reads, sqlite_steps
+from storage.base import DueFeed, Request, StoryVector
+from storage.sqlite_readers import Readers
+from storage.sqlite_writer import Unit, Writer
+
+T = TypeVar("T")
+
+MOST_DEATHS = 3  # workers that one item version may kill before it is set aside
+
+
+class SqliteStore:
+    """See `storage.base.Store`. `lock` is the daemon's lock file, held while the store is open; without it only `ask`
+    writes."""
+
+    def __init__(
+        self,
+        path: str,
+        read_only: Callable[[], sqlite3.Connection],
+        writable: Callable[[], sqlite3.Connection],
+        lock: IO[str] | None,
+    ) -> None:
+        self._path, self._writable, self._lock = path, writable, lock
+        self._readers = Readers(read_only, path)
+        self._writer = None if lock is None else Writer(writable(), path)
+        self._turns = sqlite_outbox.Turns()
+
+    async def _write(self, unit: Unit[T]) -> T:
+        if self._writer is None:
+            raise StoreUnavailable(f"{self._path}: opened for reading; only the daemon writes, ask it by a request")
+        return await self._writer.submit(unit)
+
+    async def close(self) -> None:
+        if self._writer is not None:
+            await self._writer.close()
+        await self._readers.close()
+        if self._lock is not None:
+            self._lock.close()
+
+    # -- T1 ---------------------------------------------------------------------------------------------------------------
+
+    async def sync_feeds(self, feeds: Sequence[Feed], now: float) -> None:
+        await self._write(lambda db: sqlite_collect.sync_feeds(db, feeds, now))
+
+    async def add_feed(self, feed: Feed, now: float) -> None:
+        await self._write(lambda db: sqlite_collect.add_feed(db, feed, now))
+
+    async def remove_feed(self, feed_id: str) -> bool:
+        return await self._write(lambda db: sqlite_collect.remove_feed(db, feed_id))
+
+    async def feeds(self) -> list[tuple[Feed, FeedState]]:
+        return await self._readers.run(sqlite_reads.feeds)
+
+    async def claim_due_feeds(self, now: float, limit: int, lease_s: float) -> list[DueFeed]:
+        return await self._write(lambda db: sqlite_collect.claim_due_feeds(db, now, limit, lease_s))
+
+    async def next_due(self) -> float | None:
+        return await self._readers.run(sqlite_reads.next_due)
+
+    async def known_items(self, feed_id: str, ids: Sequence[str]) -> Mapping[str, Item]:
+        return await self._readers.run(lambda db: sqlite_reads.known_items(db, feed_id, ids))
+
+    async def known_links(self, feed_id: str, links: Sequence[str]) -> Mapping[str, Item]:
+        return await self._readers.run(lambda db: sqlite_reads.known_links(db, feed_id, links))
+
+    async def commit_poll(self, record: PollRecord) -> None:
+        await self._write(lambda db: sqlite_collect.commit_poll(db, record))
+        hit("after_t1")
+
+    # -- T2 ---------------------------------------------------------------------------------------------------------------
+
+    async def pending(self, limit: int) -> list[Pending]:
+        return await self._readers.run(lambda db: sqlite_reads.pending(db, limit))
+
+    async def record_death(self, item_id: str, version: int) -> int:
+        return await self._write(lambda db: sqlite_collect.record_death(db, item_id, version, MOST_DEATHS))
+
+    async def live_items(self, since: float) -> list[StoryVector]:
+        return await self._readers.run(lambda db: sqlite_reads.live_items(db, since))
+
+    async def story(self, story_id: str) -> Story | None:
+        return await self._readers.run(lambda db: sqlite_reads.story(db, story_id))
+
+    async def stories(self, since: float, limit: int) -> list[Story]:
+        return await self._readers.run(lambda db: sqlite_reads.stories(db, since, limit))
+
+    async def ledgers(self, names: Sequence[tuple[LedgerName, str]]) -> Mapping[tuple[LedgerName, str], Json]:
+        return await self._readers.run(lambda db: sqlite_reads.ledgers(db, names))
+
+    async def rule_states(self, keys: Sequence[tuple[str, str]]) -> Mapping[tuple[str, str], Json]:
+        return await self._readers.run(lambda db: sqlite_reads.rule_states(db, keys))
+
+    async def due_timers(self, now: float, limit: int) -> tuple[list[LedgerState], list[RuleState]]:
+        return await self._readers.run(lambda db: sqlite_reads.due_timers(db, now, limit))
+
+    async def next_timer(self) -> float | None:
+        return await self._readers.run(sqlite_reads.next_timer)
+
+    async def commit_steps(self, steps: Sequence[StepRecord]) -> None:
+        await self._write(lambda db: sqlite_steps.commit_steps(db, steps))
+        hit("after_t2")
+
+    # -- T3 ---------------------------------------------------------------------------------------------------------------
+
+    async def claim_deliveries(
+        self, now: float, limit: int, lease_s: float, paused: frozenset[str] = frozenset()
+    ) -> list[Delivery]:
+        claimed = await self._write(lambda db: sqlite_outbox.claim_deliveries(db, self._turns, now, limit, lease_s, paused))
+        if claimed:
+            hit("leased")
+        return claimed
+
+    async def keep_payload(self, key: str, fence: int, payload: Json, downgraded: bool = False) -> None:
+        await self._write(lambda db: sqlite_outbox.keep_payload(db, key, fence, payload, downgraded))
+
+    async def mark_sent(self, key: str, fence: int, at: float, provider_id: str | None) -> None:
+        await self._write(lambda db: sqlite_outbox.mark_sent(db, key, fence, at, provider_id))
+
+    async def mark_retry(self, key: str, fence: int, due: float, error: str, counted: bool) -> None:
+        await self._write(lambda db: sqlite_outbox.mark_retry(db, key, fence, due, error, counted))
+
+    async def mark_dead(self, key: str, fence: int, at: float, error: str) -> None:
+        await self._write(lambda db: sqlite_outbox.mark_dead(db, key, fence, at, error))
+
+    async def add_deliveries(self, deliveries: Sequence[Delivery]) -> None:
+        await self._write(lambda db: sqlite_outbox.add_deliveries(db, deliveries))
+
+    async def deliveries(self, states: Sequence[str], limit: int) -> list[Delivery]:
+        return await self._readers.run(lambda db: sqlite_reads.deliveries(db, states, limit))
+
+    async def next_delivery(self, paused: frozenset[str] = frozenset()) -> float | None:
+        return await self._readers.run(lambda db: sqlite_outbox.next_delivery(db, paused))
+
+    async def edit_delivery(self, key: str, action: str, now: float) -> bool:
+        if action not in sqlite_outbox.EDITS:
+            raise ValueError(f"{action!r} cannot be done to a delivery; say one of: {', '.join(sorted(sqlite_outbox.EDITS))}")
+        return await self._write(lambda db: sqlite_outbox.edit_delivery(db, key, action, now))
+
+    # -- reading, and the rest --------------------------------------------------------------------------------------------
+
+    async def edges(self, since: float, limit: int, alert: str | None = None) -> list[AlertEdge]:
+        return await self._readers.run(lambda db: sqlite_reads.edges(db, since, limit, alert))
+
+    async def search(self, query: str, limit: int) -> list[Item]:
+        return await self._readers.run(lambda db: sqlite_reads.search(db, query, limit))
+
+    async def counts(self) -> Mapping[str, int]:
+        return await self._readers.run(sqlite_reads.counts)
+
+    async def suppressed_counts(self) -> Mapping[str, int]:
+        return await self._readers.run(sqlite_reads.suppressed_counts)
+
+    async def keep_rules(self, file: str, text: str, at: float) -> None:
+        await self._write(lambda db: sqlite_keep.keep_rules(db, file, text, at))
+
+    async def kept_rules(self) -> Mapping[str, str]:
+        return await self._readers.run(sqlite_reads.kept_rules)
+
+    async def ask(self, kind: str, args: Json, now: float) -> int:
+        if self._writer is not None:
+            return await self._write(lambda db: sqlite_keep.ask(db, kind, args, now))
+        # One short transaction beside a running daemon.
+        writer = Writer(await asyncio.to_thread(self._writable), self._path)
+        try:
+            return await writer.submit(lambda db: sqlite_keep.ask(db, kind, args, now))
+        finally:
+            await writer.close()
+
+    async def requests(self) -> list[Request]:
+        return await self._readers.run(sqlite_reads.requests)
+
+    async def answer(self, request_id: int, answer: Json, now: float) -> None:
+        await self._write(lambda db: sqlite_keep.answer(db, request_id, answer, now))
+
+    async def answered(self, request_id: int) -> Json | None:
+        return await self._readers.run(lambda db: sqlite_reads.answered(db, request_id))
+
+    async def retain(self, cutoffs: Mapping[str, float], limit: int) -> int:
+        return await self._write(lambda db: sqlite_keep.retain(db, cutoffs, limit))

@@ -1,0 +1,183 @@
+"""T3 in SQLite: the outbox. A row can be claimed when its `ready` has come; only the first unfinished row of a lane has one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from monitor.codec import dumps
+from monitor.errors import FencedOff
+from monitor.model import Delivery, Json
+from storage.sqlite_rows import DELIVERY, Connection, columns, delivery_of, delivery_row, insert, storable
+
+_UNSENT = "state IN ('pending', 'sending')"
+_NEW = insert("deliveries", (*DELIVERY, "needs", "ready"), "(key) DO NOTHING")
+
+
+def add_deliveries(db: Connection, deliveries: Sequence[Delivery]) -> None:
+    for delivery in deliveries:
+        needs = sorted({id for edge in delivery.edges for id in (*edge.items, edge.alert, edge.story_id)})
+        row = [storable(v) if isinstance(v, str) else v for v in delivery_row(delivery)]
+        if db.execute(_NEW, [*row, dumps(needs), None]).rowcount:
+            _lead(db, delivery.lane)
+
+
+def _lead(db: Connection, lane: str) -> None:
+    """Make the first unfinished row of a lane, and no other, one that can be claimed."""
+    db.execute("UPDATE deliveries SET ready = NULL WHERE lane = ? AND ready IS NOT NULL", [lane])
+    db.execute(
+        "UPDATE deliveries SET ready = iif(state = 'sending', lease_until, due) WHERE seq = "
+        f"(SELECT min(seq) FROM deliveries WHERE lane = ? AND {_UNSENT})",
+        [lane],
+    )
+
+
+# ------------------------------------------------------------------------------------------------------------------- claims
+
+# Steps through the index from one recipient to the next, however many rows each has.
+_RECIPIENTS = """
+WITH RECURSIVE waiting(notifier, recipient) AS (
+  SELECT * FROM (SELECT notifier, recipient FROM deliveries WHERE ready IS NOT NULL ORDER BY notifier, recipient LIMIT 1)
+  UNION ALL
+  SELECT n.notifier, n.recipient FROM waiting w JOIN deliveries n ON n.seq = (
+    SELECT seq FROM deliveries WHERE ready IS NOT NULL AND (notifier, recipient) > (w.notifier, w.recipient)
+    ORDER BY notifier, recipient LIMIT 1))
+SELECT notifier, recipient FROM waiting
+"""
+_OLDEST = """
+SELECT seq, created FROM deliveries INDEXED BY deliveries_ready
+WHERE notifier = ? AND recipient = ? AND ready IS NOT NULL AND ready <= ? ORDER BY created, seq LIMIT ?
+"""
+_LEASE = """
+UPDATE deliveries SET state = 'sending', fence = fence + 1, lease_until = :until, ready = :until WHERE seq = :seq
+"""
+_LEASED = f"SELECT {columns(DELIVERY)} FROM deliveries WHERE seq = ?"
+
+
+@dataclass(slots=True)
+class Turns:
+    """Who was served when: the recipient that has waited longest for a turn comes first. A hint, kept in memory."""
+
+    served: dict[tuple[str, str], int] = field(default_factory=dict)
+    turn: int = 0
+
+    def serve(self, recipient: tuple[str, str]) -> None:
+        self.turn += 1
+        self.served[recipient] = self.turn
+
+
+def claim_deliveries(
+    db: Connection, turns: Turns, now: float, limit: int, lease_s: float, paused: frozenset[str]
+) -> list[Delivery]:
+    waiting = [row for row in db.execute(_RECIPIENTS).fetchall() if row[0] not in paused]
+    rows = []
+    for notifier, recipient in waiting:
+        served = turns.served.get((notifier, recipient), 0)
+        oldest = db.execute(_OLDEST, [notifier, recipient, now, limit]).fetchall()
+        # Every recipient's first row comes before anybody's second.
+        rows += [(rank, served, created, seq, (notifier, recipient)) for rank, (seq, created) in enumerate(oldest)]
+    rows.sort()
+    claimed = []
+    for *_, seq, recipient in rows[:limit]:
+        turns.serve(recipient)
+        db.execute(_LEASE, {"until": now + lease_s, "seq": seq})
+        claimed.append(delivery_of(db.execute(_LEASED, [seq]).fetchone()))
+    return claimed
+
+
+def next_delivery(db: Connection, paused: frozenset[str]) -> float | None:
+    notifiers = {row[0] for row in db.execute(_RECIPIENTS).fetchall()} - paused
+    times = [db.execute(_NEXT, [name]).fetchone()[0] for name in notifiers]
+    return min(times, default=None)
+
+
+_NEXT = "SELECT min(ready) FROM deliveries WHERE notifier = ? AND ready IS NOT NULL"
+
+
+# ------------------------------------------------------------------------------------------------------------------ answers
+
+
+def _held(db: Connection, key: str, fence: int) -> tuple[int, str, str]:
+    """(seq, lane, state) of a row that this claim still may write to."""
+    row = db.execute("SELECT seq, lane, state, fence FROM deliveries WHERE key = ?", [key]).fetchone()
+    if row is None or row[3] != fence:
+        raise FencedOff(f"delivery {key}: claim {fence} has lost its lease; its answer was not recorded")
+    return row[0], row[1], row[2]
+
+
+def keep_payload(db: Connection, key: str, fence: int, payload: Json, downgraded: bool) -> None:
+    seq, _, _ = _held(db, key, fence)
+    wanted = "downgraded = 0" if downgraded else "payload IS NULL"
+    sql = f"UPDATE deliveries SET payload = ?, downgraded = ? WHERE seq = ? AND {wanted}"
+    db.execute(sql, [dumps(payload), int(downgraded), seq])
+
+
+def mark_sent(db: Connection, key: str, fence: int, at: float, provider_id: str | None) -> None:
+    seq, lane, state = _held(db, key, fence)
+    if state == "sent":
+        return
+    # Also where it was cancelled or retried by hand meanwhile: the receiver has it.
+    db.execute(
+        "UPDATE deliveries SET state = 'sent', attempts = attempts + 1, provider_id = ?, finished = ?, error = NULL, "
+        "lease_until = NULL, ready = NULL WHERE seq = ?",
+        [provider_id, at, seq],
+    )
+    _lead(db, lane)
+
+
+def mark_retry(db: Connection, key: str, fence: int, due: float, error: str, counted: bool) -> None:
+    seq, lane, state = _held(db, key, fence)
+    if state != "sending":
+        return
+    db.execute(
+        "UPDATE deliveries SET state = 'pending', due = ?, error = ?, attempts = attempts + ?, lease_until = NULL "
+        "WHERE seq = ?",
+        [due, storable(error), int(counted), seq],
+    )
+    _lead(db, lane)
+
+
+def mark_dead(db: Connection, key: str, fence: int, at: float, error: str) -> None:
+    seq, lane, state = _held(db, key, fence)
+    if state in ("pending", "sending"):
+        _bury(db, seq, lane, at, error)
+
+
+def _bury(db: Connection, seq: int, lane: str, at: float, error: str) -> None:
+    db.execute(
+        "UPDATE deliveries SET state = 'dead', error = ?, finished = ?, lease_until = NULL, ready = NULL WHERE seq = ?",
+        [storable(error), at, seq],
+    )
+    _lead(db, lane)
+
+
+def edit_delivery(db: Connection, key: str, action: str, now: float) -> bool:
+    row = db.execute("SELECT seq, lane, state FROM deliveries WHERE key = ?", [key]).fetchone()
+    if row is None or row[2] == "sent":
+        return False
+    _EDITS[action](db, row[0], row[1], now)
+    return True
+
+
+def _retry(db: Connection, seq: int, lane: str, now: float) -> None:
+    """A row that is being sent stays with its sender; a dead one gets its whole time again."""
+    db.execute(
+        "UPDATE deliveries SET attempts = 0, due = ?, expires = max(expires, ? + expires - created), finished = NULL, "
+        "state = iif(state = 'sending', state, 'pending') WHERE seq = ?",
+        [now, now, seq],
+    )
+    _lead(db, lane)
+
+
+def _cancel(db: Connection, seq: int, lane: str, now: float) -> None:
+    _bury(db, seq, lane, now, "cancelled by hand")
+
+
+_EDITS = {"retry": _retry, "cancel": _cancel}
+EDITS = frozenset(_EDITS)
+
+
+def release_leases(db: Connection) -> None:
+    """For the daemon's start: whoever held a lease before is gone, the lock says so."""
+    db.execute("UPDATE feeds SET lease_until = NULL WHERE lease_until IS NOT NULL")
+    db.execute("UPDATE deliveries SET lease_until = 0, ready = iif(ready IS NULL, NULL, 0) WHERE state = 'sending'")

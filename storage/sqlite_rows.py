@@ -1,0 +1,115 @@
+"""Rows of the SQLite store to values and back. Column names are the names of the fields."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from monitor.codec import dumps, edge_from_json, edge_to_json, field_names
+from monitor.model import AlertEdge, Delivery, DeliveryState, Feed, FeedState, Item, Story, Vector
+
+Row = Sequence[Any]
+Connection = sqlite3.Connection
+
+ITEM = field_names(Item)
+FEED = field_names(Feed)
+FEED_STATE = field_names(FeedState)[1:]  # without feed_id
+STORY = field_names(Story)
+DELIVERY = field_names(Delivery)
+
+
+def columns(names: Sequence[str], table: str = "") -> str:
+    """`a, b` or `t.a, t.b`, for a SELECT."""
+    return ", ".join(f"{table}.{name}" if table else name for name in names)
+
+
+def insert(table: str, names: Sequence[str], conflict: str = "") -> str:
+    """An INSERT of these columns; `conflict` is what follows ON CONFLICT."""
+    marks = ", ".join("?" * len(names))
+    return f"INSERT INTO {table} ({columns(names)}) VALUES ({marks})" + (f" ON CONFLICT {conflict}" if conflict else "")
+
+
+def update_to_new(names: Sequence[str]) -> str:
+    """The SET list of an upsert."""
+    return ", ".join(f"{name} = excluded.{name}" for name in names)
+
+
+def storable(text: str) -> str:
+    """The text without lone surrogates, which SQLite takes none of: an item must not be refused for them."""
+    return text if text.isascii() else text.encode("utf-8", "replace").decode()
+
+
+def item_row(item: Item) -> Row:
+    return [storable(value) if isinstance(value, str) else value for value in (getattr(item, name) for name in ITEM)]
+
+
+def feed_row(feed: Feed) -> Row:
+    return [dumps(feed.tags) if name == "tags" else getattr(feed, name) for name in FEED]
+
+
+def feed_of(row: Row) -> Feed:
+    *plain, tags = row
+    return Feed(*[*plain, tuple(json.loads(tags))])
+
+
+_FLAGS = ("baseline_done", "by_link")
+
+
+def feed_state_row(state: FeedState) -> Row:
+    values = {name: getattr(state, name) for name in FEED_STATE}
+    values |= {name: int(values[name]) for name in _FLAGS}
+    values["skip"] = dumps(state.skip)
+    return list(values.values())
+
+
+def feed_state_of(feed_id: str, row: Row) -> FeedState:
+    values = dict(zip(FEED_STATE, row, strict=True))
+    values |= {name: bool(values[name]) for name in _FLAGS}
+    values["skip"] = tuple(json.loads(values["skip"]))
+    return FeedState(feed_id, **values)
+
+
+def story_row(story: Story) -> Row:
+    plain = [getattr(story, name) for name in STORY[:-2]]
+    return [*plain, dumps(story.families), dumps(story.origins)]
+
+
+def story_of(row: Row) -> Story:
+    *plain, families, origins = row
+    return Story(*[*plain, tuple(json.loads(families)), tuple(json.loads(origins))])
+
+
+def delivery_row(delivery: Delivery) -> Row:
+    special = {
+        "edges": dumps([edge_to_json(edge) for edge in delivery.edges]),
+        "payload": None if delivery.payload is None else dumps(delivery.payload),
+        "state": str(delivery.state),
+        "downgraded": int(delivery.downgraded),
+    }
+    return [special[name] if name in special else getattr(delivery, name) for name in DELIVERY]
+
+
+def delivery_of(row: Row) -> Delivery:
+    values = dict(zip(DELIVERY, row, strict=True))
+    values["edges"] = tuple(edge_from_json(edge) for edge in json.loads(values["edges"]))
+    values["payload"] = None if values["payload"] is None else json.loads(values["payload"])
+    values["state"] = DeliveryState(values["state"])
+    values["downgraded"] = bool(values["downgraded"])
+    return Delivery(**values)
+
+
+def edge_of(text: str) -> AlertEdge:
+    return edge_from_json(json.loads(text))
+
+
+def vector_blob(vector: Vector) -> bytes:
+    """Half precision, little-endian: half the space, and the cosine of two such vectors moves by less than .0001."""
+    return vector.astype("<f2").tobytes()
+
+
+def vector_of(blob: bytes) -> Vector:
+    return np.frombuffer(blob, dtype="<f2").astype(np.float32)
