@@ -1,0 +1,86 @@
+"""Groups a labelled set as the daemon would, and writes gold and system lines for tools/score_stories.py.
+
+    python benchmarks/stories_measure.py rss g5w1h gunviolence [--out DIR] [--words] [--shuffles N] [--cache DIR]
+
+`--words` leaves the embeddings out (degraded mode); `--shuffles` repeats with the arrivals of each hour shuffled.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import pathlib
+import random
+import time
+from collections.abc import Sequence
+
+import stories_data as data
+from stories_train import measure
+
+from monitor.model import Item, Vector
+from monitor.stories.group import Grouper
+
+
+def group(items: Sequence[Item], vectors: Sequence[Vector | None]) -> dict[str, str]:
+    """The story of each item id."""
+    grouper = Grouper()
+    stories = {}
+    for item, vector in zip(items, vectors, strict=True):
+        change = grouper.place(item, vector, None, item.seen)
+        stories[item.id] = change.placement.story.id
+        grouper.apply(change)
+        grouper.commit()
+    return stories
+
+
+def shuffled(items: Sequence[Item], seed: int) -> list[int]:
+    """The numbers of the items with those of one hour in another order."""
+    chance = random.Random(seed)  # noqa: S311 - an order, no secret
+    keys = [(item.seen // 3600, chance.random()) for item in items]
+    return sorted(range(len(items)), key=keys.__getitem__)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("sets", nargs="+")
+    parser.add_argument("--cache", type=pathlib.Path, default=pathlib.Path("/tmp/wirewatch-embeddings"))  # noqa: S108 - a cache
+    parser.add_argument("--out", type=pathlib.Path)
+    parser.add_argument("--words", action="store_true")
+    parser.add_argument("--shuffles", type=int, default=0)
+    args = parser.parse_args()
+    for name in args.sets:
+        items, gold = data.load(name)
+        vectors: Sequence[Vector | None] = [None] * len(items) if args.words else data.vectors(name, items, args.cache)
+        began = time.perf_counter()
+        stories = group(items, vectors)
+        cost = (time.perf_counter() - began) / len(items) * 1000
+        rest = [not f for f in data.first_part(name, items)]
+        _show(name, gold, [stories[i.id] for i in items], rest, f"{cost:.2f} ms an item")
+        if args.out:
+            args.out.mkdir(parents=True, exist_ok=True)
+            _write(args.out / f"{name}-gold.jsonl", items, gold)
+            _write(args.out / f"{name}-system.jsonl", items, [stories[i.id] for i in items])
+        for seed in range(args.shuffles):
+            order = shuffled(items, seed)
+            other = group([items[n] for n in order], [vectors[n] for n in order])
+            _show(name, gold, [other[i.id] for i in items], rest, f"shuffle {seed}")
+
+
+def _show(name: str, gold: list[str], system: list[str], rest: list[bool], note: str) -> None:
+    whole, held = measure(gold, system, [True] * len(gold)), measure(gold, system, rest)
+    print(
+        f"{name:12} all {whole[0]:.3f} {whole[1]:.3f}  rest {held[0]:.3f} {held[1]:.3f}  (pairwise BCubed)  {note}", flush=True
+    )
+
+
+def _write(path: pathlib.Path, items: Sequence[Item], stories: Sequence[str]) -> None:
+    rows = (json.dumps({"id": i.id, "story": s, "seen": _iso(i.seen)}) + "\n" for i, s in zip(items, stories, strict=True))
+    path.write_text("".join(rows), encoding="utf-8")
+
+
+def _iso(at: float) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(at))
+
+
+if __name__ == "__main__":
+    main()

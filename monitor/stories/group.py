@@ -1,0 +1,289 @@
+"""Where an item belongs: opens a story or joins one. Decided on values, applied when the caller says so.
+
+grouper = Grouper(families={feed_id: family})
+change = grouper.place(item, vector, reading, now)     # change.placement is the decision; nothing has changed yet
+grouper.apply(change)                                  # tentatively: the next item of the batch sees it
+grouper.commit()                                       # the store has it; or grouper.rollback()
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from monitor.model import Item, Placement, Reading, Story, Vector, make_id
+from monitor.stories.copies import fingerprint, is_copy
+from monitor.stories.features import Profile, WordWeights, pair_features, profile
+from monitor.stories.index import Change, Index, Member, StoryState
+from monitor.stories.scorer import Scorer, Weights, load_weights
+
+_DAY = 86400.0
+_CENTRAL_OF = 40  # the title is chosen among so many of the latest members
+_LOCAL = 10  # nearest neighbours that say how crowded an item's surroundings are
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How far grouping looks. A story that was silent for `horizon` seconds is over; where more than `max_items` are live,
+    the longest silent stories leave first. `near` and `worded` are how many items are compared, by cosine and by shared
+    rare words."""
+
+    horizon: float = 400 * _DAY
+    max_items: int = 30_000
+    near: int = 40
+    worded: int = 12
+    copies_within: float = 4 * _DAY
+    tidy_every: float = 3600.0
+    leaves_below: float = -3.0  # log-odds at which an edited item is no longer what it was
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """An item version as compared with the live items: log-odds by item and by story."""
+
+    member: Member
+    reading: Reading | None
+    scorer: Scorer
+    pairs: Mapping[str, float]
+    stories: Mapping[str, float]
+
+
+class Grouper:
+    """The live stories, and where a new item goes among them. The same items in the same order give the same stories.
+    `families` maps feed ids to publisher families; the outlet stands for the family of an unknown feed. Not thread-safe."""
+
+    def __init__(
+        self, families: Mapping[str, str] | None = None, weights: Weights | None = None, settings: Settings | None = None
+    ) -> None:
+        self._families = dict(families or {})
+        self._weights = weights or load_weights()
+        self.settings = settings or Settings()
+        self.index = Index(WordWeights())
+        self._tidied = self._now = float("-inf")
+
+    def set_families(self, families: Mapping[str, str]) -> None:
+        """The feeds' publisher families changed; what is placed from now on counts by these."""
+        self._families = dict(families)
+
+    def place(self, item: Item, vector: Vector | None, reading: Reading | None, now: float) -> Change:
+        """Where this item version goes at the instant `now`. `vector` is its unit vector, or None: words alone decide then.
+        Changes nothing."""
+        looked = self._look(item, vector, reading, now)
+        before = self.index.member(item.id)
+        if before is not None and self._stays(before, looked):
+            return self._join(looked, before.story_id, before)
+        best = max(looked.stories, key=lambda story: (looked.stories[story], story), default=None)
+        if best is not None and looked.stories[best] > looked.scorer.join:
+            return self._join(looked, best, before)
+        return self._open(looked, before)
+
+    def apply(self, change: Change) -> None:
+        """Make a decision take effect for those that follow, until `rollback`."""
+        self.index.apply(change)
+        self._now = max(self._now, change.placement.story.last_seen)
+
+    def commit(self) -> None:
+        """What was applied is stored. Stories that are over are forgotten now and then."""
+        self.index.commit()
+        if self._now - self._tidied >= self.settings.tidy_every:
+            self._tidied = self._now
+            self.index.drop(self.index.idle(self._now, self.settings.horizon, self.settings.max_items))
+
+    def rollback(self) -> None:
+        """What was applied since the last commit did not happen."""
+        self.index.rollback()
+
+    def rebuild(self, rows: Iterable[tuple[Item, Story, Vector | None]]) -> None:
+        """Fill an empty index with stored items, oldest first, and the stories they are in. What single readings voted for is
+        not stored: a story's place and country count as the vote of all its items."""
+        for item, story, vector in rows:
+            member = replace(self._member(item, vector, None), story_id=story.id)
+            member = replace(member, first_copy=self._first_copy(member, self._candidates(member.profile, item.seen)))
+            held = self.index.members_of(story.id)
+            state = StoryState(story, (*(i for i in held if i != item.id), item.id), *_votes_of(story))
+            self.apply(Change(Placement(item.id, story, False, 0.0, member.first_copy), member, (state,)))
+        self.commit()
+
+    # -- comparing --------------------------------------------------------------------------------------------------------
+
+    def _member(self, item: Item, vector: Vector | None, reading: Reading | None) -> Member:
+        family = self._families.get(item.feed_id, item.outlet)
+        found = profile(item, vector, reading.names if reading else ())
+        return Member(found, "", item.title, family, item.seen, fingerprint(item))
+
+    def _candidates(self, new: Profile, now: float) -> list[Member]:
+        """The live items worth comparing with."""
+        near = [i for i, _ in self.index.nearest(new.vector, self.settings.near)] if new.vector is not None else []
+        worded = self.settings.worded if near else self.settings.near
+        chosen = dict.fromkeys((*near, *self.index.by_words(new, worded), *self.index.by_link(new.link)))
+        found = (self.index.member(i) for i in chosen)
+        since = now - self.settings.horizon
+        return [m for m in found if m is not None and self.index.story(m.story_id).story.last_seen >= since]
+
+    def rows(self, item: Item, vector: Vector | None, now: float) -> tuple[list[str], NDArray[np.float32]]:
+        """What training needs: the ids of the items that this one would be compared with, and their pair features."""
+        member = self._member(item, vector, None)
+        candidates = self._candidates(member.profile, now)
+        return [m.profile.item_id for m in candidates], self._features(member.profile, candidates)
+
+    def _look(self, item: Item, vector: Vector | None, reading: Reading | None, now: float) -> Looked:
+        member = self._member(item, vector, reading)
+        candidates = self._candidates(member.profile, now)
+        scorer = self._weights.vectors if vector is not None else self._weights.words
+        pairs = self._score(member.profile, candidates, scorer)
+        others = {m.profile.item_id: m.story_id for m in candidates if m.profile.item_id != item.id}
+        stories = story_scores(pairs, others)
+        member = replace(member, first_copy=self._first_copy(member, candidates))
+        return Looked(member, reading, scorer, pairs, stories)
+
+    def _score(self, new: Profile, candidates: Sequence[Member], scorer: Scorer) -> dict[str, float]:
+        scores = scorer.pair(self._features(new, candidates))
+        return {m.profile.item_id: float(s) for m, s in zip(candidates, scores, strict=True)}
+
+    def _features(self, new: Profile, candidates: Sequence[Member]) -> NDArray[np.float32]:
+        olds = [m.profile for m in candidates]
+        cosines = self.index.cosines(new.vector, [p.item_id for p in olds])
+        return pair_features(new, olds, cosines, crowding(cosines), self.index.weights)
+
+    def _first_copy(self, new: Member, candidates: Sequence[Member]) -> str | None:
+        """The first item whose text this one reprints: the earliest seen, and never a copy itself."""
+        since = new.seen - self.settings.copies_within
+        same = [
+            m
+            for m in candidates
+            if m.profile.item_id != new.profile.item_id and m.seen >= since and is_copy(new.print, m.print)
+        ]
+        first = min(same, key=lambda m: (m.seen, m.profile.item_id), default=None)
+        return None if first is None else first.first_copy or first.profile.item_id
+
+    # -- deciding ---------------------------------------------------------------------------------------------------------
+
+    def _stays(self, before: Member, looked: Looked) -> bool:
+        """An edited item stays where it is unless it is clearly about something else than its old text and its story."""
+        if before.title == looked.member.title:
+            return True
+        closest = max(looked.pairs.get(before.profile.item_id, 0.0), looked.stories.get(before.story_id, float("-inf")))
+        return closest > self.settings.leaves_below
+
+    def _join(self, looked: Looked, story_id: str, before: Member | None) -> Change:
+        state = self.index.story(story_id)
+        member = replace(looked.member, story_id=story_id)
+        members = state.members if member.profile.item_id in state.members else (*state.members, member.profile.item_id)
+        return self._change(looked, member, state, members, before, opened=False)
+
+    def _open(self, looked: Looked, before: Member | None) -> Change:
+        """A story's id is made from its first item; an item that left a story makes another one than when it came."""
+        first = looked.member.profile.item_id
+        story_id = make_id("story", first) if before is None else make_id("story", first, looked.member.title)
+        member = replace(looked.member, story_id=story_id)
+        story = Story(story_id, member.title, member.seen, member.seen, 0)
+        return self._change(looked, member, StoryState(story, ()), (first,), before, opened=True)
+
+    def _change(
+        self,
+        looked: Looked,
+        member: Member,
+        state: StoryState,
+        members: tuple[str, ...],
+        before: Member | None,
+        *,
+        opened: bool,
+    ) -> Change:
+        item_id = member.profile.item_id
+        left = self._leave(before) if before is not None and before.story_id != member.story_id else ()
+        countries, places = _vote(state, looked.reading)
+        present = [member if i == item_id else m for i in members if (m := member if i == item_id else self.index.member(i))]
+        story = replace(
+            state.story,
+            title=central_title(present),
+            first_seen=min(state.story.first_seen, member.seen),
+            last_seen=max(state.story.last_seen, member.seen),
+            items=len(members),
+            country=_winner(countries),
+            place_id=_winner(places),
+            place=_surface(looked.reading, _winner(places), state.story),
+            families=tuple(sorted({*state.story.families, member.family})),
+            origins=tuple(sorted({*state.story.origins, self._origin(member)})),
+        )
+        placement = Placement(item_id, story, opened, looked.stories.get(story.id, 0.0), member.first_copy)
+        return Change(placement, member, (*left, StoryState(story, members, countries, places)))
+
+    def _leave(self, before: Member) -> tuple[StoryState, ...]:
+        state = self.index.story(before.story_id)
+        members = tuple(i for i in state.members if i != before.profile.item_id)
+        return (replace(state, story=replace(state.story, items=len(members)), members=members),)
+
+    def _origin(self, member: Member) -> str:
+        """The family that said it first: a reprint counts towards the first copy's."""
+        first = self.index.member(member.first_copy) if member.first_copy else None
+        return first.family if first else member.family
+
+
+def crowding(cosines: NDArray[np.float32]) -> float:
+    """The mean cosine of the nearest neighbours: in a crowd of look-alikes a high cosine says less."""
+    known = cosines[~np.isnan(cosines)]
+    return float(np.sort(known)[-_LOCAL:].mean()) if len(known) else 0.0
+
+
+def story_scores(pairs: Mapping[str, float], story_of: Mapping[str, str]) -> dict[str, float]:
+    """Log-odds by story: half the best pair, half the mean of those compared, so that one look-alike does not carry it."""
+    found: defaultdict[str, list[float]] = defaultdict(list)
+    for item_id, story_id in story_of.items():
+        found[story_id].append(pairs[item_id])
+    return {story_id: (max(scores) + sum(scores) / len(scores)) / 2 for story_id, scores in found.items()}
+
+
+def central_title(members: Sequence[Member]) -> str:
+    """The headline most like the others: by vectors where all have one, else by shared words. The earlier wins a tie."""
+    latest = members[-_CENTRAL_OF:]
+    vectors = [m.profile.vector for m in latest if m.profile.vector is not None]
+    if len(vectors) == len(latest):
+        stacked = np.stack(vectors)
+        central = stacked @ stacked.sum(axis=0)
+    else:
+        counts = Counter(s for m in latest for s in m.profile.title)
+        central = np.array([sum(counts[s] for s in m.profile.title) / max(1, len(m.profile.title)) for m in latest])
+    return latest[int(np.argmax(np.round(central, 5)))].title
+
+
+Votes = tuple[tuple[str, int], ...]
+
+
+def _vote(state: StoryState, reading: Reading | None) -> tuple[Votes, Votes]:
+    if reading is None:
+        return state.countries, state.places
+    return _count(state.countries, reading.countries), _count(state.places, reading.places)
+
+
+def _count(votes: Votes, voices: Sequence[str]) -> Votes:
+    """One vote for each thing that a reading names, however often."""
+    counted = Counter(dict(votes))
+    counted.update(set(voices))
+    return tuple(sorted(counted.items()))
+
+
+def _winner(votes: Votes) -> str | None:
+    return max(votes, key=lambda vote: (vote[1], vote[0]))[0] if votes else None
+
+
+def _surface(reading: Reading | None, place_id: str | None, story: Story) -> str | None:
+    """How the main place is written: as in a fact that names it, else as before."""
+    if place_id is None:
+        return None
+    named = (
+        getattr(fact, "place", None)
+        for fact in (reading.facts if reading else ())
+        if getattr(fact, "place_id", None) == place_id
+    )
+    return next((name for name in named if name), story.place if story.place_id == place_id else None)
+
+
+def _votes_of(story: Story) -> tuple[Votes, Votes]:
+    def votes(winner: str | None) -> Votes:
+        return ((winner, story.items),) if winner else ()
+
+    return votes(story.country), votes(story.place_id)
