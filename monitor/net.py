@@ -368,6 +368,8 @@ def _reason(error: BaseException) -> tuple[str, str]:
         return "dns", "the host name does not resolve"
     if isinstance(error, aiohttp.ClientSSLError | ssl.SSLError):
         return "tls", "no secure connection: the certificate or the handshake failed"
+    if isinstance(error, aiohttp.ConnectionTimeoutError):
+        return "connect", "no connection within the time allowed"
     if isinstance(error, TimeoutError):
         return "timeout", "no complete answer within the time allowed"
     if isinstance(error, aiohttp.ClientConnectorError):

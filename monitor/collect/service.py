@@ -1,0 +1,99 @@
+"""Parsing behind a wall: `ParserService` lives in a worker process, `Parser` is what the daemon calls."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import hashlib
+from collections import OrderedDict
+from collections.abc import Sequence
+from typing import Any
+
+from monitor.collect.article import extract
+from monitor.collect.parse import Parsed, parse
+from monitor.errors import FetchError, WorkerDied, WorkerError
+from monitor.model import Json
+from monitor.worker import Worker
+
+MEMORY = 1 << 30  # address space of a worker, bytes
+DEADLINE = 20.0  # seconds for one body
+DEATHS = 3  # a body that has killed so many workers is not tried again
+_RECYCLE = 1000
+_REMEMBERED = 1000
+
+
+class ParserService:
+    """The worker's side; JSON in and out."""
+
+    def parse(self, body_b64: str, content_type: str, url: str) -> Json:
+        """`Parsed` as JSON."""
+        return parse(base64.b64decode(body_b64), content_type, url).to_json()
+
+    def article(self, body_b64: str, url: str) -> str:
+        """The article's text, or an empty text."""
+        return extract(base64.b64decode(body_b64), url)
+
+
+def body_hash(body: bytes) -> str:
+    """What a body is recognised by."""
+    return hashlib.blake2b(body, digest_size=16).hexdigest()
+
+
+def parser_worker(name: str = "parser", memory: int = MEMORY) -> Worker:
+    """A worker that holds a `ParserService`."""
+    return Worker(name, "monitor.collect.service:ParserService", memory=memory, recycle=_RECYCLE)
+
+
+class Parser:
+    """Calls workers, and remembers which bodies killed them. Each worker serves one body at a time; a body waits for the first
+    that is free."""
+
+    def __init__(self, workers: Sequence[Worker], deadline: float = DEADLINE) -> None:
+        self._workers, self._deadline = tuple(workers), deadline
+        self._free: asyncio.LifoQueue[Worker] = asyncio.LifoQueue()
+        for worker in self._workers:
+            self._free.put_nowait(worker)
+        self._deaths: OrderedDict[str, int] = OrderedDict()
+
+    async def parse(self, body: bytes, content_type: str, url: str) -> Parsed:
+        """Raises `FetchError` of kind `not_a_feed`, `bad_feed` (a worker died of it, or could not read it) or `quarantined`."""
+        row = await self._call(body, url, "parse", content_type, url)
+        try:
+            parsed = Parsed.from_json(row)
+        except (KeyError, TypeError, AttributeError):
+            raise FetchError(url, "bad_feed", "the parser gave back something else than entries") from None
+        if parsed.problem:
+            raise FetchError(url, parsed.problem, parsed.hint)
+        return parsed
+
+    async def article(self, body: bytes, url: str) -> str:
+        """The text of an article page, or an empty text; raises as `parse` does."""
+        return str(await self._call(body, url, "article", url))
+
+    async def stop(self) -> None:
+        """End all workers."""
+        for worker in self._workers:
+            await worker.stop()
+
+    async def _call(self, body: bytes, url: str, method: str, *args: str) -> Any:
+        digest = body_hash(body)
+        if self._deaths.get(digest, 0) >= DEATHS:
+            raise FetchError(url, "quarantined", f"this body has killed {DEATHS} workers and is not tried again")
+        worker = await self._free.get()
+        try:
+            return await worker.call(method, base64.b64encode(body).decode(), *args, deadline=self._deadline)
+        except WorkerDied as error:
+            deaths = self._count(digest)
+            kind = "quarantined" if deaths >= DEATHS else "bad_feed"
+            raise FetchError(url, kind, f"{error} (death {deaths} of {DEATHS} of this body)") from None
+        except WorkerError as error:
+            raise FetchError(url, "bad_feed", str(error)[:300]) from None
+        finally:
+            self._free.put_nowait(worker)
+
+    def _count(self, digest: str) -> int:
+        self._deaths[digest] = self._deaths.get(digest, 0) + 1
+        self._deaths.move_to_end(digest)
+        if len(self._deaths) > _REMEMBERED:
+            self._deaths.popitem(last=False)
+        return self._deaths[digest]
