@@ -46,7 +46,7 @@ def remove_feed(db: Connection, feed_id: str) -> bool:
     return db.execute("UPDATE feeds SET added = 0 WHERE id = ? AND added = 1", [feed_id]).rowcount > 0
 
 
-_CLAIM = f"""
+_CLAIM = """
 UPDATE feeds SET lease_until = :until, fence = fence + 1 WHERE id IN (
   SELECT id FROM feeds WHERE (configured = 1 OR added = 1) AND due <= :now AND (lease_until IS NULL OR lease_until <= :now)
   ORDER BY due, id LIMIT :limit)
