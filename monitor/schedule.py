@@ -127,7 +127,6 @@ class Collector:
             if record is None:
                 return
             await self._store.commit_poll(record)
-            hit("after_t1")
             log.debug("polled", items=len(record.items), health=record.state.health, error=record.state.error)
             await self._report(due, record.state)
         except FencedOff as error:
@@ -137,7 +136,7 @@ class Collector:
 
     async def _record(self, due: DueFeed, claimed: float) -> PollRecord | None:
         feed, state = due.feed, due.state
-        host = urlsplit(politeness.address(feed, state)).netloc.rpartition("@")[2].lower()
+        host = _host(politeness.address(feed, state))
         async with self._hosts.setdefault(host, asyncio.Semaphore(self._pace.per_host)), self._active:
             now = self._clock.now()
             if now >= claimed + self._pace.lease:
@@ -235,3 +234,11 @@ class Collector:
         if after.gaps > before.gaps:
             since = f"no item of the last answer was known; the poll before was {now - (before.last_good or now):.0f} s earlier"
             await self._tell(Notice(f"feed {feed.name}: gap suspected, items may have been missed", (feed.url, since), now))
+
+
+def _host(url: str) -> str:
+    """Host and port, which stand for the machine that answers; empty for an address that the door will refuse."""
+    try:
+        return urlsplit(url).netloc.rpartition("@")[2].lower()
+    except ValueError:
+        return ""
