@@ -123,7 +123,7 @@ def _prepare(path: Path, daemon: bool, busy_s: float) -> None:
     """Check that the file is ours; as a daemon bring its tables up to date."""
     connection = _connect(path, busy_s, writable=daemon)
     try:
-        _check_ours(connection, path)
+        _check_ours(connection, path, daemon)
         if daemon:
             connection.execute("PRAGMA journal_mode = WAL")
             migrations.apply(sqlite_utils.Database(connection))
@@ -135,7 +135,7 @@ def _prepare(path: Path, daemon: bool, busy_s: float) -> None:
         connection.close()
 
 
-def _check_ours(connection: sqlite3.Connection, path: Path) -> None:
+def _check_ours(connection: sqlite3.Connection, path: Path, daemon: bool) -> None:
     tables = {row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
     have = migrations.applied(sqlite_utils.Database(connection, recursive_triggers=False)) if tables else frozenset()
     if tables and not have:
@@ -149,5 +149,5 @@ def _check_ours(connection: sqlite3.Connection, path: Path) -> None:
         found = [row[0] for row in connection.execute("PRAGMA quick_check(3)")]
         if found != ["ok"]:
             raise StoreCorrupt(f"{path}: the store is damaged ({found[0]}); keep the file, and put a backup in its place")
-    if migrations.known() - have and connection.execute("PRAGMA query_only").fetchone()[0]:
+    if not daemon and migrations.known() - have:
         raise StoreUnavailable(f"{path}: made by an older Wirewatch; `wirewatch run` brings it up to date")

@@ -155,7 +155,7 @@ def match_expression(query: str) -> str | None:
     nothing can be looked up. Operators, brackets and other signs are plain text, so no query is an error."""
     terms = []
     for phrase, word in _TERM.findall(query.replace("\x00", " ").encode("utf-8", "replace").decode()):
-        text = phrase or word
+        text = phrase or word.rstrip("*")
         if any(c.isalnum() for c in text):
             # The index knows no term for signs alone; quoted, they separate words.
             terms.append(f'"{text}"' + ("*" if word.endswith("*") else ""))

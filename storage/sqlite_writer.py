@@ -23,14 +23,20 @@ Unit = Callable[[sqlite3.Connection], T]
 
 _MOST_UNITS = 1000  # in one transaction, so that the first of them does not wait for ever
 _CORRUPT = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
+_PASSING = frozenset(
+    {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY}
+    | {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_NOMEM, sqlite3.SQLITE_PERM, sqlite3.SQLITE_PROTOCOL}
+)
 
 
-def explain(error: sqlite3.Error, path: str) -> WirewatchError:
-    """The error as the rest of Wirewatch knows it, with the file it happened in."""
+def explain(error: sqlite3.Error, path: str) -> WirewatchError | sqlite3.Error:
+    """The error as the rest of Wirewatch knows it, with the file it happened in. A mistake in a statement stays what it is."""
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # the low byte is the primary code
     if code in _CORRUPT:
         return StoreCorrupt(f"{path}: the store is damaged ({error}); keep the file, and put a backup in its place")
-    return StoreUnavailable(f"{path}: {error}; nothing was written")
+    if code in _PASSING:
+        return StoreUnavailable(f"{path}: {error}; nothing was written")
+    return error
 
 
 @dataclass(slots=True)
