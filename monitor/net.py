@@ -192,9 +192,11 @@ class _Brotli:
         self._fed = True
         if self._stream.is_finished():
             return
-        yield self._stream.process(data, output_buffer_limit=_STEP)
-        while not self._stream.can_accept_more_data():
-            yield self._stream.process(b"", output_buffer_limit=_STEP)
+        piece = self._stream.process(data, output_buffer_limit=_STEP)
+        while piece:
+            yield piece
+            # More may be ready behind the limit, even when all input is taken.
+            piece = b"" if self._stream.is_finished() else self._stream.process(b"", output_buffer_limit=_STEP)
 
     def done(self) -> bool:
         return not self._fed or bool(self._stream.is_finished())

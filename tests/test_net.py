@@ -164,7 +164,7 @@ async def test_a_body_that_is_too_large_is_stopped_whether_announced_or_not() ->
         assert (await failure(url, door(body=1_000_000))).kind == "too_large"
 
 
-# ------------------------------------------------------------------------------------------------------ hostile and sick servers
+# ----------------------------------------------------------------------------------------------------- hostile and sick servers
 
 
 @pytest.mark.parametrize(
@@ -397,4 +397,4 @@ def test_addresses_are_shown_without_credentials_and_secret_ones_without_their_p
     assert shown("https://u:p@a.org/x?y=1") == "https://a.org/x?y=1"
     assert shown("https://hooks.a.org/T00/secret", secret=True) == "https://hooks.a.org/..."
     assert "pw" not in shown("https://u:pw@[bad")
-    assert str(parse_url("http://a.org")) == "http://a.org/"
+    assert parse_url("http://a.org/x").host == "a.org"
