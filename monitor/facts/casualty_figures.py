@@ -1,0 +1,298 @@
+"""Figures: quantities with what they count. A figure is not yet a casualty; `casualty_links` finds what befell the people."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+
+from spacy.tokens import Doc, Span, Token
+
+from monitor.facts.casualty_words import CasualtyWords, casualty_words
+from monitor.facts.lexicon import load
+from monitor.facts.numbers import Quantity, quantities
+
+_NOMINAL = frozenset({"NOUN", "PROPN", "ADJ"})
+_SINGULAR = frozenset({"NN", "NNP"})
+_MAX_PHRASE = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A quantity over doc[start:end] with its noun.
+
+    `counts` says what is counted: people (a known noun), unknown (another noun), bare (no noun: "12 were"), event (the noun is
+    the event: "12 deaths"), subset (part of people named before: "12 of them"). `metric` is that of the event, or of
+    a participle inside ("12 wounded soldiers"). `single` is a person without a number ("a soldier").
+    """
+
+    quantity: Quantity
+    start: int
+    end: int
+    counts: str
+    head: Token | None = None
+    category: str | None = None
+    metric: str | None = None
+    single: bool = False
+
+    @property
+    def firm(self) -> bool:
+        """True where the noun, if any, surely counts people."""
+        return self.counts != "unknown"
+
+
+def figures(sentence: Span) -> list[Figure]:
+    """The figures of a sentence in order, those that cannot count people left out."""
+    words = casualty_words()
+    lowered = [t.lower_ for t in sentence]
+    found = [f for q in quantities(lowered) if (f := _figure(sentence, q, words)) is not None]
+    taken = {i for f in found for i in range(f.start, f.end)}
+    found += [f for f in _singles(sentence, words) if not taken.intersection(range(f.start, f.end))]
+    return sorted(found, key=lambda f: f.start)
+
+
+def _figure(sentence: Span, quantity: Quantity, words: CasualtyWords) -> Figure | None:
+    doc, base = sentence.doc, sentence.start
+    start, number, end = base + quantity.start, base + quantity.number, base + quantity.end
+    if _is_other_number(sentence, quantity, start, number, end, words):
+        return None
+    subset, head, close, metric = _phrase(doc, end, sentence.end, words)
+    if subset:
+        return Figure(quantity, start, close, "subset", head, _category(doc, head, end, close, words), metric)
+    if head is None:
+        if quantity.qualifier in {"none", "share"} or _year_like(doc, number, end):
+            return None
+        return Figure(quantity, start, close, "bare", metric=metric)
+    if _is_rate(doc, close, sentence.end, words):
+        return None
+    event = words.role(head, "noun")
+    if event:
+        return Figure(quantity, start, close, "event", head, _category(doc, head, end, close, words), metric=event)
+    category = _category(doc, head, end, close, words)
+    if category:
+        return Figure(quantity, start, close, "people", head, category, metric)
+    if words.is_thing(head.lower_) or _year_like(doc, number, end):
+        return None
+    return Figure(quantity, start, close, "unknown", head, None, metric)
+
+
+# ------------------------------------------------------------------------------------------------ numbers of other things
+
+
+@cache
+def _months() -> frozenset[str]:
+    return frozenset(load("numbers")["months"])
+
+
+def _is_other_number(sentence: Span, q: Quantity, start: int, number: int, end: int, words: CasualtyWords) -> bool:
+    """Money, dates, ages, identifiers, parts of compounds: numbers that count no people, whatever follows."""
+    doc = sentence.doc
+    before = doc[start - 1] if start > sentence.start else None
+    prior = doc[number - 1] if number > sentence.start else None
+    after = doc[end] if end < sentence.end else None
+    exact = q.qualifier == "exact"
+    if prior is not None and (prior.is_currency or prior.text in {"#", "№", "+"} or words.has("ages", prior)):
+        return True
+    if after is not None and (after.is_currency or after.text == "%" or _month(after)):
+        return True
+    if prior is not None and exact and (_month(prior) or words.has("identifiers", prior)):
+        return True
+    # "30,000-strong", "a three-storey house", "19-year-old".
+    if (
+        after is not None
+        and after.text in "-–"
+        and not after.whitespace_
+        and end + 1 < len(doc)
+        and not doc[end - 1].whitespace_
+    ):
+        return True
+    if (
+        before is not None
+        and before.lower_ == "of"
+        and start - 2 >= sentence.start
+        and words.has("relation_of", doc[start - 2])
+    ):
+        return True
+    return exact and _is_age(doc, before, after, end)
+
+
+def _month(token: Token) -> bool:
+    return token.lower_.rstrip(".") in _months() and token.text[0].isupper()
+
+
+def _is_age(doc: Doc, before: Token | None, after: Token | None, end: int) -> bool:
+    """ "Amal Haddad, 34, was killed": a bare number between commas after a name."""
+    if before is None or after is None or before.text not in {",", "("} or after.text not in {",", ")"} or before.i == 0:
+        return False
+    return doc[before.i - 1].pos_ in {"PROPN", "NOUN"} and doc[end - 1].like_num
+
+
+def _year_like(doc: Doc, number: int, end: int) -> bool:
+    """A bare number that reads as a year."""
+    text = doc[number].text
+    return end == number + 1 and len(text) == 4 and text.isdigit() and 1900 <= int(text) <= 2099
+
+
+def _is_rate(doc: Doc, close: int, stop: int, words: CasualtyWords) -> bool:
+    """ "90 people a day", "12 deaths per 100,000"."""
+    if close >= stop:
+        return False
+    if words.has("rate_words", doc[close]):
+        return True
+    return (
+        doc[close].lower_ in {"a", "an"}
+        and close + 1 < stop
+        and doc[close + 1].lower_ in {"day", "week", "month", "year", "hour"}
+    )
+
+
+# ------------------------------------------------------------------------------------------------ the noun phrase
+
+
+def _phrase(doc: Doc, i: int, stop: int, words: CasualtyWords) -> tuple[bool, Token | None, int, str | None]:
+    """What stands after a number: whether it is a part of people named before, the head noun, where the phrase ends, and the
+    metric of a participle inside it."""
+    i, of = _skip_lead(doc, i, stop)
+    if of and i < stop and (words.has("of_subset", doc[i]) or doc[i].lower_ == "our"):
+        return _subset(doc, i, stop, words)
+    head: Token | None = None
+    metric: str | None = None
+    end = i
+    for k in range(i, min(stop, i + _MAX_PHRASE)):
+        token = doc[k]
+        inside = words.any_role(token, "passive", "noun")
+        if inside and words.role(token, "passive") and not (words.role(token, "noun") and k == i and of):
+            # "12 wounded soldiers": the participle stands inside; "12 wounded in" ends the phrase.
+            if not (k + 1 < stop and _attributive(doc, k, stop, words)):
+                break
+            metric = inside
+            continue
+        if words.any_role(token, "active", "intransitive"):
+            break
+        if token.pos_ in _NOMINAL or words.category(token.lower_) or inside or token.ent_type_ == "NORP":
+            if head is not None and _closed(head, token, words):
+                break
+            if token.pos_ != "ADJ" or words.category(token.lower_) or token.ent_type_ == "NORP":
+                head, end = token, k + 1
+        elif not (
+            token.text in "-–/'\"“”‘’" or token.tag_ in {"VBN", "VBG", "POS", "JJR", "JJS"} or token.lower_ in {"and", "of"}
+        ) or (head is not None and token.tag_ not in {"POS", "HYPH"}):
+            break
+    return False, head, end, metric
+
+
+def _skip_lead(doc: Doc, i: int, stop: int) -> tuple[int, bool]:
+    """Past "more", "others" and "of the": where the noun starts, and whether "of" stood before it."""
+    of = False
+    while i < stop and doc[i].lower_ in {"more", "other", "others", "additional", "further", "new", "of", "fresh"}:
+        of = of or doc[i].lower_ == "of"
+        i += 1
+    return i, of
+
+
+def _subset(doc: Doc, i: int, stop: int, words: CasualtyWords) -> tuple[bool, Token | None, int, str | None]:
+    """ "12 of them", "14 of whom", "10 of those killed", "two of the dead", "dozens of the villagers"."""
+    if doc[i].lower_ != "the":
+        return True, None, i + 1, None
+    k = i + 1
+    while k < stop and doc[k].pos_ == "ADJ" and not words.role(doc[k], "noun"):
+        k += 1
+    if k < stop and (words.role(doc[k], "noun") or words.role(doc[k], "passive")):
+        return True, None, k + 1, None
+    _, head, end, metric = _phrase(doc, i + 1, stop, words)
+    return False, head, max(end, i + 1), metric
+
+
+def _attributive(doc: Doc, k: int, stop: int, words: CasualtyWords) -> bool:
+    """True where the participle at k stands before its own noun: "12 wounded soldiers", not "12 wounded Monday"."""
+    after = doc[k + 1]
+    if words.category(after.lower_) and after.pos_ in {"NOUN", "ADJ", "PROPN"}:
+        return True
+    return after.pos_ == "ADJ" and k + 2 < stop and words.category(doc[k + 2].lower_) is not None
+
+
+def _closed(head: Token, token: Token, words: CasualtyWords) -> bool:
+    """True where the phrase ends at `head`: a plural for people is the last noun unless another follows ("police officers")."""
+    known = words.category(head.lower_)
+    if known is None and head.ent_type_ != "NORP":
+        return False
+    if words.category(token.lower_) or words.role(token, "noun"):
+        return False
+    return head.tag_ in {"NNS", "NNPS"} or head.lower_ == "people" or token.pos_ == "PROPN"
+
+
+def _category(doc: Doc, head: Token | None, start: int, end: int, words: CasualtyWords) -> str | None:
+    """The category of a noun phrase; None where nothing says that people are counted."""
+    if head is None:
+        return None
+    pair = f"{doc[head.i - 1].lower_} {head.lower_}" if head.i > start else head.lower_
+    own = words.category(pair) or words.category(head.lower_)
+    if own is None and words.role(head, "noun") is None:
+        # "Palestinians", "Ukrainians": nationalities are people.
+        return "people" if head.ent_type_ == "NORP" and head.tag_ in {"NNS", "NNPS", "NNP", "JJ"} else None
+    if words.category(pair) is None and (words.is_weak(head.lower_) or own is None):
+        return _by_modifiers(doc, head, start, words) or own
+    return own
+
+
+def _by_modifiers(doc: Doc, head: Token, start: int, words: CasualtyWords) -> str | None:
+    """The category that the words around a weak noun give it, the nearest before it first, then those of its "of" phrase."""
+    before = reversed([t for t in doc[start : head.i] if t.pos_ != "PUNCT"])
+    after = _of_phrase(doc, head)
+    for token in [*before, *after]:
+        low = token.lower_.split("-")[-1]
+        found = words.modifier(low) or words.modifier(token.lower_) or words.category(low)
+        if found and found != "people":
+            return found
+        if found and not words.is_weak(low):
+            return found
+    return None
+
+
+def _of_phrase(doc: Doc, head: Token) -> list[Token]:
+    stop = head.sent.end
+    if head.i + 1 >= stop or doc[head.i + 1].lower_ not in {"of", "from", "and", "among"}:
+        return []
+    tokens = []
+    for token in doc[head.i + 2 : min(stop, head.i + 12)]:
+        if token.pos_ in {"VERB", "AUX", "SCONJ"} and token.tag_ != "VBN":
+            break
+        if token.text in ",;(" or token.lower_ in {"in", "at", "near", "by", "while", "when", "after", "during"}:
+            break
+        tokens.append(token)
+    return tokens
+
+
+# ------------------------------------------------------------------------------------------------ persons without a number
+
+
+def _singles(sentence: Span, words: CasualtyWords) -> Iterator[Figure]:
+    """ "A soldier", "its pilot", "a 3-year-old boy", "another policeman"."""
+    doc = sentence.doc
+    for token in sentence:
+        if not words.has("singles", token) or token.lower_ == "one":
+            continue
+        head = _single_head(doc, token.i + 1, sentence.end, words)
+        if head is None:
+            continue
+        category = _category(doc, head, token.i + 1, head.i + 1, words)
+        if category is None:
+            continue
+        one = Quantity(token.i - sentence.start, head.i + 1 - sentence.start, token.i - sentence.start, 1, 1, "exact")
+        yield Figure(one, token.i, head.i + 1, "people", head, category, single=True)
+
+
+def _single_head(doc: Doc, i: int, stop: int, words: CasualtyWords) -> Token | None:
+    """The singular noun for a person that closes the phrase, or None."""
+    head: Token | None = None
+    for token in doc[i : min(stop, i + 9)]:
+        if words.category(token.lower_) and token.tag_ in _SINGULAR and not words.role(token, "noun"):
+            head = token
+        elif token.tag_ in {"NNS", "NNPS"} or (token.pos_ not in _NOMINAL | {"NUM"} and token.text not in "-–"):
+            break
+        elif head is not None:
+            # "a police car" is no policeman; "a civilian Ahmad" is one.
+            return head if token.pos_ == "PROPN" else None
+    if head is None or (head.i + 1 < stop and doc[head.i + 1].lower_ in {"'s", "’s", "force", "forces"}):
+        return None
+    return head

@@ -1,0 +1,458 @@
+"""What befell the people whom a figure counts: frames that tie a figure to a word such as "killed", "missing" or "toll".
+
+Adjacency is read before the parse: headlines, lists and texts without commas parse badly, but "at least 12 people killed" reads
+the same everywhere. The parse decides over longer distances.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from spacy.tokens import Doc, Span, Token
+
+from monitor.facts.casualty_figures import Figure
+from monitor.facts.casualty_words import CasualtyWords, casualty_words
+
+_REACH = 16  # words between a figure and a predicate to its right
+_TOLL_REACH = 26  # words between "death toll" and its figure
+_PHRASE = frozenset({"DET", "ADJ", "NOUN", "PROPN", "NUM", "PART", "PRON", "ADV"})
+_OPEN, _CLOSE = "([", ")]"
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A figure tied to a metric. `cue` is the word that decides, `frame` names the pattern, `end` is where the evidence
+    ends, `parent` is the index of the link of which it is a part, `strength` 0..1."""
+
+    figure: Figure
+    metric: str
+    cue: Token
+    frame: str
+    start: int
+    end: int
+    strength: float
+    parent: int | None = None
+    superseded: bool = False
+
+
+def link_figures(sentence: Span, found: Sequence[Figure]) -> list[Link]:
+    """The links of a sentence's figures, in order; `parent` is an index into the result."""
+    return _Linker(sentence, found).links()
+
+
+class _Linker:
+    """One sentence at work."""
+
+    def __init__(self, sentence: Span, found: Sequence[Figure]) -> None:
+        self._doc: Doc = sentence.doc
+        self._start, self._stop = sentence.start, sentence.end
+        self._figures = found
+        self._starts = {f.start: f for f in found}
+        self._words: CasualtyWords = casualty_words()
+        self._steps: tuple[Callable[[Figure], Link | None], ...] = (
+            self._event,
+            self._inside,
+            self._toll,
+            self._of_noun,
+            self._lives,
+            self._active,
+            self._passive,
+            self._lost,
+            self._among_dead,
+            self._parsed,
+        )
+
+    def links(self) -> list[Link]:
+        direct = {i: link for i, f in enumerate(self._figures) if (link := self._direct(f)) is not None}
+        result: list[Link] = []
+        place: dict[int, int] = {}
+        for i, figure in enumerate(self._figures):
+            link = direct.get(i)
+            parent = self._parent(figure, result, link)
+            if parent is not None:
+                link = replace(link or self._like(figure, result[parent], "subset"), parent=parent)
+            link = link or self._backward(figure, result) or self._forward(i, direct)
+            if link is not None:
+                place[i] = len(result)
+                result.append(link)
+        return result
+
+    def _direct(self, figure: Figure) -> Link | None:
+        return next((link for step in self._steps if (link := step(figure)) is not None), None)
+
+    def _low(self, i: int) -> str:
+        return self._doc[i].lower_ if self._start <= i < self._stop else ""
+
+    def _has(self, name: str, i: int) -> bool:
+        return self._start <= i < self._stop and self._words.has(name, self._doc[i])
+
+    def _link(self, figure: Figure, metric: str, cue: Token, frame: str, strength: float, to: int | None = None) -> Link | None:
+        """A link, unless the metric asks for people and the noun is not known to count them."""
+        if figure.counts == "unknown" and metric in self._words.lists["person_only"]:
+            return None
+        start = min(figure.start, cue.i)
+        end = max(figure.end, cue.i + 1, to or 0)
+        return Link(figure, metric, cue, frame, start, end, strength)
+
+    # -------------------------------------------------------------------------------------------- frames, direct ones
+
+    def _event(self, figure: Figure) -> Link | None:
+        """ "12 deaths", "no casualties", "129 lives lost"."""
+        if figure.counts != "event" or figure.metric is None or figure.head is None:
+            return None
+        compound = self._both(figure.head.i, figure.metric)
+        metric, end = compound or (figure.metric, figure.head.i + 1)
+        link = self._link(figure, metric, figure.head, "event noun", 0.9, end)
+        toll = self._toll(figure)
+        return replace(link, start=toll.start, superseded=toll.superseded, frame=toll.frame) if link and toll else link
+
+    def _inside(self, figure: Figure) -> Link | None:
+        """ "12 wounded soldiers", "three missing girls"."""
+        if figure.metric is None or figure.head is None or figure.counts == "event":
+            return None
+        return self._link(figure, figure.metric, figure.head, "participle inside", 0.7)
+
+    def _toll(self, figure: Figure) -> Link | None:
+        """ "The death toll from the floods rose to 54 from 50", "the toll now stands at 19"."""
+        i = figure.start - 1
+        if figure.single or not self._toll_step(i):
+            return None
+        floor = max(self._start, i - _TOLL_REACH)
+        for k in range(i, floor - 1, -1):
+            metric = self._toll_at(k)
+            if metric is not None:
+                start = k - (self._low(k - 1) in {"the", "official", "confirmed"})
+                link = self._link(figure, metric, self._doc[k], "toll", 0.9)
+                return replace(link, start=start + (start < k), superseded=self._is_old(figure)) if link else None
+            token = self._doc[k]
+            if token.text in ";.?!" or (token.dep_ in {"ccomp", "ROOT"} and self._words.any_role(token, "active", "passive")):
+                return None
+        return None
+
+    def _toll_step(self, i: int) -> bool:
+        return self._has("toll_links", i) or self._has("rise", i) or self._has("fall", i)
+
+    def _toll_at(self, k: int) -> str | None:
+        for phrase, metric in self._words.tolls:
+            part = self._doc[k : k + len(phrase)]
+            if k + len(phrase) <= self._stop and tuple(t.lower_ for t in part) == phrase and not self._counted(k):
+                return metric
+        return None
+
+    def _counted(self, k: int) -> bool:
+        """True where the noun at k is itself counted ("12 deaths"): it names no toll."""
+        return any(f.start < k < f.end or (f.start <= k < f.end) for f in self._figures)
+
+    def _is_old(self, figure: Figure) -> bool:
+        """The old figure in "from 35 to 32" and "to 54 from 50"."""
+        if self._low(figure.start - 1) != "from":
+            return False
+        others = [f for f in self._figures if f is not figure and abs(f.start - figure.start) < 8]
+        return any(self._low(f.start - 1) in {"to", "at"} for f in others)
+
+    def _of_noun(self, figure: Figure) -> Link | None:
+        """ "The deaths of 12 people", "the killing of a soldier"."""
+        k = figure.start - 1
+        if self._low(k) not in {"of", "to"}:
+            return None
+        cue = k - 1
+        if cue < self._start:
+            return None
+        metric = self._words.role(self._doc[cue], "of_noun")
+        if metric is None or (self._low(k) == "to" and metric != "wounded") or figure.counts in {"event", "subset"}:
+            return None
+        if self._low(cue) == "fate":
+            return None
+        return self._link(figure, metric, self._doc[cue], "noun of", 0.8)
+
+    def _lives(self, figure: Figure) -> Link | None:
+        """ "Claimed 23 lives", "cost 129 rebels their lives", "23 lives were lost"."""
+        if figure.head is None or figure.head.lower_ not in {"lives", "life"}:
+            return None
+        around = [*range(figure.start - 3, figure.start), *range(figure.end, figure.end + 4)]
+        cue = next((i for i in around if self._has("life_verbs", i)), None)
+        return self._link(figure, "killed", self._doc[cue], "lives", 0.9) if cue is not None else None
+
+    def _active(self, figure: Figure) -> Link | None:
+        """ "Killing at least 12", "killed and wounded 30"."""
+        k = figure.start - 1
+        while k > self._start and (self._doc[k].text in "'\"“‘" or self._doc[k].tag_ == "RB" or self._low(k) in {"the", "off"}):
+            k -= 1
+        if k < self._start:
+            return None
+        cue = self._doc[k]
+        metric = self._words.role(cue, "active")
+        if metric is None or figure.counts == "event":
+            return None
+        if self._is_passive_use(k) or (self._next_is_own(figure) and self._follows_figure(k)):
+            return None
+        first = self._compound_before(k, "active")
+        if first is not None:
+            return self._link(figure, "casualties", self._doc[first], "active pair", 0.8)
+        return self._link(figure, metric, cue, "active", 0.95)
+
+    def _compound_before(self, k: int, role: str) -> int | None:
+        """The first verb of "killed and wounded" where it shares the object of the second."""
+        if self._low(k - 1) not in {"and", "or"} or k - 2 < self._start:
+            return None
+        other = self._words.role(self._doc[k - 2], role)
+        here = self._words.role(self._doc[k], role)
+        return k - 2 if other and here and {other, here} == {"killed", "wounded"} else None
+
+    def _is_passive_use(self, k: int) -> bool:
+        """ "were killed": the number that follows begins something else."""
+        i = k - 1
+        while i >= self._start and (self._doc[i].tag_ == "RB" or self._low(i) in {"been", "also"}):
+            if self._low(i) in self._words.lists["auxiliaries"]:
+                return True
+            i -= 1
+        return self._low(i) in self._words.lists["auxiliaries"]
+
+    def _follows_figure(self, k: int) -> bool:
+        return any(f.end == k for f in self._figures)
+
+    def _next_is_own(self, figure: Figure) -> bool:
+        """True where the word right after the figure is a predicate of its own: "10 killed, 12 wounded"."""
+        return figure.end < self._stop and self._words.role(self._doc[figure.end], "passive") is not None
+
+    def _passive(self, figure: Figure) -> Link | None:
+        """ "At least 12 people, including a child, have been killed", "600 missing", "thousands fled"."""
+        i, steps, aux, who = figure.end, 0, False, False
+        if figure.counts == "event":
+            return None
+        while i < self._stop and steps < _REACH:
+            token = self._doc[i]
+            metric = self._predicate(i)
+            if metric is not None:
+                if not aux and self._has_object(i) and not who:
+                    return None
+                pair = self._both(i, metric)
+                metric, end = pair or (metric, i + 1)
+                strength = 0.95 if i - figure.end < 3 else 0.8
+                return self._link(figure, metric, token, "passive", strength, end)
+            after = self._pass(i, figure)
+            if after is None:
+                return None
+            aux = aux or token.lower_ in self._words.lists["auxiliaries"]
+            who = token.lower_ in {"who", "that", "which"}
+            steps += 1
+            i = after
+        return None
+
+    def _predicate(self, i: int) -> str | None:
+        """The metric of the passive or intransitive predicate at i, or None."""
+        token, words = self._doc[i], self._words
+        if words.has("to_death", token) and self._low(i + 1) in {"dead", "to"}:
+            if self._low(i + 1) == "dead" or self._low(i + 2) == "death":
+                return "killed"
+            return None
+        if words.has("taken_as", token) and not self._has("take_verbs", i - 1):
+            return None
+        if token.lower_ in {"homeless", "unknown"}:
+            return words.role(token, "passive") if self._goes_with(i) else None
+        if token.lower_ == "in" and self._low(i + 2) == "condition" and self._low(i + 1) in {"critical", "serious"}:
+            return "wounded"
+        if token.lower_ == "unaccounted" and self._low(i + 1) != "for":
+            return None
+        return words.any_role(token, "passive", "intransitive")
+
+    def _goes_with(self, i: int) -> bool:
+        return self._low(i) == "homeless" or any(self._low(k) == "fate" for k in range(self._start, i))
+
+    def _both(self, i: int, metric: str) -> tuple[str, int] | None:
+        """ "Killed or wounded" without a split is casualties."""
+        if self._low(i + 1) not in {"and", "or", "/"} or i + 2 >= self._stop:
+            return None
+        k = i + 2
+        other = self._words.any_role(self._doc[k], "passive", "noun")
+        if other is None or {metric, other} != {"killed", "wounded"} or (k + 1) in self._starts or k in self._starts:
+            return None
+        return "casualties", k + 1
+
+    def _has_object(self, i: int) -> bool:
+        """True where the participle at i is an active verb with an object of its own: "two gunmen killed the mayor"."""
+        token = self._doc[i]
+        if self._words.role(token, "active") is None:
+            return False
+        figure = self._starts.get(i + 1)
+        if figure is not None:
+            return not self._next_is_own(figure)
+        after = self._doc[i + 1] if i + 1 < self._stop else None
+        if after is None or after.pos_ in {"ADP", "PUNCT", "CCONJ", "SCONJ", "ADV", "AUX"}:
+            return False
+        return any(c.dep_ in {"dobj", "obj"} and c.i > i for c in token.children) and token.tag_ in {"VBD", "VBZ", "VBP", "VBG"}
+
+    def _pass(self, i: int, figure: Figure) -> int | None:
+        """Where to go on from word i between a figure and its predicate; None where the way is barred."""
+        token, words = self._doc[i], self._words
+        inner = self._starts.get(i)
+        if inner is not None and inner is not figure:
+            allowed = self._has("including", i - 1) or self._low(i - 1) in {"than", "aged"} or inner.counts == "unknown"
+            return inner.end if allowed else None
+        if token.text in _OPEN:
+            close = next((k for k in range(i, min(self._stop, i + 25)) if self._doc[k].text in _CLOSE), None)
+            return close + 1 if close is not None else None
+        if token.text == ",":
+            return self._comma(i)
+        if token.text in "-–\"'“”‘’/" or words.has("skip", token) or token.pos_ in _PHRASE or token.pos_ == "ADP":
+            return i + 1
+        if words.has("including", token) or token.pos_ == "AUX":
+            return i + 1
+        if token.lower_ in {"and", "or"}:
+            after = self._doc[i + 1] if i + 1 < self._stop else None
+            return i + 1 if after is not None and after.pos_ in {"NOUN", "PROPN", "ADJ"} and i + 1 not in self._starts else None
+        if token.pos_ == "VERB" and token.dep_ in {"acl", "amod"} and token.tag_ in {"VBG", "VBN"}:
+            return i + 1
+        return None
+
+    def _comma(self, i: int) -> int | None:
+        """Over an insertion between commas: ", including a child,", ", most of them women,"."""
+        for k in range(i + 1, min(self._stop, i + 16)):
+            token = self._doc[k]
+            if token.text == ",":
+                inner = self._doc[i + 1 : k]
+                if self._low(k + 1) in {"and", "or"} or (k + 1) in self._starts:
+                    continue
+                return k + 1 if not any(t.pos_ == "VERB" and t.dep_ not in {"acl", "amod", "relcl"} for t in inner) else None
+            if token.pos_ == "AUX" and self._has("including", i + 1):
+                return k
+        return None
+
+    def _lost(self, figure: Figure) -> Link | None:
+        """ "The militia lost three fighters"."""
+        k = figure.start - 1
+        if not self._has("loss_verbs", k) or figure.counts != "people" or figure.head is None:
+            return None
+        return self._link(figure, "killed", self._doc[k], "lost people", 0.7)
+
+    def _among_dead(self, figure: Figure) -> Link | None:
+        """ "A child was among the dead", "among those killed were two women"."""
+        after = self._window_after(figure)
+        before = self._doc[max(self._start, figure.start - 10) : figure.start]
+        for span in (after, before):
+            low = [t.lower_ for t in span]
+            if "among" not in low:
+                continue
+            k = span.start + low.index("among")
+            nearby = self._doc[k + 1 : min(self._stop, k + 7)]
+            cue = next((t for t in nearby if self._words.any_role(t, "noun", "passive")), None)
+            joined = span is after or any(t.lower_ in self._words.lists["auxiliaries"] for t in self._doc[k : figure.start])
+            if cue is not None and joined:
+                metric = self._words.any_role(cue, "noun", "passive") or "killed"
+                return self._link(figure, metric, cue, "among the dead", 0.75)
+        return None
+
+    def _window_after(self, figure: Figure) -> Span:
+        return self._doc[figure.end : min(self._stop, figure.end + 8)]
+
+    # -------------------------------------------------------------------------------------------- frames of the parse
+
+    def _parsed(self, figure: Figure) -> Link | None:
+        """Subject, object or modified noun of a predicate, whatever stands between."""
+        head = figure.head or self._doc[figure.end - 1]
+        node = head
+        for _ in range(3):
+            found = self._governed(node, figure)
+            if found is not None:
+                return found
+            if node.dep_ not in {"conj", "nummod", "pobj", "prep", "appos"} or node.head.i == node.i or figure.single:
+                return None
+            if node.dep_ in {"pobj", "prep"} and node.head.lower_ not in {"of"} and node.dep_ != "prep":
+                return None
+            node = node.head
+        return None
+
+    def _governed(self, node: Token, figure: Figure) -> Link | None:
+        verb, words = node.head, self._words
+        if not self._start <= verb.i < self._stop:
+            return None
+        passive = node.dep_ == "nsubjpass" or (node.dep_ == "nsubj" and not self._has_object(verb.i))
+        if passive and (metric := self._predicate(verb.i)):
+            return self._link(figure, metric, verb, "subject", 0.75)
+        if node.dep_ == "dobj" and (metric := words.role(verb, "active")) and verb.i < figure.start:
+            return self._link(figure, metric, verb, "object", 0.75)
+        for child in node.children:
+            metric = self._predicate(child.i) if child.dep_ in {"acl", "relcl"} and child.i > figure.start else None
+            if metric and not (child.tag_ in {"VBD", "VBG"} and self._has_object(child.i)):
+                return self._link(figure, metric, child, "modifier", 0.75)
+        return None
+
+    # -------------------------------------------------------------------------------------------- parts and neighbours
+
+    def _like(self, figure: Figure, other: Link, frame: str) -> Link:
+        return Link(figure, other.metric, other.cue, frame, figure.start, figure.end, other.strength * 0.9)
+
+    def _parent(self, figure: Figure, before: list[Link], own: Link | None) -> int | None:
+        """The link of which this figure is a part: "including 19 in strikes", "(14 of whom were teenagers)"."""
+        if not before or (figure.counts == "event" and own is None):
+            return None
+        last = len(before) - 1
+        if figure.counts == "subset":
+            return last
+        k = figure.start - 1
+        while k > self._start and (self._low(k) in {"the", "a", "reportedly", "also", "("}):
+            k -= 1
+        if self._has("including", k) and self._low(k) != "among":
+            return self._larger(before, figure)
+        return self._listed(figure, before)
+
+    def _larger(self, before: list[Link], figure: Figure) -> int:
+        """The nearest figure before that can hold this one; parts of parts only where it is inside one's phrase."""
+        low = figure.quantity.low or 0
+        for i in range(len(before) - 1, -1, -1):
+            size = before[i].figure.quantity.low
+            if size is None or size >= low:
+                return i
+        return len(before) - 1
+
+    def _listed(self, figure: Figure, before: list[Link]) -> int | None:
+        """The second member of a list of parts: "including 58 children and 34 women"."""
+        last = before[-1]
+        if last.parent is None or self._doc[figure.start - 1].lower_ not in {"and", ","}:
+            return None
+        between = self._doc[last.figure.end : figure.start]
+        if any(t.pos_ in {"VERB", "AUX"} for t in between) or self._has_own_verb(figure):
+            return None
+        return last.parent
+
+    def _has_own_verb(self, figure: Figure) -> bool:
+        return self._next_is_own(figure) or self._passive(figure) is not None
+
+    def _backward(self, figure: Figure, before: list[Link]) -> Link | None:
+        """ "Killed 14 jihadists and five civilians", "killed 232 people in Gaza and 11 in Israel"."""
+        if not before or figure.counts == "event":
+            return None
+        last = before[-1]
+        if not self._coordinated(last.end, last.figure.end, figure.start):
+            return None
+        if figure.quantity.qualifier in {"none", "share"} or (figure.counts == "unknown" and last.strength < 0.7):
+            return None
+        if figure.single and not (figure.head is not None and figure.head.dep_ in {"conj", "pobj"}):
+            return None
+        return self._like(figure, last, "coordinated")
+
+    def _coordinated(self, link_end: int, figure_end: int, start: int) -> bool:
+        """True where only a joining word and phrases without a verb stand between."""
+        k = start - 1
+        joined = self._low(k) in {"and", ",", "&", "plus", "or"} or (
+            self._low(k) in {"with", "as"} and self._low(k - 1) in {"along", "well", "together"}
+        )
+        between = self._doc[max(figure_end, link_end) : start]
+        # A headline may leave out the joining word: "killed 14 jihadists 5 civilians".
+        adjacent = len(between) == 0
+        if not (joined or adjacent):
+            return False
+        return not any((t.pos_ in {"VERB", "AUX"} and t.tag_ not in {"VBN", "VBG"}) or t.text in ";." for t in between)
+
+    def _forward(self, i: int, direct: dict[int, Link]) -> Link | None:
+        """ "30 soldiers and 39 rebels had been killed", "leaving 17 guerrillas and 2 soldiers dead"."""
+        if i + 1 >= len(self._figures) or i + 1 not in direct:
+            return None
+        figure, after = self._figures[i], self._figures[i + 1]
+        link = direct[i + 1]
+        if link.frame not in {"passive", "subject", "modifier"} or after.counts == "bare" or figure.counts in {"event", "bare"}:
+            return None
+        if figure.counts == "unknown" or not self._coordinated(figure.end, figure.end, after.start):
+            return None
+        return self._like(figure, link, "coordinated")
