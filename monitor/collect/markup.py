@@ -6,6 +6,8 @@ import re
 
 from lxml import etree
 
+from monitor.text import clean
+
 
 def _names(text: str) -> frozenset[str]:
     return frozenset(text.split())
@@ -33,15 +35,12 @@ _TAG = re.compile(rf"</?(?:{_any_of(_HIDDEN | _BLOCKS | _LINES | _INLINE)})(?=[\
 _BREAKING = re.compile(rf"<(?:{_any_of(_BLOCKS | _LINES)})(?=[\s/>])", re.I)
 _ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[a-zA-Z][a-zA-Z0-9]{1,31});")
 _NEWLINES = re.compile(r"[\r\n]+")
-_SPACES = re.compile(r"[ \t\r\f\v\u00a0]+")
-_BREAKS = re.compile(r" ?\n ?")
-_GAPS = re.compile(r"\n{3,}")
 _UNREADABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 _ROUNDS = 3  # escaped twice, and once more for a feed that quotes such a feed
 
 
 def html_to_text(html: str) -> str:
-    """The text of a fragment: paragraphs apart by an empty line, entities resolved, scripts and styles gone."""
+    """The clean text of a fragment: paragraphs apart by an empty line, entities resolved, scripts and styles gone."""
     text = html
     for _ in range(_ROUNDS):
         if _TAG.search(text):
@@ -50,12 +49,7 @@ def html_to_text(html: str) -> str:
             text = _unescape(text)
         else:
             break
-    return _layout(text)
-
-
-def one_line(text: str) -> str:
-    """The same on one line."""
-    return " ".join(text.split())
+    return clean(text)
 
 
 def _unescape(text: str) -> str:
@@ -100,8 +94,3 @@ def _text_of(html: str) -> str:
 
 def _break(tag: str) -> str:
     return "\n\n" if tag in _BLOCKS else "\n" if tag in _LINES else " " if tag in ("td", "th") else ""
-
-
-def _layout(text: str) -> str:
-    text = _SPACES.sub(" ", text)
-    return _GAPS.sub("\n\n", _BREAKS.sub("\n", text)).strip()

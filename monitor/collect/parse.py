@@ -16,15 +16,16 @@ import feedparser
 
 from monitor.clock import parse_instant
 from monitor.collect.discovery import find_feeds
-from monitor.collect.markup import html_to_text, one_line
+from monitor.collect.markup import html_to_text
 from monitor.model import Entry, Json
+from monitor.text import clean_title
 
-TITLE_LENGTH = 300
 SUMMARY_LENGTH = 20_000
 CONTENT_LENGTH = 200_000
 _MARKUP_LENGTH = 1_000_000  # of one field, before it becomes text
 _ENTRIES = 20_000
 _KEY_LENGTH = 2_000
+_TITLE_MARKUP = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,12 +207,12 @@ def _text(value: Any, length: int) -> str:
 
 
 def _title(value: Any) -> str:
-    return one_line(_text(value, _KEY_LENGTH * 10))[:TITLE_LENGTH]
+    return clean_title(_text(value, _TITLE_MARKUP))
 
 
 def _stand_in(text: str) -> str:
     """A title for an entry without one: the beginning of its text."""
-    first = one_line(text[:400])
+    first = " ".join(text[:400].split())
     return first if len(first) <= 100 else first[:100].rpartition(" ")[0] + "…"
 
 
