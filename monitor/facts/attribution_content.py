@@ -1,108 +1,245 @@
-"""What was said: from a cue to the stretch of text that is its content, without speaker, cue and "that"."""
+"""What was said: from a cue to the stretches of text that are its content, without speaker, cue and "that"."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from monitor.facts.attribution_cues import Cue, is_passive, words
-from monitor.facts.attribution_speakers import noun_range
+from monitor.facts.attribution_cues import FINITE, Cue, Verb, is_passive, lemma_of
+from monitor.facts.attribution_speakers import words
 from monitor.facts.quotes import Quotation
 
 Token = Any  # spaCy's token; spaCy ships no types here
 
-_FINITE = frozenset({"VBD", "VBZ", "VBP", "MD"})
 _BREAKS = frozenset(",;:-–—")
 _MARKS = frozenset("“”\"„«»‘’'")
+_LEADS = frozenset({"but", "and", "also", "however", "meanwhile", "yet", "so"})
+_MOSTLY = 0.7  # share of the words that makes a clause with a quotation a verbatim one
 
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """A stretch of text, code points, and the quotation that it is, where it is one."""
+    """A stretch of text, code points; the quotation that it is, where it is one; the stance of the verb's use."""
 
     start: int
     end: int
     quotation: Quotation | None = None
+    stance: str | None = "asserts"
 
 
-def contents(cue: Cue, sentence: Any, quoted: Sequence[Quotation]) -> list[Content]:
-    """What the cue reports in this sentence: usually one stretch, none where nothing is said."""
-    left = _left_limit(cue)
-    right = _after_cue(cue)
-    behind = _behind(cue, sentence, right, quoted)
-    if behind and not (_trailing(cue, sentence, left, quoted) and not _explicit(cue)):
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A cue in its sentence: `left` is the first token of speaker and cue, `right` the one after them, `stop` one past the last
+    token that can belong to it; `quoted` are the text's quotations."""
+
+    cue: Cue
+    sentence: Any
+    left: int
+    right: int
+    stop: int
+    quoted: Sequence[Quotation]
+
+    @property
+    def doc(self) -> Any:
+        return self.sentence.doc
+
+
+def contents(cue: Cue, sentence: Any, quoted: Sequence[Quotation], later: Sequence[Cue]) -> list[Content]:
+    """What the cue reports: usually one stretch, none where nothing is said. `later` are the cues after it in the sentence."""
+    place = _place(cue, sentence, quoted, later)
+    if is_passive(cue.token):
+        return _passive(place)
+    before = _quotation_before(place)
+    if before is not None:
+        return [before, *(c for c in _behind(place) if c.quotation is not None and not cue.takes("as"))]
+    behind = _behind(place)
+    if behind and not _is_trailing(place):
         return behind
-    before = _before(cue, sentence, left, quoted)
-    if before:
-        return before + [c for c in behind if c.quotation]
-    return behind
+    return _clause_before(place) or behind
 
 
-def _explicit(cue: Cue) -> bool:
-    """Whether grammar says that the content follows: "that", or an object or an infinitive of the cue."""
-    return any(t.lower_ == "that" and t.dep_ == "mark" for c in cue.token.rights if c.dep_ == "ccomp" for t in c.children)
+def _place(cue: Cue, sentence: Any, quoted: Sequence[Quotation], later: Sequence[Cue]) -> Place:
+    speaker = cue.speaker_range()
+    left = cue.token.i if speaker is None or cue.inverted else min(speaker[0], cue.token.i)
+    stop = sentence.end
+    for other in later:
+        if other.shared and other.token.i > cue.token.i and other.subject is cue.subject and other.token.dep_ != "relcl":
+            stop = _before_joint(sentence.doc, other.token.i)
+            break
+    return Place(cue, sentence, left, _after_cue(cue, sentence), max(stop, cue.token.i + 1), quoted)
 
 
-def _left_limit(cue: Cue) -> int:
-    """The token before which content on the left must end: the start of the speaker's phrase, or the cue."""
-    subject = cue.subject
-    if subject is None or cue.inverted or subject.i > cue.token.i or subject.sent != cue.token.sent:
-        return int(cue.token.i)
-    edge = subject.left_edge.i if subject.i - subject.left_edge.i < 12 else subject.i
-    return int(min(noun_range(subject)[0], edge))
+def _before_joint(doc: Any, i: int) -> int:
+    """One past the last token before "and also" that leads to token `i`."""
+    while i > 0 and (doc[i - 1].pos_ in ("ADV", "CCONJ", "AUX", "ADP", "PART", "SCONJ") or doc[i - 1].text in _BREAKS):
+        i -= 1
+    return i
 
 
-def _after_cue(cue: Cue) -> int:
-    """The token after the cue, its particles, times, addressee and "that"."""
-    token, doc = cue.token, cue.token.doc
-    limit = token.sent.end
+def _after_cue(cue: Cue, sentence: Any) -> int:
+    """The token after the cue with its particles, times, addressee and "that"."""
+    token, doc, limit = cue.token, sentence.doc, sentence.end
     i = token.i + 1
-    if cue.inverted and cue.subject is not None:
-        i = noun_range(cue.subject)[1] + 1
-    skippable = {"prep", "npadvmod", "advmod", "prt", "dative", "agent"} | (
-        {"dobj"} if "addressee" in cue.verb.takes else set()
-    )
+    if cue.inverted:
+        speaker = cue.speaker_range()
+        i = max(i, speaker[1] + 1) if speaker else i
     while i < limit:
         word = doc[i]
-        if (word.lower_ == "that" and word.dep_ in ("mark", "det", "nsubj", "pobj")) or (
-            word.lower_ == "that" and i == token.i + 1
-        ):
-            return int(i + 1)
-        if word.lower_ in words("times") or (word.text in (",", ":") and i + 1 < limit):
+        if word.lower_ == "that" and (i == token.i + 1 or word.dep_ == "mark" or word.pos_ == "SCONJ"):
             i += 1
-            continue
-        owner = _owner(word, token)
-        if owner is not None and owner.dep_ in skippable and _skips(owner, cue):
+            while i < limit and doc[i].text == ",":
+                i += 1
+            return int(i)
+        owner = next((c for c in token.rights if c.left_edge.i == i), None)
+        if owner is not None and _is_skipped(owner, cue):
             i = owner.right_edge.i + 1
-            continue
-        break
+        elif word.lower_ in words("times") or word.text in (",", ":") or (word.text == ")" and i == token.i + 1):
+            i += 1
+        else:
+            break
     return int(min(i, limit))
 
 
-def _owner(word: Token, token: Token) -> Token | None:
-    """The child of `token` whose phrase begins with `word`."""
-    return next((c for c in token.rights if c.left_edge.i == word.i), None)
-
-
-def _skips(owner: Token, cue: Cue) -> bool:
-    if owner.dep_ == "prep" and owner.lower_ in cue.verb.prepositions:
+def _is_skipped(owner: Token, cue: Cue) -> bool:
+    """Whether a phrase of the cue is about the act of speaking: when, where, how and to whom."""
+    if owner.dep_ == "prep":
+        named = any(owner.lower_ in verb.prepositions for verb in cue.verbs)
+        called = cue.takes("upon") and owner.lower_ in ("on", "upon")
+        described = cue.takes("as") and owner.lower_ == "as"
+        if named or called or described:
+            return False
+    elif owner.dep_ in ("dobj", "dative"):
+        if not cue.takes("addressee"):
+            return False
+    elif owner.dep_ not in ("npadvmod", "advmod", "prt", "agent"):
         return False
-    has_verb = any(t.tag_ in _FINITE for t in owner.subtree)
-    return not has_verb
+    return not any(t.tag_ in FINITE or t.text in _MARKS for t in owner.subtree)
 
 
-def _clause_end(cue: Cue, sentence: Any, start: int) -> int:
-    """One past the last token of what is reported from `start` on: where the reporter speaks on, it ends."""
-    doc = sentence.doc
+# ------------------------------------------------------------------------------------------------- content on the right
+
+
+def _behind(place: Place) -> list[Content]:
+    """Content to the right of the cue, by the first use of the verb that finds any."""
+    if place.right >= place.stop:
+        return []
+    quotation = _opening_at(place, place.right)
+    end = _clause_end(place, place.right)
+    for verb in place.cue.verbs:
+        if quotation is not None and "quote" in verb.takes and _fills(place, quotation, end):
+            return _series(place, quotation, verb.stance)
+        for kind, finder in _FINDERS.items():
+            start = finder(place, verb, end) if kind in verb.takes else None
+            if start is not None:
+                return _pieces(place, start, end, verb)
+    return []
+
+
+def _clause(place: Place, verb: Verb, end: int) -> int | None:
+    token, right = place.cue.token, place.right
+    if not any(t.tag_ in FINITE for t in place.doc[right:end]):
+        return None
+    explicit = place.doc[right - 1].lower_ == "that"
+    if verb.weak:
+        return right if explicit else None
+    if place.cue.inverted and not any(t.dep_ == "ccomp" and t.i > token.i for t in token.children):
+        return None
+    first = place.doc[right]
+    if not explicit and (
+        first.lower_ in ("as", "when", "after", "who", "which", "while", "to") or first.tag_ in ("VBG", "VBN")
+    ):
+        return None
+    return right
+
+
+def _infinitive(place: Place, verb: Verb, end: int) -> int | None:
+    start = place.cue.token.i + 1
+    while start < end and (place.doc[start].lower_ in words("times") or place.doc[start].pos_ == "ADV"):
+        start += 1
+    opens = start + 1 < end and place.doc[start].lower_ == "to" and place.doc[start + 1].tag_ in ("VB", "RB", "``")
+    return start if opens else None
+
+
+def _request(place: Place, verb: Verb, end: int) -> int | None:
+    """ "urged residents to leave", "told them to wait"."""
+    start = place.cue.token.i + 1
+    for i in range(start, min(end - 1, start + 16)):
+        word = place.doc[i]
+        if word.lower_ == "to" and place.doc[i + 1].tag_ == "VB" and i > start:
+            return start
+        if word.tag_ in FINITE or word.text in _MARKS:
+            return None
+    return None
+
+
+def _upon(place: Place, verb: Verb, end: int) -> int | None:
+    start = place.cue.token.i + 1
+    if start < end and place.doc[start].lower_ in ("on", "upon"):
+        return start + 1 if any(t.lower_ == "to" for t in place.doc[start:end]) else None
+    return None
+
+
+def _about(place: Place, verb: Verb, end: int) -> int | None:
+    start = place.cue.token.i + 1
+    for i in range(start, min(end - 1, start + 10)):
+        if place.doc[i].lower_ in verb.prepositions:
+            return i + 1
+        if place.doc[i].tag_ in FINITE or place.doc[i].text == ",":
+            return None
+    return None
+
+
+def _accusation(place: Place, verb: Verb, end: int) -> int | None:
+    start = place.cue.token.i + 1
+    return start if any(t.lower_ in verb.prepositions for t in place.doc[start:end]) else None
+
+
+def _object(place: Place, verb: Verb, end: int) -> int | None:
+    token = place.cue.token
+    noun = next((t for t in token.rights if t.dep_ in ("dobj", "ccomp") or (t.dep_ == "xcomp" and t.tag_ == "VBG")), None)
+    if noun is None or noun.i >= end or (noun.dep_ != "dobj" and verb.stance != "denies"):
+        return None
+    if noun.dep_ == "dobj" and (lemma_of(noun) in words("not_content") or noun.ent_type_ == "PERSON" or noun.pos_ == "PRON"):
+        return None if verb.stance != "denies" else token.i
+    short = noun.right_edge.i - noun.left_edge.i <= 2
+    if verb.stance == "denies" and short and lemma_of(noun) in words("anaphoric"):
+        return int(token.i)
+    return place.right
+
+
+def _quoted_part(place: Place, verb: Verb, end: int) -> int | None:
+    """The first quoted word behind a verb that is a statement only by the words that are quoted."""
+    for i in range(place.right, end):
+        if any(q.outer_start <= place.doc[i].idx < q.outer_end for q in place.quoted):
+            return i
+    return None
+
+
+_FINDERS: dict[str, Callable[[Place, Verb, int], int | None]] = {
+    "infinitive": _infinitive,
+    "request": _request,
+    "upon": _upon,
+    "clause": _clause,
+    "about": _about,
+    "accusation": _accusation,
+    "object": _object,
+    "as": _quoted_part,
+    "quoted_object": _quoted_part,
+}
+
+
+def _clause_end(place: Place, start: int) -> int:
+    """One past the last token of what is reported from token `start` on: where the reporter speaks on, it ends."""
+    doc, cue = place.doc, place.cue
     chain = {cue.token.i} | {t.i for t in cue.token.ancestors}
-    end = sentence.end
-    for word in doc[start : sentence.end]:
+    end = place.stop
+    for word in doc[start:end]:
         outside = word.head.i in chain and word.head.i < start < word.i and word.i not in chain
-        if outside and _speaks_on(word) and word.left_edge.i > start:
+        if outside and _speaks_on(word) and word.left_edge.i > start and not _is_quoted(place, word):
             end = min(end, word.left_edge.i)
-        if word.i > start and word.lower_ == "according" and word.i + 1 < sentence.end and doc[word.i + 1].lower_ == "to":
-            end = min(end, word.i)
+        if word.i > start and word.lower_ == "according" and word.i + 1 < len(doc) and doc[word.i + 1].lower_ == "to":
+            end = min(end, word.i) if not _is_quoted(place, word) else end
     return _trim_right(doc, start, end)
 
 
@@ -114,256 +251,158 @@ def _speaks_on(word: Token) -> bool:
     return word.dep_ == "advcl" and (word.tag_ == "VBG" or word.left_edge.lower_ in contrasts)
 
 
+def _is_quoted(place: Place, word: Token) -> bool:
+    return any(q.start <= word.idx < q.end for q in place.quoted)
+
+
 def _trim_right(doc: Any, start: int, end: int) -> int:
-    while end > start + 1 and (
-        doc[end - 1].is_space or doc[end - 1].text in _BREAKS or doc[end - 1].lower_ in ("and", "but", "or", "while", "as")
-    ):
+    loose = ("and", "but", "or", "while", "as")
+    while end > start + 1 and (doc[end - 1].is_space or doc[end - 1].text in _BREAKS or doc[end - 1].lower_ in loose):
         end -= 1
     return end
 
 
-def _trim_left(doc: Any, start: int, end: int) -> int:
-    while start < end and (doc[start].is_space or doc[start].text in _BREAKS or doc[start].text in ".)"):
+def _span(doc: Any, start: int, end: int) -> tuple[int, int] | None:
+    """Token range -> code points, without stops at its ends; None where nothing is left."""
+    while start < end and (doc[start].is_space or doc[start].text in _BREAKS or doc[start].text in (".", ")", "”")):
         start += 1
-    return start
-
-
-def _span(doc: Any, start: int, end: int) -> tuple[int, int]:
-    """Token range -> code points, without a final stop and lone marks."""
-    start = _trim_left(doc, start, end)
-    while end > start and (doc[end - 1].is_space or doc[end - 1].text in (".", ",", ";", ":", "!", "-", "–", "—")):
+    while end > start and (doc[end - 1].is_space or doc[end - 1].text in _BREAKS or doc[end - 1].text in (".", "!", "?")):
         end -= 1
-    if end <= start:
-        return 0, 0
-    return int(doc[start].idx), int(doc[end - 1].idx + len(doc[end - 1]))
+    return (int(doc[start].idx), int(doc[end - 1].idx + len(doc[end - 1]))) if end > start else None
 
 
-def _behind(cue: Cue, sentence: Any, right: int, quoted: Sequence[Quotation]) -> list[Content]:
-    """Content to the right of the cue."""
-    doc = sentence.doc
-    if right >= sentence.end:
-        return []
-    quotation = _opening_at(doc, right, quoted)
-    end = _clause_end(cue, sentence, right)
-    if quotation is not None and _fills(doc, quotation, end):
-        return _series(doc, quotation, sentence, quoted)
-    start = _start_of_content(cue, sentence, right, end, quoted)
-    if start is None:
-        return []
-    a, z = _span(doc, start, end)
-    if z <= a:
-        return []
-    return [Content(a, z)]
+def _pieces(place: Place, start: int, end: int, verb: Verb) -> list[Content]:
+    """The clause; where "and that" joins clauses of which one is a quotation, each of them."""
+    doc = place.doc
+    cuts = [i for i in range(start + 1, end - 1) if doc[i].lower_ == "and" and doc[i + 1].lower_ == "that"]
+    if any(_opening_at(place, i + 2) for i in cuts if i + 2 < end):
+        edges = [start, *(i + 2 for i in cuts)]
+        ends = [*cuts, end]
+        spans = [_span(doc, a, z) for a, z in zip(edges, ends, strict=True)]
+    else:
+        spans = [_span(doc, start, end)]
+    return [Content(*span, stance=verb.stance) for span in spans if span]
 
 
-def _start_of_content(cue: Cue, sentence: Any, right: int, end: int, quoted: Sequence[Quotation]) -> int | None:
-    """Where content of a kind that the verb takes begins; None where there is none."""
-    doc, token, takes = sentence.doc, cue.token, cue.verb.takes
-    children = {c.dep_: c for c in token.rights}
-    has_quote = any(
-        doc[right].idx <= q.outer_start + 1 and q.start < doc[end - 1].idx + 1 for q in quoted if q.start > token.idx
-    )
-    finite = any(t.tag_ in _FINITE for t in doc[right:end])
-    if "clause" in takes and finite and ("ccomp" in children or not cue.inverted):
-        return right if not cue.verb.weak or _weak_clause(cue, right) else None
-    if "infinitive" in takes and doc[right].lower_ == "to" and right == token.i + 1:
-        return right
-    if {"request", "addressee"} & takes and cue.verb.stance == "demands" and _has_infinitive(doc, right, end):
-        return _object_start(cue, right)
-    if "upon" in takes and doc[right].lower_ in ("on", "upon") and _has_infinitive(doc, right, end):
-        return right + 1
-    if "about" in takes:
-        found = _after_preposition(cue, end)
-        if found is not None:
-            return found
-    if "accusation" in takes and "dobj" in children:
-        return int(children["dobj"].left_edge.i)
-    if {"object", "gerund"} & takes and _is_content_object(cue, children):
-        return token.i if _anaphoric(children) else right
-    if "as" in takes and has_quote:
-        return _first_quoted(doc, right, end, quoted)
-    if "quoted_object" in takes and has_quote:
-        return _first_quoted(doc, right, end, quoted)
-    return None
+# -------------------------------------------------------------------------------------------------- content on the left
 
 
-def _weak_clause(cue: Cue, right: int) -> bool:
-    doc = cue.token.doc
-    return bool(
-        doc[right - 1].lower_ == "that"
-        or (cue.subject is not None and cue.subject.ent_type_ in ("PERSON", "ORG", "GPE", "NORP"))
-    )
-
-
-def _has_infinitive(doc: Any, start: int, end: int) -> bool:
-    return any(doc[i].lower_ == "to" and i + 1 < end and doc[i + 1].tag_ == "VB" for i in range(start, min(end, start + 14)))
-
-
-def _object_start(cue: Cue, right: int) -> int:
-    first = cue.token.i + 1
-    return first if first < right else right
-
-
-def _after_preposition(cue: Cue, end: int) -> int | None:
-    doc = cue.token.doc
-    for i in range(cue.token.i + 1, min(end, cue.token.i + 10)):
-        if doc[i].lower_ in cue.verb.prepositions and i + 1 < end:
-            return i + 1
-        if doc[i].tag_ in _FINITE:
-            return None
-    return None
-
-
-def _is_content_object(cue: Cue, children: dict[str, Token]) -> bool:
-    noun = children.get("dobj") or children.get("xcomp")
-    if noun is None and cue.verb.stance == "denies":
-        noun = children.get("ccomp")
-    if noun is None:
+def _is_trailing(place: Place) -> bool:
+    """Whether the order of words says that the content stands before speaker and cue, although something follows them."""
+    cue, doc, sentence = place.cue, place.doc, place.sentence
+    if cue.inverted:
+        return True
+    if place.left <= sentence.start + 2 or cue.shared or cue.token.tag_ == "VBG":
         return False
-    return (
-        noun.lemma_.lower() not in words("not_content") and noun.ent_type_ not in ("PERSON",) and noun.lower_ not in ("what",)
+    explicit = doc[place.right - 1].lower_ == "that" or any(
+        t.dep_ in ("ccomp", "xcomp") and t.i > cue.token.i for t in cue.token.children
     )
+    finite_left = any(t.tag_ in FINITE for t in doc[sentence.start : place.left])
+    enclosed = (
+        doc[place.left - 1].text in (",", "-", "–", "—")
+        and cue.token.i + 1 < place.stop
+        and doc[cue.token.i + 1].text in _BREAKS
+    )
+    return finite_left and (enclosed or not explicit) and not cue.takes("object")
 
 
-def _anaphoric(children: dict[str, Token]) -> bool:
-    noun = children.get("dobj")
-    return noun is not None and noun.lemma_.lower() in words("anaphoric") and noun.right_edge.i - noun.left_edge.i <= 2
+def _quotation_before(place: Place) -> Content | None:
+    """The quotation that ends right before speaker and cue, or that is most of what stands before them."""
+    cue, doc, text = place.cue, place.doc, place.doc.text
+    if not cue.takes("quote") or cue.shared or cue.token.tag_ == "VBG":
+        return None
+    limit = doc[place.left].idx
+    whole = [
+        q
+        for q in place.quoted
+        if q.depth == 0 and q.complete and q.outer_end <= limit and q.end > place.sentence.start_char - 3
+    ]
+    if not whole:
+        return None
+    q = whole[-1]
+    gap, length = text[q.outer_end : limit], len(text[q.start : q.end].split())
+    if "." in gap or "\n" in gap or len(gap.split()) > 0.4 * length:
+        return None
+    lead = text[place.sentence.start_char : q.outer_start] if q.outer_start > place.sentence.start_char else ""
+    if len(lead.split()) > (1 - _MOSTLY) / _MOSTLY * length and cue.takes("clause"):
+        return None
+    return Content(q.start, q.end, q, stance=cue.verbs[0].stance)
 
 
-def _first_quoted(doc: Any, start: int, end: int, quoted: Sequence[Quotation]) -> int | None:
-    for i in range(start, end):
-        if any(q.outer_start <= doc[i].idx < q.outer_end for q in quoted):
-            return i
-    return None
+def _clause_before(place: Place) -> list[Content]:
+    """The clause that stands before speaker and cue in the same sentence."""
+    cue, doc = place.cue, place.doc
+    if cue.shared or cue.token.tag_ in ("VBG", "VB") or not any("clause" in v.takes and not v.weak for v in cue.verbs):
+        return []
+    start, end = place.sentence.start, place.left
+    while start < end and (doc[start].lower_ in _LEADS or (doc[start].is_punct and doc[start].text not in _MARKS)):
+        start += 1
+    told = doc[start:end]
+    subject_is_left = cue.inverted or cue.speaker_range() is not None
+    if not subject_is_left or len(told) < 3 or not any(t.tag_ in FINITE or t.tag_ in ("VBN", "VBG") for t in told):
+        return []
+    if told[0].lower_ in ("when", "if", "while", "as", "although", "though", "after", "since") and not doc[end - 1].is_punct:
+        return []
+    span = _span(doc, start, end)
+    return [Content(*span, stance=cue.verbs[0].stance)] if span else []
 
 
-# ------------------------------------------------------------------------------------------------------- quotations
+def _passive(place: Place) -> list[Content]:
+    """ "The capture was announced by ...": the subject is the content, also of a second verb."""
+    verb = next((v for v in place.cue.verbs if "object" in v.takes), None)
+    token = place.cue.token
+    subject = next((t for t in token.lefts if t.dep_ == "nsubjpass"), None)
+    if subject is None and token.dep_ == "conj":
+        subject = next((t for t in token.head.lefts if t.dep_ == "nsubjpass"), None)
+    if verb is None or subject is None or subject.pos_ not in ("NOUN", "PROPN") or lemma_of(subject) in words("not_content"):
+        return []
+    span = _span(place.doc, subject.left_edge.i, subject.right_edge.i + 1)
+    return [Content(*span, stance=verb.stance)] if span else []
 
 
-def _opening_at(doc: Any, i: int, quoted: Sequence[Quotation]) -> Quotation | None:
-    at = doc[i].idx
-    return next((q for q in quoted if q.depth == 0 and q.outer_start <= at <= q.start), None)
+# ----------------------------------------------------------------------------------------------------------- quotations
 
 
-def _fills(doc: Any, quotation: Quotation, end: int) -> bool:
+def _opening_at(place: Place, i: int) -> Quotation | None:
+    """The quotation that opens at token `i`."""
+    at = place.doc[i].idx
+    return next((q for q in place.quoted if q.depth == 0 and q.outer_start <= at <= q.start), None)
+
+
+def _fills(place: Place, quotation: Quotation, end: int) -> bool:
     """Whether the quotation is nearly all of what stands up to token `end`."""
-    last = doc[end - 1].idx + len(doc[end - 1])
     if not quotation.complete:
         return True
-    rest = doc.text[quotation.outer_end : max(last, quotation.outer_end)]
-    return len(rest.split()) <= 0.4 * len(doc.text[quotation.start : quotation.end].split())
+    text = place.doc.text
+    last = max(place.doc[end - 1].idx + len(place.doc[end - 1]), quotation.outer_end)
+    rest, length = text[quotation.outer_end : last].split(), len(text[quotation.start : quotation.end].split())
+    return len(rest) <= (1 - _MOSTLY) / _MOSTLY * length or rest[0] in (",", "and", "but") or text[quotation.outer_end] == ","
 
 
-def _series(doc: Any, first: Quotation, sentence: Any, quoted: Sequence[Quotation]) -> list[Content]:
+def _series(place: Place, first: Quotation, stance: str | None) -> list[Content]:
     """A quotation, and those joined to it by "and" in the same sentence."""
-    found = [_as_content(doc, first)]
-    last = first
-    for q in quoted:
-        if q.depth or q.start <= last.start or q.start > sentence.end_char:
+    text, found, last = place.doc.text, [_whole(place, first, stance)], first
+    for q in place.quoted:
+        if q.depth or q.start <= last.start or q.start > place.sentence.end_char:
             continue
-        between = doc.text[last.outer_end : q.outer_start].strip(" ,;")
-        if between.lower() not in ("and", "and that", "but", "but that", "that", ""):
+        if text[last.outer_end : q.outer_start].strip(" ,;").lower() not in ("and", "and that", "but", "but that", ""):
             break
-        found.append(_as_content(doc, q))
+        found.append(_whole(place, q, stance))
         last = q
     return found
 
 
-def _as_content(doc: Any, q: Quotation) -> Content:
-    end = q.end
-    if not q.complete:
-        end = _sentence_end(doc, q)
-    return Content(q.start, end, q)
+def _whole(place: Place, q: Quotation, stance: str | None) -> Content:
+    return Content(q.start, sensible_end(place.doc, q), q, stance)
 
 
-def _sentence_end(doc: Any, q: Quotation) -> int:
-    """Where a quotation that is never closed sensibly ends: with the sentence, if it begins inside one."""
+def sensible_end(doc: Any, q: Quotation) -> int:
+    """Where the words of a quotation end: one that is never closed and begins inside a sentence ends with it."""
+    if q.complete:
+        return q.end
     for sentence in doc.sents:
         if sentence.start_char <= q.start < sentence.end_char:
-            opens_sentence = sentence.start_char >= q.outer_start - 1
-            if opens_sentence:
+            if sentence.start_char >= q.outer_start - 1:
                 return q.end
             return min(q.end, len(doc.text[: sentence.end_char].rstrip()))
     return q.end
-
-
-def _trailing(cue: Cue, sentence: Any, left: int, quoted: Sequence[Quotation]) -> bool:
-    """Whether the order of words says that the content comes before the cue."""
-    doc = sentence.doc
-    if cue.inverted:
-        return True
-    if left <= sentence.start:
-        return False
-    before = doc[left - 1]
-    if any(q.outer_end - 1 <= before.idx + len(before) - 1 <= q.outer_end + 1 for q in quoted if q.depth == 0):
-        return True
-    if before.text == "," and left - 2 >= sentence.start:
-        inner = doc[left - 2]
-        if any(q.end <= inner.idx + len(inner) <= q.outer_end for q in quoted if q.depth == 0):
-            return True
-    finite_left = any(t.tag_ in _FINITE for t in doc[sentence.start : left])
-    right = _after_cue(cue)
-    finite_right = any(t.tag_ in _FINITE for t in doc[right : sentence.end])
-    return finite_left and not finite_right
-
-
-def _before(cue: Cue, sentence: Any, left: int, quoted: Sequence[Quotation]) -> list[Content]:
-    """Content to the left of speaker and cue: a quotation that ends there, or the clause."""
-    doc = sentence.doc
-    if is_passive(cue.token):
-        return _passive(cue)
-    if not {"clause", "quote"} & cue.verb.takes:
-        return []
-    edge = left
-    while edge > 0 and doc[edge - 1].text in (",", "-", "–", "—"):
-        edge -= 1
-    limit = doc[left].idx
-    ending = [
-        q for q in quoted if q.depth == 0 and q.complete and q.outer_end <= limit and not _words(doc.text[q.outer_end : limit])
-    ]
-    ending = ending or [
-        q
-        for q in quoted
-        if q.depth == 0
-        and q.complete
-        and sentence.start_char - 1 <= q.outer_start
-        and q.outer_end <= limit
-        and _apposed_gap(doc, q, limit)
-    ]
-    if ending:
-        quotation = ending[-1]
-        lead = doc.text[sentence.start_char : quotation.outer_start] if quotation.outer_start > sentence.start_char else ""
-        if len(lead.split()) <= 0.4 * len(doc.text[quotation.start : quotation.end].split()) or "clause" not in cue.verb.takes:
-            return [_as_content(doc, quotation)]
-    if "clause" not in cue.verb.takes or cue.verb.weak:
-        return []
-    start = sentence.start
-    while start < edge and (
-        doc[start].dep_ == "cc"
-        or doc[start].lower_ in ("but", "and", "also", "however", "meanwhile")
-        or (doc[start].is_punct and doc[start].text not in _MARKS)
-    ):
-        start += 1
-    if edge - start < 3 or not any(t.tag_ in _FINITE or t.tag_ in ("VBN", "VBG") for t in doc[start:edge]):
-        return []
-    a, z = _span(doc, start, edge)
-    return [Content(a, z)] if z > a else []
-
-
-def _apposed_gap(doc: Any, q: Quotation, limit: int) -> bool:
-    """'"... at Anywhere" a village south of it said Roe': the quotation dominates what stands before the speaker."""
-    gap = doc.text[q.outer_end : limit]
-    return len(gap.split()) <= 0.4 * len(doc.text[q.start : q.end].split()) and "." not in gap
-
-
-def _passive(cue: Cue) -> list[Content]:
-    """ "The capture was announced by ...": the subject is the content."""
-    subject = next((t for t in cue.token.lefts if t.dep_ == "nsubjpass"), None)
-    if subject is None or "object" not in cue.verb.takes or subject.pos_ == "PRON":
-        return []
-    a, z = _span(cue.token.doc, subject.left_edge.i, subject.right_edge.i + 1)
-    return [Content(a, z)] if z > a else []
-
-
-def _words(text: str) -> bool:
-    return any(c.isalnum() for c in text)

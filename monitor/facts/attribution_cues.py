@@ -1,153 +1,186 @@
-"""Which words say that somebody speaks, and how their clause is built: cue, speaker's noun, where the content stands.
+"""Which words say that somebody speaks: reporting verbs that are real acts of speech, with the noun of the one who speaks.
 
 The grammar comes from the parser, and from the order of words where the parser fails, as it does where commas are missing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
+from monitor.facts.attribution_speakers import noun_range, phrase_after, words
 from monitor.facts.lexicon import load
 
 Token = Any  # spaCy's token; spaCy ships no types here
 
-_FINITE = frozenset({"VBD", "VBZ", "VBP", "MD"})
+FINITE = frozenset({"VBD", "VBZ", "VBP", "MD"})
 _RELATIVE = frozenset({"who", "which", "that"})
-_INVERTIBLE = frozenset(
-    {"dobj", "attr", "npadvmod", "oprd", "dep", "appos"}
-)  # how the parser may read a speaker after the verb
+_SUBJECTS = frozenset({"nsubj", "nsubjpass"})
+_SHARING = frozenset({"conj", "advcl", "xcomp", "pcomp", "acl", "dep", "ccomp", "parataxis"})
 
 
 @dataclass(frozen=True, slots=True)
 class Verb:
-    """What a reporting verb does: its stance and the kinds of content it takes."""
+    """One use of a reporting verb: its stance and the kinds of content it takes. A `weak` one is done by things more often than
+    by speakers ("show") and needs a "that"."""
 
     lemma: str
     stance: str | None
     takes: frozenset[str]
     prepositions: frozenset[str] = frozenset()
-    weak: bool = False  # "show", "suggest": things do it more often than speakers
+    weak: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Cue:
-    """A reporting word in a sentence: its token, its verb's entry, the token of its subject where there is one.
-    `inverted` where the speaker follows ("said the mayor")."""
+    """A reporting verb in a sentence, its uses, and who speaks: the token that heads the speaker's phrase, or a range of tokens
+    where only the order of words tells. `inverted`: the speaker follows ("said the mayor"). `shared`: the subject is that of an
+    earlier verb."""
 
     token: Token
-    verb: Verb
-    subject: Token | None
+    verbs: tuple[Verb, ...]
+    subject: Token | None = None
+    phrase: tuple[int, int] | None = None
     inverted: bool = False
+    shared: bool = False
+
+    def takes(self, *kinds: str) -> bool:
+        """Whether any use of the verb takes one of these kinds of content."""
+        return any(kind in verb.takes for verb in self.verbs for kind in kinds)
+
+    def speaker_range(self) -> tuple[int, int] | None:
+        """First and last token of the speaker's phrase, where it stands in the cue's own clause."""
+        if self.phrase is not None:
+            return self.phrase
+        if self.subject is None or self.shared or self.subject.sent.start != self.token.sent.start:
+            return None
+        return noun_range(self.subject)
 
 
 @cache
-def verbs() -> dict[str, Verb]:
-    """The lexicon of reporting verbs by lemma; an entry of a later group does not replace an earlier one."""
-    table: dict[str, Verb] = {}
+def verb_table() -> dict[str, tuple[Verb, ...]]:
+    """The uses of each reporting verb, by lemma."""
+    table: dict[str, tuple[Verb, ...]] = {}
     for group in load("statement")["verbs"]:
         for lemma in group["lemmas"]:
-            table.setdefault(
-                lemma,
-                Verb(
-                    lemma,
-                    group["stance"],
-                    frozenset(group["takes"]),
-                    frozenset(group.get("prepositions", ())),
-                    group.get("weak", False),
-                ),
-            )
+            prepositions = frozenset(group.get("prepositions", ()))
+            verb = Verb(lemma, group["stance"], frozenset(group["takes"]), prepositions, group.get("weak", False))
+            table[lemma] = (*table.get(lemma, ()), verb)
     return table
 
 
-@cache
-def words(name: str) -> frozenset[str]:
-    """A list of the lexicon as a set."""
-    return frozenset(load("statement")[name])
+def lemma_of(token: Token) -> str:
+    """The lemma in lower case; headlines write verbs with capitals."""
+    return str(token.lemma_).lower()
 
 
-def cues(sentence: Sequence[Token]) -> Iterator[Cue]:
-    """The reporting verbs of a sentence that state that somebody did speak."""
+def find_cues(sentence: Sequence[Token]) -> list[Cue]:
+    """The verbs of a sentence by which somebody does speak, in order."""
+    found: list[Cue] = []
     for token in sentence:
-        verb = verbs().get(token.lemma_.lower())
-        if verb is None or not _is_verb(token) or _is_unreal(token):
-            continue
-        subject, inverted = _subject(token)
-        yield Cue(token, verb, subject, inverted)
+        uses = verb_table().get(lemma_of(token))
+        if uses and token.tag_.startswith("VB") and token.dep_ not in ("amod", "compound") and not _is_unreal(token):
+            found.append(_with_speaker(token, uses, found))
+    return found
 
 
-def _is_verb(token: Token) -> bool:
-    return bool(token.tag_.startswith("VB")) and token.dep_ not in ("amod", "compound")
+# ------------------------------------------------------------------------------------------------------------- reality
 
 
 def _is_unreal(token: Token) -> bool:
-    """Negated, modal, or an infinitive or participle by which nobody speaks."""
-    if any(t.dep_ == "neg" for t in token.children):
-        return True
+    """Negated, modal, a question or order, or a form by which nobody speaks."""
     helpers = [t for t in token.children if t.dep_ in ("aux", "auxpass")]
-    if any(t.tag_ == "MD" for t in helpers):
+    if any(t.dep_ == "neg" for t in token.children) or any(t.tag_ == "MD" for t in helpers):
         return True
     if any(t.lower_ == "to" for t in helpers):
-        return token.head.lemma_ not in words("infinitive_governors")
-    if token.tag_ == "VB" and not helpers and token.dep_ != "ROOT":
-        return True
-    if token.tag_ == "VBN" and not helpers and not _has_subject(token) and token.dep_ != "conj":
-        return not _agent(token)
+        return lemma_of(token.head) not in words("infinitive_governors")
+    if token.tag_ == "VB":
+        return not helpers
+    if token.tag_ == "VBN":
+        return not _is_perfect(token, helpers) and agent_of(token) is None and not _own_subject_touches(token)
     return False
 
 
-def _has_subject(token: Token) -> bool:
-    return any(t.dep_ in ("nsubj", "nsubjpass") for t in token.children)
+def _is_perfect(token: Token, helpers: list[Token]) -> bool:
+    if any(t.dep_ == "auxpass" for t in helpers):
+        return False
+    return any(lemma_of(t) == "have" for t in helpers) or (token.dep_ == "conj" and _is_perfect_head(token.head))
 
 
-def _agent(token: Token) -> Token | None:
+def _is_perfect_head(head: Token) -> bool:
+    return any(t.dep_ == "aux" and lemma_of(t) == "have" for t in head.children) or head.tag_ == "VBD"
+
+
+def _own_subject_touches(token: Token) -> bool:
+    return token.i > 0 and any(t.dep_ == "nsubj" and t.i == token.i - 1 for t in token.children)
+
+
+def agent_of(token: Token) -> Token | None:
     """The noun in "announced by the ministry"."""
     for child in token.rights:
-        if child.dep_ == "agent" or (child.dep_ == "prep" and child.lower_ == "by"):
+        if child.dep_ == "agent" or (child.dep_ == "prep" and child.lower_ == "by" and child.i == token.i + 1):
             return next((t for t in child.rights if t.dep_ == "pobj"), None)
     return None
 
 
 def is_passive(token: Token) -> bool:
-    """Whether the subject of this verb is what was said or told."""
+    """Whether the subject of this verb is what was said."""
     if any(t.dep_ in ("auxpass", "nsubjpass") for t in token.children):
         return True
-    return token.tag_ == "VBN" and _agent(token) is not None
+    return token.tag_ == "VBN" and agent_of(token) is not None
 
 
-def _subject(token: Token) -> tuple[Token | None, bool]:
-    """The token that heads the speaker's phrase, and whether it follows the verb."""
+# ------------------------------------------------------------------------------------------------------------- speaker
+
+
+def _with_speaker(token: Token, uses: tuple[Verb, ...], earlier: Sequence[Cue]) -> Cue:
     if is_passive(token):
-        return _agent(token), False
+        return Cue(token, uses, agent_of(token))
     own = [t for t in token.children if t.dep_ == "nsubj"]
-    for subject in own:
-        if subject.lower_ in _RELATIVE and token.dep_ == "relcl":
-            return token.head, False
-        if subject.i > token.i or _touches(subject, token):
-            return subject, bool(subject.i > token.i)
-    near = _left_neighbour(token)
-    if own:
-        return near or own[0], False
-    behind = _right_neighbour(token)
+    if token.tag_ == "VBG":
+        return _participle(token, uses, own, earlier)
+    before = [t for t in own if t.i < token.i]
+    subject = max(before, key=lambda t: t.i, default=None)
+    if subject is not None and subject.lower_ in _RELATIVE and token.dep_ == "relcl":
+        return Cue(token, uses, token.head, shared=True)
+    behind = _speaker_behind(token, uses, subject)
     if behind is not None:
-        return behind, True
-    if token.dep_ in ("conj", "advcl", "xcomp", "pcomp", "acl", "dep", "prep") and token.head is not token:
-        return _inherited(token), False
-    return near, False
+        return Cue(token, uses, phrase=behind, inverted=True)
+    if subject is not None and _touches(subject, token):
+        return Cue(token, uses, subject)
+    after = next((t for t in own if t.i > token.i), None)
+    if after is not None:
+        return Cue(token, uses, after, inverted=True)
+    if (
+        token.dep_ in _SHARING
+        and not own
+        and token.i > 0
+        and token.nbor(-1).pos_ in ("CCONJ", "ADV", "PUNCT", "SCONJ", "ADP", "PART")
+    ):
+        return Cue(token, uses, _inherited(token, earlier), shared=True)
+    near = _left_neighbour(token)
+    return Cue(token, uses, near or subject or _inherited(token, earlier), shared=near is None and subject is None)
+
+
+def _participle(token: Token, uses: tuple[Verb, ...], own: list[Token], earlier: Sequence[Cue]) -> Cue:
+    """ "..., adding that": the speaker is that of the clause, or the noun right before."""
+    if own and own[0].i < token.i:
+        return Cue(token, uses, own[-1])
+    if any(t.dep_ == "aux" and lemma_of(t) == "be" for t in token.children):
+        return Cue(token, uses, _inherited(token, earlier), shared=True)
+    if token.i > token.sent.start and token.dep_ in ("acl", "pobj", "pcomp") and token.nbor(-1).pos_ in ("NOUN", "PROPN"):
+        return Cue(token, uses, token.nbor(-1) if token.dep_ != "acl" else token.head)
+    return Cue(token, uses, _inherited(token, earlier), shared=True)
 
 
 def _touches(subject: Token, token: Token) -> bool:
-    """Whether nothing but adverbs, helpers, brackets and what hangs on the subject stands between them. Without it a parse
-    that takes a far noun for the subject wins over the noun next to the verb."""
+    """Whether no verb of another clause stands between subject and verb. Without this a parse that takes a far noun for the
+    subject wins over the noun next to the verb."""
     between = token.doc[subject.i + 1 : token.i]
-    for word in between:
-        if word.tag_ in _FINITE and word.dep_ not in ("aux", "auxpass", "relcl") and word.head is not token:
-            inside = subject.is_ancestor(word)
-            if not inside:
-                return False
-    return True
+    verbs = (w for w in between if w.tag_ in FINITE and w.dep_ not in ("aux", "auxpass"))
+    return all(subject.is_ancestor(w) or w.dep_ == "relcl" for w in verbs)
 
 
 def _left_neighbour(token: Token) -> Token | None:
@@ -155,39 +188,58 @@ def _left_neighbour(token: Token) -> Token | None:
     i = token.i - 1
     while i >= token.sent.start and (token.doc[i].pos_ in ("ADV", "AUX") or token.doc[i].text in (")", "]")):
         i -= 1
-    if i < token.sent.start:
+    if i < token.sent.start or token.doc[i].pos_ not in ("PROPN", "NOUN", "PRON"):
         return None
-    word = token.doc[i]
-    return word if word.pos_ in ("PROPN", "NOUN", "PRON") else None
+    return token.doc[i]
 
 
-def _right_neighbour(token: Token) -> Token | None:
-    """The head of the noun phrase right after the verb, where it can only be the speaker: the verb follows its content."""
-    if "quote" not in verbs()[token.lemma_.lower()].takes or token.tag_ not in ("VBD", "VBZ", "VBP"):
+def _speaker_behind(token: Token, uses: tuple[Verb, ...], subject: Token | None) -> tuple[int, int] | None:
+    """The speaker's phrase in "..., said the mayor": right after a verb that follows its content, no further clause after it."""
+    if token.tag_ not in ("VBD", "VBZ", "VBP") or not any("quote" in v.takes for v in uses) or token.i == token.sent.start:
         return None
-    before = token.doc[token.i - 1] if token.i > token.sent.start else None
-    if before is None or (not (before.is_punct or before.is_quote) and before.pos_ == "PRON"):
+    if any("addressee" in v.takes for v in uses):
         return None
-    child = next(iter(token.rights), None)
-    if child is None or child.dep_ not in _INVERTIBLE or child.left_edge.i != token.i + 1:
+    doc, end = token.doc, token.sent.end
+    before = token.nbor(-1)
+    parted = before.is_punct or before.is_quote
+    if not parted and (before.pos_ in ("PRON", "ADV", "CCONJ", "AUX") or lemma_of(token) not in words("invertible")):
         return None
-    nominal = child.pos_ in ("PROPN", "NOUN") and child.lower_ not in words("times")
-    return child if nominal and (before.is_punct or before.is_quote) else None
-
-
-def _inherited(token: Token) -> Token | None:
-    """The subject of the clause that a participle or a second verb belongs to."""
-    head = token
-    for _ in range(4):
-        if head.head is head:
+    phrase = phrase_after(doc, token.i + 1, end)
+    if phrase is None or doc[token.i + 1].pos_ in ("NUM", "CCONJ", "PART"):
+        return None
+    rest = doc[phrase[1] + 1 : end]
+    for word in rest:
+        if word.lower_ in ("who", "which", "whose") or word.text in ("“", '"', ","):
+            break
+        if word.tag_ in FINITE and word.dep_ != "relcl":
             return None
-        head = head.head
-        if head.pos_ in ("NOUN", "PROPN") and token.dep_ == "acl":
+    if subject is not None and not parted and token.sent.start == noun_range(subject)[0]:
+        return None
+    return phrase
+
+
+def _inherited(token: Token, earlier: Sequence[Cue]) -> Token | None:
+    """The subject of the clause that a participle or a second verb belongs to: of the reporting verb before, if it hangs on
+    one, for reporting verbs are joined to reporting verbs."""
+    ancestors = list(token.ancestors)
+    places = {t.i for t in ancestors}
+    for cue in reversed(earlier):
+        if (
+            cue.token.i in places
+            and cue.subject is not None
+            and not is_passive(cue.token)
+            and not _has_person_between(token, cue)
+        ):
+            return cue.subject
+    for head in ancestors[:5]:
+        if token.dep_ == "acl" and head is token.head and head.pos_ in ("NOUN", "PROPN"):
             return head
-        subjects = [t for t in head.children if t.dep_ in ("nsubj", "nsubjpass") and t.i < token.i]
-        if subjects:
-            subject = subjects[0]
-            if subject.lower_ in _RELATIVE and head.dep_ == "relcl":
-                return head.head
-            return subject
+        subject = next((t for t in head.children if t.dep_ in _SUBJECTS and t.i < token.i), None)
+        if subject is not None:
+            return head.head if subject.lower_ in _RELATIVE and head.dep_ == "relcl" else subject
     return None
+
+
+def _has_person_between(token: Token, cue: Cue) -> bool:
+    """Whether the verb hangs on a clause about a person inside the earlier content: "X says Ann came, adding" is still X."""
+    return token.dep_ == "advcl" and token.tag_ != "VBG" and token.head is not cue.token

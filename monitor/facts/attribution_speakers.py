@@ -1,20 +1,26 @@
-"""Who speaks: from a noun in a parsed sentence to a name with its role, and from a pronoun to the one it stands for."""
+"""Who speaks: from a noun phrase of a parsed sentence to a name with role, affiliation and kind of source."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from monitor.facts.lexicon import load
 
 Token = Any  # spaCy's token; spaCy ships no types here
 
-_LEFT = frozenset({"det", "amod", "compound", "nmod", "poss", "nummod", "quantmod", "predet", "punct", "nn", "advmod", "case"})
+_LEFT = frozenset(
+    {"det", "amod", "compound", "nmod", "poss", "nummod", "quantmod", "predet", "punct", "advmod", "case", "npadvmod"}
+)
 _JOINING = frozenset({"of", "for", "to"})
 _PLACING = frozenset({"in", "at", "from", "on", "with", "near"})
 _ARTICLES = frozenset({"the", "a", "an"})
-_PERSONAL = frozenset({"he", "she", "him", "her", "it", "they", "them", "who", "which", "that", "i", "we", "you", "me", "us"})
+_MARKS = frozenset('“”"„«»‘')
+_PARTICLES = frozenset(
+    {"al", "el", "bin", "ibn", "von", "van", "der", "den", "de", "la", "le", "du", "da", "di", "abu", "-", "of"}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,233 +39,217 @@ class Speaker:
 NOBODY = Speaker(None, None)
 
 
+@cache
+def words(name: str) -> frozenset[str]:
+    """A list of the lexicon as a set."""
+    return frozenset(load("statement")[name])
+
+
+# --------------------------------------------------------------------------------------------------------- noun phrases
+
+
 def noun_range(head: Token) -> tuple[int, int]:
-    """First and last token of the noun phrase around `head`, with "of" and "for" phrases and joined nouns, without clauses,
-    appositions and leading time words."""
-    doc, first, last = head.doc, head.i, head.i
+    """First and last token of the noun phrase around `head`: with "of" and "for" phrases and joined nouns, without clauses,
+    appositions, leading time words, and never over a quotation mark."""
+    doc, first = head.doc, head.i
     for child in sorted(head.lefts, key=lambda t: -t.i):
         if child.dep_ not in _LEFT or child.right_edge.i != first - 1:
             break
         first = child.left_edge.i
-    while first < head.i and (doc[first].lower_ in _times() or (doc[first].is_punct and doc[first].text not in "“\"'‘")):
+    first = _inside_marks(doc, first, head.i)
+    while first > head.sent.start and doc[first - 1].text == "-" and not doc[first - 1].whitespace_:
+        first -= 2  # "Secretary-General" is three tokens
+    return max(first, head.sent.start), _right_end(head)
+
+
+def _inside_marks(doc: Any, first: int, head: int) -> int:
+    for i in range(head, first - 1, -1):
+        if doc[i].text in _MARKS or doc[i].is_space:
+            first = i + 1
+            break
+    while first < head and (doc[first].lower_ in words("times") or doc[first].text in (",", ":", "-", "–", "—", "'", ")")):
         first += 1
+    return first
+
+
+def _right_end(head: Token) -> int:
+    last = int(head.i)
     for child in sorted(head.rights, key=lambda t: t.i):
-        if child.i <= last:
-            continue
         reach = _reach(child, last)
         if reach is None:
             break
         last = reach
-    return first, last
+    while last > head.i and head.doc[last].lower_ in ("and", "or", "&"):
+        last -= 1
+    return last
 
 
 def _reach(child: Token, last: int) -> int | None:
     """The last token of a phrase that belongs to the noun on its left, or None where the noun phrase ends."""
-    if child.dep_ == "cc" and child.lower_ in ("and", "or", "&"):
-        return child.i if child.head.conjuncts else None
-    if child.dep_ == "conj" and child.pos_ in ("NOUN", "PROPN"):
-        return noun_range(child)[1]
+    if child.dep_ == "cc":
+        return int(child.i) if child.lower_ in ("and", "or", "&") else None
+    if child.dep_ == "conj":
+        return noun_range(child)[1] if child.pos_ in ("NOUN", "PROPN") else None
     if child.i != last + 1:
         return None
     if child.dep_ == "case" or (child.dep_ == "punct" and child.text in ("-", "–")):
         return int(child.i)
-    if child.dep_ == "prep" and (child.lower_ in _JOINING or child.lower_ in _PLACING):
-        objects = [t for t in child.rights if t.dep_ == "pobj"]
-        if objects and (child.lower_ in _JOINING or objects[0].pos_ == "PROPN") and objects[0].lower_ not in _times():
-            return noun_range(objects[0])[1]
+    if child.dep_ == "prep" and child.lower_ in _JOINING | _PLACING:
+        noun = next((t for t in child.rights if t.dep_ == "pobj"), None)
+        near = noun is not None and (child.lower_ in _JOINING or noun.pos_ == "PROPN") and noun.lower_ not in words("times")
+        return noun_range(noun)[1] if near else None
     return None
 
 
-def _times() -> frozenset[str]:
-    return frozenset(load("statement")["times"])
+def phrase_after(doc: Any, start: int, end: int) -> tuple[int, int] | None:
+    """The noun phrase that begins at token `start`, by the kinds of its words: for where the parse is wrong."""
+    i = start
+    while i < end and (
+        doc[i].pos_ in ("DET", "ADJ", "NOUN", "PROPN", "NUM", "PART", "CCONJ")
+        or doc[i].lower_ in _JOINING
+        or doc[i].text in ("-", ".", "'s", "’s")
+        or doc[i].text[:1].isupper()
+    ):
+        if doc[i].lower_ in words("times") or (doc[i].text == "." and doc[i - 1].whitespace_):
+            break
+        i += 1
+    while i > start and doc[i - 1].pos_ not in ("NOUN", "PROPN") and not doc[i - 1].text[:1].isupper():
+        i -= 1
+    return (start, i - 1) if i > start else None
+
+
+# -------------------------------------------------------------------------------------------------------- descriptions
 
 
 def describe(head: Token) -> Speaker:
-    """The speaker that the noun phrase around `head` names, with role, affiliation and kind."""
+    """The speaker that the noun phrase around `head` names."""
     first, last = noun_range(head)
-    last = _trim_joint(head.doc, first, last)
-    name_at = _after_title(head, first)
-    if name_at is not None:
-        role, affiliation = _split_role(head.doc, first, name_at - 1)
-        end = _name_end(head.doc, name_at, max(head.i, name_at))
-        affiliation = affiliation or _belongs_to(head.doc, end, last)
-        return _speaker(head.doc, name_at, end, role, affiliation, person=True)
-    named = _apposed_name(head)
+    doc = head.doc
+    named = _apposed(head, lambda t: t.pos_ == "PROPN" and head.lower_ in words("titles"))
     if named is not None:
-        role, affiliation = _role_of_noun(head, first, last)
+        role, affiliation = _role(doc, first, head.i, last)
         start, end = noun_range(named)
-        return _speaker(head.doc, start, end, role, affiliation, person=True)
-    if head.lower_ in _titles():
-        role, affiliation = _role_of_noun(head, first, last)
-        return _speaker(head.doc, first, last, role, affiliation, person=True)
-    person = head.ent_type_ == "PERSON"
-    if person:
-        end = _name_end(head.doc, first, head.i)
-        role, affiliation = _apposed_role(head)
-        return _speaker(head.doc, first, end, role, affiliation or _belongs_to(head.doc, end, last), person=True)
-    role, affiliation = _apposed_role(head)
-    return _speaker(head.doc, first, last, role, affiliation, person=role is not None and head.pos_ == "PROPN")
+        return _speaker(doc, start, _name_end(doc, start, end), role, affiliation, person=True)
+    close = _apposed(head, lambda t: t.pos_ == "PROPN" and t.left_edge.i == head.i + 1 and head.pos_ == "NOUN")
+    if close is not None:
+        start, end = noun_range(close)
+        role, affiliation = _role(doc, first, head.i, head.i)
+        titled = head.lower_ in words("titles")
+        return _speaker(doc, start, end, role if titled else None, affiliation if titled else None, titled)
+    found = describe_range(doc, first, last, head.i)
+    if found.role is None and head.pos_ == "PROPN":
+        noun = _apposed(head, lambda t: t.lower_ in words("titles"))
+        if noun is not None:
+            start, end = noun_range(noun)
+            role, affiliation = _role(doc, start, noun.i, end)
+            return Speaker(found.name, found.start, role, affiliation, _kind(found.name, role, affiliation, True), True)
+    return found
+
+
+def describe_range(doc: Any, first: int, last: int, head: int | None = None) -> Speaker:
+    """The speaker whom the words from token `first` to `last` name: "army chief Jan Kos of Ruritania"."""
+    name_at = _after_title(doc, first, last)
+    if name_at is not None:
+        end = _name_end(doc, name_at, last)
+        role, affiliation = _role(doc, first, name_at - 1, name_at - 1)
+        return _speaker(doc, name_at, end, role, affiliation or _belongs_to(doc, end, last), person=True)
+    head = head if head is not None and first <= head <= last else _head(doc, first, last)
+    if doc[head].lower_ in words("titles"):
+        role, affiliation = _role(doc, first, head, last)
+        return _speaker(doc, first, last, role, affiliation, person=doc[head].tag_ not in ("NNS", "NNPS"))
+    if doc[head].ent_type_ == "PERSON":
+        end = _name_end(doc, first, last)
+        return _speaker(doc, first, end, None, _belongs_to(doc, end, last), person=True)
+    return _speaker(doc, first, last, None, None, person=False)
+
+
+def _head(doc: Any, first: int, last: int) -> int:
+    """The noun before the first "of" or "for", else the last one."""
+    for i in range(first + 1, last + 1):
+        if doc[i].lower_ in _JOINING:
+            return i - 1
+    return last
 
 
 def _speaker(doc: Any, first: int, last: int, role: str | None, affiliation: str | None, person: bool) -> Speaker:
-    if first < last and doc[first].lower_ == "the" and (doc[first + 1].pos_ == "PROPN" or doc[first + 1].text[:1].isupper()):
+    if first < last and doc[first].lower_ == "the" and doc[first + 1].text[:1].isupper():
         first += 1
-    while last > first and doc[last].dep_ == "case":
+    while last > first and (doc[last].dep_ == "case" or doc[last].text in ("'s", "’s", "'", "’")):
         last -= 1
-    start, end = doc[first].idx, doc[last].idx + len(doc[last])
-    name = doc.text[start:end]
+    name, start = _text(doc, first, last), int(doc[first].idx)
     plural = doc[last].tag_ in ("NNS", "NNPS") or any(t.lower_ == "and" for t in doc[first : last + 1])
-    kind = kind_of(name, person=person, context=f"{role or ''} {affiliation or ''}")
-    return Speaker(name, start, role, affiliation, kind, person, plural)
+    return Speaker(name, start, role, affiliation, _kind(name, role, affiliation, person), person, plural)
 
 
-def _titles() -> frozenset[str]:
-    return frozenset(load("statement")["titles"])
+def _apposed(head: Token, wanted: Callable[[Token], bool]) -> Token | None:
+    return next((t for t in head.rights if t.dep_ == "appos" and wanted(t)), None)
 
 
-def _is_title(token: Token) -> bool:
-    return (
-        token.lower_ in _titles() or token.lower_.removesuffix("s") in _titles() or token.lower_.split("-")[0] in ("vice", "co")
-    )
+def is_title(token: Token) -> bool:
+    """Whether the word is a person's title or trade."""
+    return token.lower_ in words("titles") or token.lower_.split("-")[-1] in words("titles")
 
 
-def _after_title(head: Token, first: int) -> int | None:
+def _after_title(doc: Any, first: int, last: int) -> int | None:
     """Where a person's name begins after a title in the same phrase: "army chief Jan Kos" -> "Jan"."""
-    for i in range(head.i - 1, first - 1, -1):
-        if _is_title(head.doc[i]):
-            following = head.doc[i + 1 : head.i + 1]
-            if all(t.text[:1].isupper() or t.lower_ in ("al", "el", "bin", "von", "der", "de", "van", "-") for t in following):
-                return i + 1
-            return None
+    for i in range(last - 1, first - 1, -1):
+        if is_title(doc[i]) and doc[i + 1].text[:1].isupper() and not is_title(doc[i + 1]):
+            return i + 1
     return None
 
 
 def _name_end(doc: Any, first: int, last: int) -> int:
     """The last token of a person's name, without "of" phrases."""
-    while last + 1 < len(doc) and doc[last + 1].pos_ == "PROPN" and doc[last + 1].ent_type_ == "PERSON" == doc[last].ent_type_:
-        last += 1
-    return last
+    end = first
+    while end < last and (doc[end + 1].text[:1].isupper() or doc[end + 1].lower_ in _PARTICLES - {"of"}):
+        end += 1
+    return end
 
 
-def _trim_joint(doc: Any, first: int, last: int) -> int:
-    while last > first and doc[last].lower_ in ("and", "or", "&"):
-        last -= 1
-    return last
-
-
-def _split_role(doc: Any, first: int, last: int) -> tuple[str | None, str | None]:
-    """A title phrase in front of a name -> role and affiliation: "Ruritanian President" -> President, Ruritanian."""
-    while first < last and doc[first].lower_ in _ARTICLES:
+def _role(doc: Any, first: int, title: int, last: int) -> tuple[str | None, str | None]:
+    """A phrase around a title -> role and affiliation: "the Ruritanian president" -> president, Ruritanian."""
+    while first < title and doc[first].lower_ in _ARTICLES:
         first += 1
-    owner = None
-    for i in range(first, last):
+    after = _belongs_to(doc, title, last)
+    for i in range(first, title):
         if doc[i].dep_ == "case" or doc[i].text in ("'s", "’s"):
-            return _text(doc, i + 1, last), _text(doc, first, i - 1)
+            return _text(doc, i + 1, title), _text(doc, first, i - 1)
     start = first
-    while start < last and doc[start].ent_type_ in ("NORP", "GPE", "ORG") and not _is_title(doc[start]):
+    while start < title and doc[start].ent_type_ in ("NORP", "GPE", "ORG") and not is_title(doc[start]):
         start += 1
-    if start > first:
-        owner = _text(doc, first, start - 1)
-    keep = first if owner and doc[first].ent_type_ == "ORG" else start
-    return _text(doc, keep, last), owner
-
-
-def _role_of_noun(head: Token, first: int, last: int) -> tuple[str | None, str | None]:
-    """Role and affiliation of "the head of the council" and "a ministry spokesman"."""
-    role, affiliation = _split_role(head.doc, first, head.i)
-    return role, affiliation or _belongs_to(head.doc, head.i, last)
+    owner = _text(doc, first, start - 1) if start > first else None
+    whole = owner is not None and doc[first].ent_type_ == "ORG"
+    return _text(doc, first if whole else start, title), owner or after
 
 
 def _belongs_to(doc: Any, head: int, last: int) -> str | None:
     """What follows "of" or "for" after token `head`."""
-    if head + 2 <= last and doc[head + 1].lower_ in _JOINING:
-        start = head + 2
-        while start < last and doc[start].lower_ in _ARTICLES:
-            start += 1
-        return _text(doc, start, last)
-    return None
-
-
-def _apposed_name(head: Token) -> Token | None:
-    """The name in "the mayor, Ann Roe,"."""
-    if head.lower_ not in _titles():
+    if head + 2 > last or doc[head + 1].lower_ not in _JOINING:
         return None
-    return next((t for t in head.rights if t.dep_ == "appos" and t.pos_ == "PROPN"), None)
-
-
-def _apposed_role(head: Token) -> tuple[str | None, str | None]:
-    """The role in "Ann Roe, the mayor of Ogre,"."""
-    for noun in head.rights:
-        if noun.dep_ == "appos" and noun.lower_ in _titles():
-            first, last = noun_range(noun)
-            return _role_of_noun(noun, first, last)
-    return None, None
+    start = head + 2
+    while start < last and doc[start].lower_ in _ARTICLES:
+        start += 1
+    return _text(doc, start, last)
 
 
 def _text(doc: Any, first: int, last: int) -> str | None:
-    if first > last:
-        return None
-    return str(doc.text[doc[first].idx : doc[last].idx + len(doc[last])])
+    return str(doc.text[doc[first].idx : doc[last].idx + len(doc[last])]) if first <= last else None
 
 
-def kind_of(name: str, person: bool = False, context: str = "") -> str:
-    """official, party, ngo, un, media, person or anonymous, by the words of the name and of the role."""
+def _kind(name: str | None, role: str | None, affiliation: str | None, person: bool) -> str:
+    """official, party, ngo, un, media, person or anonymous, by the words of the name, the role and the affiliation."""
+    own = _plain(name)
     lexicon = load("statement")
-    words = f" {' '.join(name.lower().replace('(', ' ').replace(')', ' ').replace(',', ' ').split())} "
-    whole = f"{words}{context.lower()} "
-    bare = words.split()[-1:] + [w for w in words.split() if w not in _ARTICLES][:1]
-    if any(w in lexicon["anonymous"] for w in bare):
+    if not person and any(w in words("anonymous") for w in own.split()[:3] + own.split()[-1:]):
         return "anonymous"
+    whole = f" {own} {_plain(role)} {_plain(affiliation)} "
     for kind, cues in lexicon["kinds"].items():
-        if any(f" {cue} " in whole or f" {cue}s " in whole for cue in cues):
+        if any(f" {cue} " in whole for cue in cues):
             return str(kind)
-    return "person" if person else "official" if name[:1].isupper() else "anonymous"
+    if person:
+        return "person"
+    return "official" if (name or "")[:1].isupper() else "anonymous"
 
 
-@dataclass(slots=True)
-class Memory:
-    """Who was named so far in one text, so that pronouns, surnames and "the group" can be resolved."""
-
-    people: list[Speaker] = field(default_factory=list)
-    bodies: list[Speaker] = field(default_factory=list)
-
-    def notice(self, speaker: Speaker) -> None:
-        """Takes note of a named speaker or subject."""
-        if speaker.name is None or speaker.name.lower() in _PERSONAL:
-            return
-        (self.people if speaker.person else self.bodies).append(speaker)
-
-    def full(self, speaker: Speaker) -> Speaker:
-        """The fuller name with the role given before, for "Roe" after "Ann Roe"; else the speaker."""
-        if speaker.name is None or speaker.start is None:
-            return speaker
-        known = {s.name: s for s in self.people if s.name and _ends_with(s.name, speaker.name)}
-        return next(iter(known.values())) if len(known) == 1 else speaker
-
-    def resolve(self, token: Token) -> Speaker | None:
-        """The one that a pronoun or "the group" stands for; None where it stays open."""
-        word = token.lower_
-        if word in ("he", "she", "him", "her"):
-            return _last(self.people)
-        if word == "it":
-            return _last(self.bodies)
-        if word in ("they", "them"):
-            return _last([s for s in self.bodies if s.plural]) or _last(self.bodies)
-        return None
-
-    def body(self, noun: str) -> Speaker | None:
-        """The body that a bare "the group" stands for: the last one named."""
-        return _last([s for s in self.bodies if s.name and s.name[:1].isupper()])
-
-
-def _last(speakers: list[Speaker]) -> Speaker | None:
-    return speakers[-1] if speakers else None
-
-
-def _ends_with(full: str, short: str) -> bool:
-    return len(full) > len(short) and (f" {full}".endswith(f" {short}") or f"{full} ".startswith(f"{short} "))
-
-
-def subjects(sentence: Any) -> Iterator[Token]:
-    """The subjects of a sentence's clauses, in order."""
-    return (t for t in sentence if t.dep_ in ("nsubj", "nsubjpass") and t.pos_ in ("NOUN", "PROPN"))
+def _plain(text: str | None) -> str:
+    return " ".join("".join(c if c.isalnum() or c in ".-&" else " " for c in (text or "").lower()).split())

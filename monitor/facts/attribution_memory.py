@@ -1,0 +1,108 @@
+"""Who was named before: resolves pronouns, surnames and "the group" within one text. What stays open between two is not guessed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from monitor.facts.attribution_speakers import Speaker, words
+
+Token = Any  # spaCy's token; spaCy ships no types here
+
+_HE = frozenset({"he", "him", "his"})
+_SHE = frozenset({"she", "her", "hers"})
+_IT = frozenset({"it", "its"})
+_THEY = frozenset({"they", "them", "their"})
+PRONOUNS = _HE | _SHE | _IT | _THEY | {"i", "we", "you", "who", "which", "that", "this", "these", "those", "one"}
+
+
+@dataclass(slots=True)
+class Memory:
+    """The speakers and subjects of a text so far, oldest first, with all names of persons in it."""
+
+    names: dict[str, int] = field(default_factory=dict)
+    people: list[Speaker] = field(default_factory=list)
+    bodies: list[Speaker] = field(default_factory=list)
+    spoke: list[Speaker] = field(default_factory=list)
+    genders: dict[str, str] = field(default_factory=dict)
+    accused: Speaker | None = None
+
+    @classmethod
+    def of(cls, doc: Any) -> Memory:
+        """A memory that knows the names of persons in a parsed text, with the place of the first mention."""
+        memory = cls()
+        for entity in doc.ents:
+            if entity.label_ == "PERSON" and " " in entity.text and "\n" not in entity.text:
+                memory.names.setdefault(entity.text.removesuffix("'s").removesuffix("’s"), entity.start_char)
+        return memory
+
+    def notice(self, speaker: Speaker, spoke: bool = False) -> None:
+        """Takes note of a named subject, or of one who spoke."""
+        if speaker.name is None or speaker.name.lower() in PRONOUNS:
+            return
+        (self.people if speaker.person else self.bodies).append(speaker)
+        if spoke:
+            self.spoke.append(speaker)
+
+    def full(self, speaker: Speaker) -> Speaker:
+        """The fuller name, with the role that was given before, for "Roe" after "Ann Roe"; else the speaker as it is."""
+        if speaker.name is None or speaker.start is None:
+            return speaker
+        known = {s.name: s for s in self.people if s.name and s.role and covers(s.name, speaker.name)}
+        if speaker.role is None and len(known) == 1:
+            return next(iter(known.values()))
+        if " " in speaker.name:
+            return speaker
+        longer = {
+            n: at for n, at in self.names.items() if covers(n, speaker.name) and n != speaker.name and at <= speaker.start
+        }
+        if len(longer) != 1:
+            return speaker
+        (name, start), *_ = longer.items()
+        return replace(speaker, name=name, start=start, person=True, kind="person" if not speaker.person else speaker.kind)
+
+    def resolve(self, token: Token) -> Speaker | None:
+        """The one a pronoun stands for; None where it stays open."""
+        word = token.lower_
+        if word in _HE | _SHE:
+            return self._person("f" if word in _SHE else "m")
+        if word in _IT:
+            return self._accused_or(_last([s for s in self.bodies if not s.plural]) or _last(self.bodies))
+        if word in _THEY:
+            return _last([s for s in self.bodies if s.plural]) or _last(self.bodies) or _last(self.people)
+        return None
+
+    def _accused_or(self, speaker: Speaker | None) -> Speaker | None:
+        return speaker
+
+    def _person(self, gender: str) -> Speaker | None:
+        """The last person who is not known to be of the other gender."""
+        for speaker in reversed(self.people):
+            if self.genders.setdefault(speaker.name or "", gender) == gender:
+                return speaker
+        return None
+
+    def body(self, denying: bool) -> Speaker | None:
+        """The body that "the group" stands for: the accused where it denies, else the last one named."""
+        if denying and self.accused is not None:
+            return self.accused
+        return _last([s for s in self.bodies if s.name and s.name[:1].isupper()])
+
+    def last_speaker(self) -> Speaker | None:
+        """The one who spoke last."""
+        return _last(self.spoke)
+
+
+def covers(full: str, short: str) -> bool:
+    """Whether the short name is the beginning or the end of the full one."""
+    return full == short or f" {full}".endswith(f" {short}") or f"{full} ".startswith(f"{short} ")
+
+
+def is_bare(noun: Token, first: int, last: int) -> bool:
+    """Whether the phrase is "the group", "the ministry" without anything that says which."""
+    rest = [t for t in noun.doc[first : last + 1] if t.i != noun.i]
+    return noun.lower_ in words("group_nouns") and [t.lower_ for t in rest] in (["the"], ["this"], ["that"])
+
+
+def _last(speakers: list[Speaker]) -> Speaker | None:
+    return speakers[-1] if speakers else None
