@@ -86,6 +86,7 @@ class Rule:
     cooldown: float = 0.0
     group_wait: float = 0.0
     group_interval: float = 0.0
+    count_interval: float = 900.0  # group_interval of counted places, whose series are debounced like tolls
     repeat_interval: float | None = None
     quiet_hours: QuietHours | None = None
     digest: str | None = None

@@ -231,3 +231,20 @@ class _Builder:
 
 def _at(event: Any) -> tuple[int, int]:
     return event.start_mark.line + 1, event.start_mark.column + 1
+
+
+_CORE: dict[str, object] = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
+_INT, _FLOAT = re.compile(r"[-+]?[0-9]{1,15}"), re.compile(r"[-+]?(\.[0-9]+|[0-9]+\.[0-9]*)")
+
+
+def core_value(node: Scalar) -> Any:
+    """The value of a scalar by YAML 1.2's core schema, where no schema of ours says what it is."""
+    if not node.plain:
+        return node.text
+    if node.null:
+        return None
+    if node.text in _CORE:
+        return _CORE[node.text]
+    if _INT.fullmatch(node.text):
+        return int(node.text)
+    return float(node.text) if _FLOAT.fullmatch(node.text) else node.text

@@ -1,0 +1,193 @@
+"""The shapes of conditions: names and `$lists`, words and patterns, places and countries."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from monitor.model import Json
+from rules import yaml
+from rules.rule import ListEntry
+from rules.shapes import AnyOf, Checker, Choice, Either, Fields, Key, Number, OrNull, Pattern, Text, scalar, suggest_or_list
+from rules.words import Phrase
+
+# Words that, in capitals, name somebody and, folded, are everyday English.
+_EVERYDAY = frozenset(["us", "it", "who", "aid", "an", "as", "is", "am", "may", "so", "to", "or", "in"])
+
+
+def list_named(node: yaml.Scalar, c: Checker) -> tuple[ListEntry, ...]:
+    """The entries of `$name`; a list that does not exist is reported."""
+    name = node.text[1:]
+    if name in c.lists:
+        c.used_lists.add(name)
+        return c.lists[name]
+    c.report.error(
+        node, "unknown-list", f"there is no list `{name}`", suggest_or_list(name, c.lists) or "define it under `lists:`"
+    )
+    return ()
+
+
+def _each(node: yaml.Node, c: Checker) -> tuple[yaml.Node, ...]:
+    if not isinstance(node, yaml.Sequence):
+        return (node,)
+    if not node.items:
+        c.report.error(node, "empty", "an empty list: nothing can ever be in it", "leave the key out, or fill the list")
+    return node.items
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """Names, `$lists`, or both in a list. Read as a tuple of ListEntry."""
+
+    def read(self, node: yaml.Node, c: Checker) -> tuple[ListEntry, ...] | None:
+        out: list[ListEntry] = []
+        for item in _each(node, c):
+            value = scalar(item, c, "a name, or a list such as $watched")
+            if value is None:
+                continue
+            if value.text.startswith("$"):
+                out += list_named(value, c)
+            elif _has_words(value, c):
+                out.append(ListEntry(value.text.strip()))
+        return tuple(dict.fromkeys(out)) or None
+
+    def schema(self) -> Json:
+        return AnyOf(Text()).schema()
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """Words, phrases, stems, patterns and `$lists`. Read as a tuple of str, {"pattern": ...} and ListEntry."""
+
+    def read(self, node: yaml.Node, c: Checker) -> tuple[Any, ...] | None:
+        out: list[Any] = []
+        for item in _each(node, c):
+            if isinstance(item, yaml.Mapping):
+                out += filter(None, [Pattern().read(item, c)])
+            elif (value := scalar(item, c, "a word, a phrase or {pattern: ...}")) is None:
+                continue
+            elif value.text.startswith("$"):
+                out += list_named(value, c)
+            elif _has_words(value, c):
+                if value.text.isupper() and value.text.casefold() in _EVERYDAY:
+                    message = f"`{value.text}` is looked for without regard to case, so `{value.text.lower()}` is found too"
+                    c.report.warning(value, "folded", message, "put it into a list: names in capitals are found by case there")
+                out.append(value.text.strip())
+        return tuple(out) or None
+
+    def schema(self) -> Json:
+        return AnyOf(Either(Pattern(), Text())).schema()
+
+
+def _has_words(node: yaml.Scalar, c: Checker) -> bool:
+    if Phrase.of(node.text).words:
+        return True
+    c.report.error(node, "no-words", f"`{node.text}` holds no word that could be found", "use {pattern: ...} for signs")
+    return False
+
+
+@dataclass(frozen=True, slots=True)
+class Country:
+    """A country by ISO code, English name or common alternate. Read as its ISO code."""
+
+    def read(self, node: yaml.Node, c: Checker) -> str | None:
+        value = scalar(node, c, "a country")
+        if value is None:
+            return None
+        if c.gazetteer is None:
+            return value.text.strip()
+        if code := c.gazetteer.country(value.text.strip()):
+            return code
+        hint = (
+            "use `within` for a region"
+            if c.gazetteer.lookup(value.text)
+            else "an ISO code or an English name, such as SY or Syria"
+        )
+        c.report.error(node, "unknown-country", f"there is no country `{value.text}`", hint)
+        return None
+
+    def schema(self) -> Json:
+        return {"type": "string", "examples": ["SY", "Syria"]}
+
+
+@dataclass(frozen=True, slots=True)
+class Area:
+    """A country or a region of the gazetteer. `region` False: any place will do. Read as written."""
+
+    what: str = "country or region"
+
+    def read(self, node: yaml.Node, c: Checker) -> str | None:
+        value = scalar(node, c, f"a {self.what}")
+        if value is None:
+            return None
+        name = value.text.strip()
+        if c.gazetteer is None or c.gazetteer.country(name) or c.gazetteer.lookup(name):
+            return name
+        hint = "a name as GeoNames has it; for a place without an entry use `near` a known one"
+        c.report.error(node, "unknown-place", f"no {self.what} is known by the name `{name}`", hint)
+        return None
+
+    def schema(self) -> Json:
+        return {"type": "string", "examples": ["Syria", "Idlib"]}
+
+
+_NEAR = Fields(
+    {
+        "of": Key(Area("place"), required=True, doc="a place"),
+        "km": Key(Number(low=0.1, high=20040, whole=False), required=True, doc="kilometres"),
+    },
+    title="`near`",
+)
+
+PLACE = Fields(
+    {
+        "within": Key(AnyOf(Area()), doc="countries or regions"),
+        "country": Key(AnyOf(Country()), doc="countries"),
+        "admin": Key(AnyOf(Text()), doc="first-order divisions, such as Idlib"),
+        "near": Key(_NEAR, doc="{of: Aleppo, km: 200}"),
+        "name": Key(Names(), doc="places by name"),
+        "level": Key(AnyOf(Text()), doc="city, town, village, region, airport, ..."),
+    },
+    elsewhere={"in": "did you mean `within`?", "region": "did you mean `within`?", "countries": "did you mean `country`?"},
+    title="`place`",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class PlaceShape:
+    """`place: {within: ...}`, or names of places. Read as a mapping."""
+
+    def read(self, node: yaml.Node, c: Checker) -> dict[str, Any] | None:
+        if isinstance(node, yaml.Mapping):
+            return PLACE.read(node, c) or None
+        names = Names().read(node, c)
+        return {"name": names} if names else None
+
+    def schema(self) -> Json:
+        return {"anyOf": [PLACE.schema(), Names().schema()]}
+
+
+PHASES = ("new", "burst", "running", "quiet", "revived")
+
+STORY = Fields(
+    {
+        "about": Key(Text(), doc="what the story is about, in a few words"),
+        "at_least": Key(Number(low=-1, high=1, whole=False), doc="how alike, 0 to 1 (0.3)"),
+        "phase": Key(AnyOf(Choice(PHASES)), doc="where the story is in its life"),
+    },
+    title="`story`",
+)
+
+RELIABILITY = Choice(("A", "B", "C", "D", "E", "F"))
+
+
+COMMON: dict[str, Key] = {
+    "feed": Key(AnyOf(Text()), doc="feeds by name"),
+    "family": Key(AnyOf(Text()), doc="publisher families"),
+    "language": Key(AnyOf(Text()), doc="languages by ISO code, such as en"),
+    "reliability": Key(RELIABILITY, doc="this Admiralty letter or better"),
+    "party": Key(OrNull(Names()), doc="the party for which the outlet speaks; null: none"),
+    "text": Key(Terms(), doc="words, phrases, stems*, {pattern: ...}"),
+    "story": Key(STORY, doc="{about: ..., at_least: 0.3}"),
+}
+"""Conditions that every kind has, beside the fields of its fact."""

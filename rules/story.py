@@ -1,0 +1,68 @@
+"""Rules on stories: a subject is new, loud, back or silent, whatever its facts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from monitor.model import Event, Kind
+from monitor.model import EventName as E
+from rules.conditions import COMMON, PHASES
+from rules.kind import PLACE, KindSpec
+from rules.shapes import AnyOf, Choice, Duration, Either, Fields, Key, Number, Text
+
+ORIGINS = Fields(
+    {
+        "at_least": Key(Number(low=1), required=True, doc="how many independent origins"),
+        "within": Key(Duration(), doc="in how much time, such as 1h"),
+    },
+    title="`origins`",
+)
+ABOUT = Fields(
+    {
+        "text": Key(Text(), required=True, doc="what the story is about"),
+        "at_least": Key(Number(low=-1, high=1, whole=False), doc="how alike, 0 to 1 (0.3)"),
+    },
+    title="`about`",
+)
+
+
+def words(event: Event) -> Mapping[str, str]:
+    """Fields of titles beside those that every kind has."""
+    return {"origins": str(len(event.origins)) if event.origins else ""}
+
+
+def key(event: Event) -> str:
+    """A story."""
+    return event.story_id
+
+
+SPEC = KindSpec(
+    kind=Kind.STORY,
+    where=PLACE
+    | {
+        "origins": Key(ORIGINS, doc="{at_least: 5, within: 1h}"),
+        "phase": Key(AnyOf(Choice(PHASES)), doc="where the story is in its life"),
+        "about": Key(Either(ABOUT, Text()), doc="what the story is about, in a few words"),
+        "quiet": Key(Duration(), doc="silent for so long after being loud (12h)"),
+    },
+    titles={
+        E.FIRST_REPORT: "First report: {story}",
+        E.BURST: "{origins} outlets report: {story}",
+        E.REVIVED: "Back in the news: {story}",
+        E.QUIET: "No more news: {story}",
+        E.FEED_SILENT: "{feed} has stopped posting",
+        None: "{story}",
+    },
+    words=words,
+    title_fields=frozenset({"origins"}),
+    key=key,
+    gives={
+        "phase": {
+            "new": frozenset({E.FIRST_REPORT}),
+            "burst": frozenset({E.BURST}),
+            "quiet": frozenset({E.QUIET}),
+            "revived": frozenset({E.REVIVED}),
+        }
+    },
+    common={name: key for name, key in COMMON.items() if name != "story"},
+)
