@@ -58,7 +58,8 @@ _TELL = {
 
 
 class Collector:
-    """Polls the feeds that are due. `tick` once a second, `stop` at the end. `tell` is given what the operator must know."""
+    """Polls the feeds that are due. `tick` once a second, `stop` at the end. `tell` is given what the operator must know,
+    `woken` is called whenever items were stored."""
 
     def __init__(
         self,
@@ -70,9 +71,10 @@ class Collector:
         baseline_hours: float = 0.0,
         pace: Pace | None = None,
         tell: Callable[[Notice], Awaitable[None]] | None = None,
+        woken: Callable[[], None] | None = None,
     ) -> None:
         self._store, self._door, self._parser, self._clock = store, door, parser, clock
-        self._baseline_s, self._pace, self._tell = baseline_hours * 3600, pace or Pace(), tell
+        self._baseline_s, self._pace, self._tell, self._woken = baseline_hours * 3600, pace or Pace(), tell, woken
         self._active = asyncio.Semaphore(self._pace.active)
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._hosts: dict[str, asyncio.Semaphore] = {}
@@ -127,6 +129,8 @@ class Collector:
             if record is None:
                 return
             await self._store.commit_poll(record)
+            if record.items and self._woken is not None:
+                self._woken()
             log.debug("polled", items=len(record.items), health=record.state.health, error=record.state.error)
             await self._report(due, record.state)
         except FencedOff as error:

@@ -80,7 +80,8 @@ def _page(body: bytes, url: str) -> Parsed:
 
 
 def _xml_feed(body: bytes, content_type: str, url: str) -> Parsed:
-    headers = {"content-type": _charset_fixed(body, content_type), "content-location": url}
+    # No base is given: it would be joined to GUIDs too, and they would change whenever the feed moves.
+    headers = {"content-type": _charset_fixed(body, content_type)}
     # Sanitizing and resolving inside markup is left out: markup becomes text here.
     found = feedparser.parse(BytesIO(body), response_headers=headers, sanitize_html=False, resolve_relative_uris=False)
     if not found.entries and not found.get("version"):

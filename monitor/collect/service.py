@@ -70,7 +70,7 @@ class Parser:
         """The text of an article page, or an empty text; raises as `parse` does."""
         return str(await self._call(body, url, "article", url))
 
-    async def stop(self) -> None:
+    async def close(self) -> None:
         """End all workers."""
         for worker in self._workers:
             await worker.stop()
