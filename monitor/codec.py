@@ -6,7 +6,6 @@ read; missing keys get the field's default.
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from collections.abc import Mapping
 from typing import Any, TypeVar
@@ -28,7 +27,6 @@ from monitor.model import (
     Suppressed,
     Value,
     fact_from_json,
-    fact_to_json,
 )
 
 T = TypeVar("T")
@@ -36,7 +34,7 @@ T = TypeVar("T")
 
 def field_names(cls: type[Any]) -> tuple[str, ...]:
     """The names of a dataclass's fields, in order."""
-    return tuple(field.name for field in dataclasses.fields(cls))
+    return tuple(cls.__dataclass_fields__)
 
 
 def dumps(value: object) -> str:
@@ -73,7 +71,9 @@ def value_from_json(row: Mapping[str, Any] | str | None) -> Value | None:
 
 def whole_fact_to_json(fact: Fact) -> Json:
     """The contracted JSON of a fact, and `why`."""
-    return fact_to_json(fact) | {"why": fact.why}
+    row = {"kind": str(fact.kind)} | _row(fact)
+    row["in"] = row.pop("within")
+    return row
 
 
 def _bounds_from_json(row: Mapping[str, Any] | None) -> Bounds | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from monitor.codec import dumps
@@ -34,16 +34,24 @@ def _lead(db: Connection, lane: str) -> None:
 
 # ------------------------------------------------------------------------------------------------------------------- claims
 
-# Steps through the index from one recipient to the next, however many rows each has.
-_RECIPIENTS = """
-WITH RECURSIVE waiting(notifier, recipient) AS (
-  SELECT * FROM (SELECT notifier, recipient FROM deliveries WHERE ready IS NOT NULL ORDER BY notifier, recipient LIMIT 1)
-  UNION ALL
-  SELECT n.notifier, n.recipient FROM waiting w JOIN deliveries n ON n.seq = (
-    SELECT seq FROM deliveries WHERE ready IS NOT NULL AND (notifier, recipient) > (w.notifier, w.recipient)
-    ORDER BY notifier, recipient LIMIT 1))
-SELECT notifier, recipient FROM waiting
+# From one recipient to the next through the index, however many rows each has.
+_SAME_NOTIFIER = """
+SELECT notifier, recipient FROM deliveries WHERE ready IS NOT NULL AND notifier = ? AND recipient > ?
+ORDER BY recipient LIMIT 1
 """
+_NEXT_NOTIFIER = """
+SELECT notifier, recipient FROM deliveries WHERE ready IS NOT NULL AND notifier > ? ORDER BY notifier, recipient LIMIT 1
+"""
+
+
+def _recipients(db: Connection) -> Iterator[tuple[str, str]]:
+    """Everyone for whom something waits."""
+    row = db.execute(_NEXT_NOTIFIER, [""]).fetchone()
+    while row is not None:
+        yield row
+        row = db.execute(_SAME_NOTIFIER, row).fetchone() or db.execute(_NEXT_NOTIFIER, row[:1]).fetchone()
+
+
 _OLDEST = """
 SELECT seq, created FROM deliveries INDEXED BY deliveries_ready
 WHERE notifier = ? AND recipient = ? AND ready IS NOT NULL AND ready <= ? ORDER BY created, seq LIMIT ?
@@ -69,7 +77,7 @@ class Turns:
 def claim_deliveries(
     db: Connection, turns: Turns, now: float, limit: int, lease_s: float, paused: frozenset[str]
 ) -> list[Delivery]:
-    waiting = [row for row in db.execute(_RECIPIENTS).fetchall() if row[0] not in paused]
+    waiting = [recipient for recipient in _recipients(db) if recipient[0] not in paused]
     rows = []
     for notifier, recipient in waiting:
         served = turns.served.get((notifier, recipient), 0)
@@ -86,7 +94,7 @@ def claim_deliveries(
 
 
 def next_delivery(db: Connection, paused: frozenset[str]) -> float | None:
-    notifiers = {row[0] for row in db.execute(_RECIPIENTS).fetchall()} - paused
+    notifiers = {notifier for notifier, _ in _recipients(db)} - paused
     times = [db.execute(_NEXT, [name]).fetchone()[0] for name in notifiers]
     return min(times, default=None)
 
