@@ -86,8 +86,8 @@ def claim_deliveries(
         rows += [(rank, served, created, seq, (notifier, recipient)) for rank, (seq, created) in enumerate(oldest)]
     rows.sort()
     claimed = []
-    for *_, seq, recipient in rows[:limit]:
-        turns.serve(recipient)
+    for _, _, _, seq, whose in rows[:limit]:
+        turns.serve(whose)
         db.execute(_LEASE, {"until": now + lease_s, "seq": seq})
         claimed.append(delivery_of(db.execute(_LEASED, [seq]).fetchone()))
     return claimed
