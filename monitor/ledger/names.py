@@ -1,0 +1,109 @@
+"""When two spellings mean one place, one person or one actor. Pure comparisons of short texts, without lists of names."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+_MARKS = re.compile(r"[\u0300-\u036f\u064b-\u065f\u0670\u0640]")
+_GAPS = re.compile(r"[\W_]+")
+_PLAIN = str.maketrans({"ø": "o", "ł": "l", "đ": "d", "ı": "i", "æ": "ae", "œ": "oe", "ə": "a"})
+_ARTICLES = frozenset({"the", "a", "an", "al", "el", "ar", "as", "at", "ad", "of", "and"})
+
+# What kind of force a common noun means. A name without such a word may be either.
+_INSURGENT = frozenset(
+    {"rebel", "rebels", "insurgent", "insurgents", "jihadist", "jihadists", "jihadi", "jihadis", "islamist", "islamists"}
+    | {"militant", "militants", "militia", "militias", "militiamen", "opposition", "guerrilla", "guerrillas", "separatist"}
+    | {"separatists", "gunmen", "extremists"}
+)
+_STATE = frozenset(
+    {"army", "armies", "government", "regime", "state", "military", "troops", "soldiers", "police", "ministry", "loyalist"}
+    | {"loyalists", "junta", "federal", "national"}
+)
+_FILLING = frozenset(
+    {"forces", "force", "fighter", "fighters", "fighting", "group", "groups", "faction", "factions", "alliance", "coalition"}
+    | {"units", "men"}
+)
+
+
+def fold(text: str) -> str:
+    """Without case, accents and signs; words parted by single blanks."""
+    decomposed = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", text).casefold())
+    return _GAPS.sub(" ", _MARKS.sub("", decomposed).translate(_PLAIN)).strip()
+
+
+def words(text: str) -> tuple[str, ...]:
+    """The folded words without articles; all of them where nothing else is there."""
+    every = tuple(fold(text).split())
+    return tuple(w for w in every if w not in _ARTICLES) or every
+
+
+def distance_at_most(a: str, b: str, limit: int) -> bool:
+    """Whether at most `limit` letters have to be put in, left out or changed to make `b` of `a`."""
+    if abs(len(a) - len(b)) > limit:
+        return False
+    row = list(range(len(b) + 1))
+    for i, x in enumerate(a, 1):
+        above, row = row, [i]
+        for j, y in enumerate(b, 1):
+            row.append(min(above[j] + 1, row[-1] + 1, above[j - 1] + (x != y)))
+        if min(row) > limit:
+            return False
+    return row[-1] <= limit
+
+
+def same_place(a: str, b: str) -> bool:
+    """Spellings of one place: the same letters when folded, or one letter off in five, two in nine. Numbers must agree."""
+    x, y = "".join(words(a)), "".join(words(b))
+    if x == y:
+        return True
+    if re.findall(r"\d+", x) != re.findall(r"\d+", y) or x[:1] != y[:1]:
+        return False
+    shorter = min(len(x), len(y))
+    return shorter >= 5 and distance_at_most(x, y, 2 if shorter >= 9 else 1)
+
+
+def same_person(a: str, b: str) -> bool:
+    """The words of one name are all in the other: "Pedersen" and "Geir Pedersen"."""
+    x, y = set(words(a)), set(words(b))
+    return bool(x and y) and (x <= y or y <= x)
+
+
+def _initials(name: tuple[str, ...]) -> str:
+    return "".join(w[0] for w in name)
+
+
+def _stems(name: tuple[str, ...]) -> frozenset[str]:
+    """Words cut to five letters, so that a country and its adjective meet (Russia, Russian)."""
+    return frozenset(w[:5] for w in name if w not in _FILLING)
+
+
+def same_actor(a: str, b: str) -> bool:
+    """One actor under two surface forms: the same name but for words like "forces", or a name and its initials."""
+    x, y = words(a), words(b)
+    if x == y:
+        return True
+    left, right = _stems(x), _stems(y)
+    if left and right and (left <= right or right <= left):
+        return True
+    every_a, every_b = tuple(fold(a).split()), tuple(fold(b).split())
+    return any(
+        len(short) == 1 and len(long) > 2 and short[0] in {_initials(long), _initials(full)}
+        for short, long, full in ((x, y, every_b), (y, x, every_a))
+    )
+
+
+def may_be_one(a: str, b: str) -> bool:
+    """Whether one of two forms only describes ("rebels", "the army"), and what it describes does not exclude the other."""
+    kinds = [
+        (bool(set(w) & _INSURGENT), bool(set(w) & _STATE), set(w) <= _INSURGENT | _STATE | _FILLING)
+        for w in (words(a), words(b))
+    ]
+    (rebel_a, state_a, vague_a), (rebel_b, state_b, vague_b) = kinds
+    return (vague_a or vague_b) and not (rebel_a and state_b) and not (state_a and rebel_b)
+
+
+def is_vaguer(a: str, b: str) -> bool:
+    """Whether `a` only describes and `b` names."""
+    generic = _INSURGENT | _STATE | _FILLING
+    return set(words(a)) <= generic and not set(words(b)) <= generic
