@@ -60,7 +60,7 @@ def _of_sentence(section: Section, sentence: Any, quoted: Sequence[Quotation], m
     cues = [c for c in find_cues(sentence) if not _is_quoted(c.token, quoted)]
     for n, cue in enumerate(cues):
         said = contents(cue, sentence, quoted, cues[n + 1 :])
-        speaker = _speaker(cue, memory) if said else None
+        speaker = _speaker(cue, memory, behind=said[0].start < cue.token.idx) if said else None
         if speaker is None:
             continue
         for content in said:
@@ -87,13 +87,15 @@ def _object(cue: Cue) -> Speaker | None:
 # ------------------------------------------------------------------------------------------------------------- speakers
 
 
-def _speaker(cue: Cue, memory: Memory) -> Speaker | None:
+def _speaker(cue: Cue, memory: Memory, behind: bool) -> Speaker | None:
     """The one who speaks; None where nobody can."""
     if cue.phrase is not None:
         found = describe_range(cue.token.doc, *cue.phrase)
         return memory.full(found)
     if cue.subject is None:
         return None
+    if cue.subject.pos_ == "PRON":
+        return memory.resolve(cue.subject, behind)
     return _resolved(cue.subject, memory, denying=cue.verbs[0].stance == "denies", cue=cue)
 
 
@@ -145,6 +147,8 @@ def _author(noun: Token, memory: Memory) -> Speaker | None:
     giver = next((t for t in noun.head.children if t.dep_ == "nsubj"), None) if noun.dep_ == "dobj" else None
     if giver is not None:
         return memory.resolve(giver) if giver.pos_ == "PRON" else memory.full(describe(giver))
+    if noun.dep_ == "dobj" and noun.head.left_edge.i < noun.head.i and noun.head.pos_ == "NOUN":
+        return memory.full(describe_range(noun.doc, noun.head.left_edge.i, noun.head.i - 1))
     if any(t.lower_ in ("the", "this") for t in noun.lefts) and noun.tag_ == "NN":
         return memory.last_speaker() or describe(noun)
     return NOBODY if noun.tag_ in ("NNS", "NNPS") or noun.lemma_.lower() in words("information") else describe(noun)

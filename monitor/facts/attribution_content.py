@@ -15,6 +15,44 @@ Token = Any  # spaCy's token; spaCy ships no types here
 _BREAKS = frozenset(",;:-–—")
 _MARKS = frozenset("“”\"„«»‘’'")
 _LEADS = frozenset({"but", "and", "also", "however", "meanwhile", "yet", "so"})
+_SUBORDINATORS = frozenset(
+    {
+        "that",
+        "which",
+        "who",
+        "as",
+        "with",
+        "by",
+        "if",
+        "because",
+        "after",
+        "when",
+        "while",
+        "where",
+        "before",
+        "since",
+        "of",
+        "for",
+    }
+    | {
+        "to",
+        "although",
+        "though",
+        "what",
+        "how",
+        "than",
+        "until",
+        "whom",
+        "whose",
+        "from",
+        "in",
+        "on",
+        "at",
+        "and",
+        "but",
+        "or",
+    }
+)
 _MOSTLY = 0.7  # share of the words that makes a clause with a quotation a verbatim one
 
 
@@ -64,7 +102,7 @@ def _place(cue: Cue, sentence: Any, quoted: Sequence[Quotation], later: Sequence
     left = cue.token.i if speaker is None or cue.inverted else min(speaker[0], cue.token.i)
     stop = sentence.end
     for other in later:
-        if other.shared and other.token.i > cue.token.i and other.subject is cue.subject and other.token.dep_ != "relcl":
+        if other.shared and other.token.i > cue.token.i and other.subject == cue.subject and other.token.dep_ != "relcl":
             stop = _before_joint(sentence.doc, other.token.i)
             break
     return Place(cue, sentence, left, _after_cue(cue, sentence), max(stop, cue.token.i + 1), quoted)
@@ -132,7 +170,7 @@ def _behind(place: Place) -> list[Content]:
         for kind, finder in _FINDERS.items():
             start = finder(place, verb, end) if kind in verb.takes else None
             if start is not None:
-                return _pieces(place, start, end, verb)
+                return _pieces(place, int(start), end, verb)
     return []
 
 
@@ -201,7 +239,7 @@ def _object(place: Place, verb: Verb, end: int) -> int | None:
     if noun is None or noun.i >= end or (noun.dep_ != "dobj" and verb.stance != "denies"):
         return None
     if noun.dep_ == "dobj" and (lemma_of(noun) in words("not_content") or noun.ent_type_ == "PERSON" or noun.pos_ == "PRON"):
-        return None if verb.stance != "denies" else token.i
+        return None if verb.stance != "denies" else int(token.i)
     short = noun.right_edge.i - noun.left_edge.i <= 2
     if verb.stance == "denies" and short and lemma_of(noun) in words("anaphoric"):
         return int(token.i)
@@ -297,6 +335,8 @@ def _is_trailing(place: Place) -> bool:
     explicit = doc[place.right - 1].lower_ == "that" or any(
         t.dep_ in ("ccomp", "xcomp") and t.i > cue.token.i for t in cue.token.children
     )
+    if doc[place.left - 1].lower_ in _SUBORDINATORS:
+        return False
     finite_left = any(t.tag_ in FINITE for t in doc[sentence.start : place.left])
     enclosed = (
         doc[place.left - 1].text in (",", "-", "–", "—")
@@ -338,6 +378,8 @@ def _clause_before(place: Place) -> list[Content]:
     while start < end and (doc[start].lower_ in _LEADS or (doc[start].is_punct and doc[start].text not in _MARKS)):
         start += 1
     told = doc[start:end]
+    if not told or told[-1].lower_ in _SUBORDINATORS:
+        return []
     subject_is_left = cue.inverted or cue.speaker_range() is not None
     if not subject_is_left or len(told) < 3 or not any(t.tag_ in FINITE or t.tag_ in ("VBN", "VBG") for t in told):
         return []

@@ -81,9 +81,24 @@ def find_cues(sentence: Sequence[Token]) -> list[Cue]:
     found: list[Cue] = []
     for token in sentence:
         uses = verb_table().get(lemma_of(token))
-        if uses and token.tag_.startswith("VB") and token.dep_ not in ("amod", "compound") and not _is_unreal(token):
+        if uses is None:
+            continue
+        if token.tag_.startswith("VB") and token.dep_ not in ("amod", "compound") and not _is_unreal(token):
             found.append(_with_speaker(token, uses, found))
+        elif token.tag_ in ("NN", "NNS", "NNP") and (phrase := _misread_subject(token)) is not None:
+            found.append(Cue(token, uses, phrase=phrase))
     return found
+
+
+def _misread_subject(token: Token) -> tuple[int, int] | None:
+    """The speaker's phrase where the parser took a verb for a noun: "state media report that", "..., the army and police report."."""
+    doc, first = token.doc, token.left_edge.i
+    if token.i + 1 >= token.sent.end or first >= token.i or doc[token.i - 1].pos_ not in ("NOUN", "PROPN"):
+        return None
+    clause_follows = doc[token.i + 1].lower_ == "that" and any(t.dep_ in ("acl", "ccomp", "relcl") for t in token.rights)
+    parenthetical = first > token.sent.start and doc[first - 1].text == "," and doc[token.i + 1].text == "."
+    plural = doc[token.i - 1].tag_ in ("NNS", "NNPS") or any(t.lower_ == "and" for t in doc[first : token.i])
+    return (first, token.i - 1) if (clause_follows or parenthetical) and plural else None
 
 
 # ------------------------------------------------------------------------------------------------------------- reality
@@ -127,7 +142,7 @@ def agent_of(token: Token) -> Token | None:
 
 def is_passive(token: Token) -> bool:
     """Whether the subject of this verb is what was said."""
-    if any(t.dep_ in ("auxpass", "nsubjpass") for t in token.children):
+    if any(t.dep_ in ("auxpass", "nsubjpass", "agent") for t in token.children):
         return True
     return token.tag_ == "VBN" and agent_of(token) is not None
 
@@ -161,7 +176,15 @@ def _with_speaker(token: Token, uses: tuple[Verb, ...], earlier: Sequence[Cue]) 
     ):
         return Cue(token, uses, _inherited(token, earlier), shared=True)
     near = _left_neighbour(token)
+    if near is None and subject is None and token.left_edge.i < token.i and _is_determined(token):
+        return Cue(token, uses, phrase=(token.left_edge.i, token.i - 1))
     return Cue(token, uses, near or subject or _inherited(token, earlier), shared=near is None and subject is None)
+
+
+def _is_determined(token: Token) -> bool:
+    """Whether all on the verb's left looks like a noun phrase: "An official rebuffs", where "official" was read as an adjective."""
+    lefts = list(token.lefts)
+    return lefts[0].dep_ == "det" and all(t.dep_ in ("det", "amod", "compound", "nmod") for t in lefts)
 
 
 def _participle(token: Token, uses: tuple[Verb, ...], own: list[Token], earlier: Sequence[Cue]) -> Cue:
@@ -201,7 +224,9 @@ def _speaker_behind(token: Token, uses: tuple[Verb, ...], subject: Token | None)
         return None
     doc, end = token.doc, token.sent.end
     before = token.nbor(-1)
-    parted = before.is_punct or before.is_quote
+    if any("request" in v.takes for v in uses):
+        return None
+    parted = before.is_quote or (before.text == "," and (lemma_of(token) in words("invertible") or token.nbor(-2).is_quote))
     if not parted and (before.pos_ in ("PRON", "ADV", "CCONJ", "AUX") or lemma_of(token) not in words("invertible")):
         return None
     phrase = phrase_after(doc, token.i + 1, end)
@@ -232,7 +257,7 @@ def _inherited(token: Token, earlier: Sequence[Cue]) -> Token | None:
         ):
             return cue.subject
     for head in ancestors[:5]:
-        if token.dep_ == "acl" and head is token.head and head.pos_ in ("NOUN", "PROPN"):
+        if token.dep_ == "acl" and head == token.head and head.pos_ in ("NOUN", "PROPN"):
             return head
         subject = next((t for t in head.children if t.dep_ in _SUBJECTS and t.i < token.i), None)
         if subject is not None:
@@ -242,4 +267,4 @@ def _inherited(token: Token, earlier: Sequence[Cue]) -> Token | None:
 
 def _has_person_between(token: Token, cue: Cue) -> bool:
     """Whether the verb hangs on a clause about a person inside the earlier content: "X says Ann came, adding" is still X."""
-    return token.dep_ == "advcl" and token.tag_ != "VBG" and token.head is not cue.token
+    return token.dep_ == "advcl" and token.tag_ != "VBG" and token.head != cue.token

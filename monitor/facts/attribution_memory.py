@@ -1,11 +1,11 @@
-"""Who was named before: resolves pronouns, surnames and "the group" within one text. What stays open between two is not guessed."""
+"""Who was named before: resolves pronouns, surnames and "the group" within one text; what stays open is not guessed."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from monitor.facts.attribution_speakers import Speaker, words
+from monitor.facts.attribution_speakers import Speaker, describe, words
 
 Token = Any  # spaCy's token; spaCy ships no types here
 
@@ -21,6 +21,7 @@ class Memory:
     """The speakers and subjects of a text so far, oldest first, with all names of persons in it."""
 
     names: dict[str, int] = field(default_factory=dict)
+    organisations: dict[str, int] = field(default_factory=dict)
     people: list[Speaker] = field(default_factory=list)
     bodies: list[Speaker] = field(default_factory=list)
     spoke: list[Speaker] = field(default_factory=list)
@@ -34,6 +35,8 @@ class Memory:
         for entity in doc.ents:
             if entity.label_ == "PERSON" and " " in entity.text and "\n" not in entity.text:
                 memory.names.setdefault(entity.text.removesuffix("'s").removesuffix("’s"), entity.start_char)
+            elif entity.label_ == "ORG" and len(entity) == 1:
+                memory.organisations.setdefault(entity.text, entity.start_char)
         return memory
 
     def notice(self, speaker: Speaker, spoke: bool = False) -> None:
@@ -61,19 +64,24 @@ class Memory:
         (name, start), *_ = longer.items()
         return replace(speaker, name=name, start=start, person=True, kind="person" if not speaker.person else speaker.kind)
 
-    def resolve(self, token: Token) -> Speaker | None:
-        """The one a pronoun stands for; None where it stays open."""
+    def resolve(self, token: Token, behind: bool = False) -> Speaker | None:
+        """The one a pronoun stands for; None where it stays open. `behind`: the pronoun follows what it says ("..., it said"), so
+        that it means an earlier speaker and nobody in that clause."""
         word = token.lower_
+        fits = _FITS.get(word)
+        if fits is None:
+            return None
+        near = None if behind else next((s for s in reversed(self._subjects_before(token)) if fits(s)), None)
+        if near is not None:
+            return near
         if word in _HE | _SHE:
             return self._person("f" if word in _SHE else "m")
-        if word in _IT:
-            return self._accused_or(_last([s for s in self.bodies if not s.plural]) or _last(self.bodies))
-        if word in _THEY:
-            return _last([s for s in self.bodies if s.plural]) or _last(self.bodies) or _last(self.people)
-        return None
+        return _last([s for s in self.spoke if fits(s)]) or _last([s for s in self.bodies if fits(s)])
 
-    def _accused_or(self, speaker: Speaker | None) -> Speaker | None:
-        return speaker
+    def _subjects_before(self, token: Token) -> list[Speaker]:
+        """The named subjects before a token in its sentence."""
+        words_before = token.doc[token.sent.start : token.i]
+        return [self.full(describe(t)) for t in words_before if t.dep_ in ("nsubj", "nsubjpass") and t.pos_ == "PROPN"]
 
     def _person(self, gender: str) -> Speaker | None:
         """The last person who is not known to be of the other gender."""
@@ -86,11 +94,34 @@ class Memory:
         """The body that "the group" stands for: the accused where it denies, else the last one named."""
         if denying and self.accused is not None:
             return self.accused
-        return _last([s for s in self.bodies if s.name and s.name[:1].isupper()])
+        named = [s for s in self.bodies if s.name and s.name[:1].isupper()]
+        return _last([s for s in self.spoke if s in named]) or _last(named) or self._only_body()
+
+    def _only_body(self) -> Speaker | None:
+        """The one organisation that the text names at all."""
+        if len(self.organisations) != 1:
+            return None
+        (name, start), *_ = self.organisations.items()
+        return Speaker(name, start, kind="party")
 
     def last_speaker(self) -> Speaker | None:
         """The one who spoke last."""
         return _last(self.spoke)
+
+
+def _is_body(speaker: Speaker) -> bool:
+    return not speaker.person and not speaker.plural
+
+
+def _is_many(speaker: Speaker) -> bool:
+    return speaker.plural or not speaker.person
+
+
+def _is_person(speaker: Speaker) -> bool:
+    return speaker.person
+
+
+_FITS = dict.fromkeys(_HE | _SHE, _is_person) | dict.fromkeys(_IT, _is_body) | dict.fromkeys(_THEY, _is_many)
 
 
 def covers(full: str, short: str) -> bool:

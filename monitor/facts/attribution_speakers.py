@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
@@ -106,8 +106,9 @@ def phrase_after(doc: Any, start: int, end: int) -> tuple[int, int] | None:
     i = start
     while i < end and (
         doc[i].pos_ in ("DET", "ADJ", "NOUN", "PROPN", "NUM", "PART", "CCONJ")
-        or doc[i].lower_ in _JOINING
+        or doc[i].lower_ in _JOINING | words("titles")
         or doc[i].text in ("-", ".", "'s", "’s")
+        or (i > start and doc[i - 1].text == "-")
         or doc[i].text[:1].isupper()
     ):
         if doc[i].lower_ in words("times") or (doc[i].text == "." and doc[i - 1].whitespace_):
@@ -153,6 +154,10 @@ def describe_range(doc: Any, first: int, last: int, head: int | None = None) -> 
         end = _name_end(doc, name_at, last)
         role, affiliation = _role(doc, first, name_at - 1, name_at - 1)
         return _speaker(doc, name_at, end, role, affiliation or _belongs_to(doc, end, last), person=True)
+    named_at = _after_body(doc, first, last)
+    if named_at is not None:
+        found = _speaker(doc, named_at, last, None, None, person=False)
+        return replace(found, kind=_kind(_text(doc, first, last), None, None, person=False))
     head = head if head is not None and first <= head <= last else _head(doc, first, last)
     if doc[head].lower_ in words("titles"):
         role, affiliation = _role(doc, first, head, last)
@@ -194,6 +199,14 @@ def _after_title(doc: Any, first: int, last: int) -> int | None:
     """Where a person's name begins after a title in the same phrase: "army chief Jan Kos" -> "Jan"."""
     for i in range(last - 1, first - 1, -1):
         if is_title(doc[i]) and doc[i + 1].text[:1].isupper() and not is_title(doc[i + 1]):
+            return i + 1
+    return None
+
+
+def _after_body(doc: Any, first: int, last: int) -> int | None:
+    """Where a name begins after the common noun for what it is: "state news agency Novosta" -> "Novosta"."""
+    for i in range(first, last):
+        if doc[i].lower_ in words("body_nouns") and doc[i].text.islower() and doc[i + 1].text[:1].isupper():
             return i + 1
     return None
 
