@@ -209,7 +209,7 @@ def test_links_are_web_links_or_none(link: str) -> None:
     assert only(rss(f"<title>x</title><link>{link}</link>")).link is None
 
 
-@pytest.mark.parametrize("date", ["", "yesterday", "Fri, 99 Nov 2024", "0000-00-00", "29"])
+@pytest.mark.parametrize("date", ["", "yesterday", "Fri, 99 Nov 2024", "0000-00-00"])
 def test_unreadable_dates_are_none(date: str) -> None:
     assert only(rss(f"<title>x</title><pubDate>{date}</pubDate>")).published is None
 

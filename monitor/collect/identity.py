@@ -130,7 +130,7 @@ def resolve(
         count += old is not None
         if (item := _item(feed, n, item_id, old, seen)) is not None:
             items[item_id] = item
-            if _usable(n.entry.published or n.entry.updated):
+            if _told(n.entry) is not None:
                 dated.add(item_id)
     order = {item_id: place for place, item_id in enumerate(reversed(items))}
     oldest_first = sorted(items.values(), key=lambda item: (item.at, order[item.id]))
@@ -164,24 +164,18 @@ def _old(
     return item
 
 
-def _usable(instant: float | None) -> bool:
-    return instant is not None and instant >= _OLDEST
-
-
-def _published(entry: Entry, seen: float) -> float:
-    for instant in (entry.published, entry.updated):
-        if instant is not None and instant >= _OLDEST:
-            return min(instant, seen)
-    return seen
+def _told(entry: Entry) -> float | None:
+    """When the feed says that this was published, where that can be believed."""
+    return next((t for t in (entry.published, entry.updated) if t is not None and t >= _OLDEST), None)
 
 
 def _item(feed: Feed, n: _Named, item_id: str, old: Item | None, seen: float) -> Item | None:
     """The version to store, or None where nothing has changed. Article text that was fetched stays where the feed has none."""
-    e = n.entry
+    e, told = n.entry, _told(n.entry)
     text = e.content if len(e.content) > len(e.summary) else ""
     made = Item(
         id=item_id, feed_id=feed.id, version=1, title=e.title, summary=e.summary or (e.content if not text else ""), text=text,
-        link=n.link, published=_published(e, seen), seen=seen, outlet=feed.name, language=feed.language or e.language,
+        link=n.link, published=seen if told is None else min(told, seen), seen=seen, outlet=feed.name, language=feed.language or e.language,
     )  # fmt: skip
     if old is None:
         return made
