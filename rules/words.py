@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from monitor.text import fold as text_fold
 
-# Letters that differ from plain ones by more than an accent, spellings that Arabic and Persian mix, and the Arabic stretching line.
+# Letters that differ from plain ones by more than an accent, spellings that Arabic and Persian mix, the Arabic stretching line.
 _PLAIN = str.maketrans(
     {"ø": "o", "ł": "l", "đ": "d", "ı": "i", "æ": "ae", "œ": "oe", "þ": "th", "ð": "d", "ħ": "h", "ə": "a", "ـ": ""}
     | {"ٱ": "ا", "ى": "ي", "ة": "ه", "ک": "ك", "ی": "ي"}
@@ -90,12 +90,13 @@ class Phrase:
     cased: bool
 
     @classmethod
-    def of(cls, text: str) -> Phrase:
-        """A phrase as its writer wrote it. It has no words where the text has none."""
+    def of(cls, text: str, *, cased: bool = True) -> Phrase:
+        """A phrase as its writer wrote it. It has no words where the text has none. `cased`: capitals, where it is written in
+        nothing else, count."""
         words = [(fold(w.group()), text[w.end() : w.end() + 1] == "*") for w in _WORD.finditer(text)]
         letters = [c for c in text if c.isalpha()]
-        cased = len(letters) > 1 and all(c.isupper() for c in letters)
-        return cls(text, tuple(w for w, _ in words), tuple(s for _, s in words), cased)
+        capitals = cased and len(letters) > 1 and all(c.isupper() for c in letters)
+        return cls(text, tuple(w for w, _ in words), tuple(s for _, s in words), capitals)
 
     def find(self, text: Words) -> Iterator[tuple[int, int]]:
         """Where it stands: first word and one past the last."""
