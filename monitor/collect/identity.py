@@ -174,9 +174,18 @@ def _item(feed: Feed, n: _Named, item_id: str, old: Item | None, seen: float) ->
     e, told = n.entry, _told(n.entry)
     text = e.content if len(e.content) > len(e.summary) else ""
     made = Item(
-        id=item_id, feed_id=feed.id, version=1, title=e.title, summary=e.summary or (e.content if not text else ""), text=text,
-        link=n.link, published=seen if told is None else min(told, seen), seen=seen, outlet=feed.name, language=feed.language or e.language,
-    )  # fmt: skip
+        id=item_id,
+        feed_id=feed.id,
+        version=1,
+        title=e.title,
+        summary=e.summary or (e.content if not text else ""),
+        text=text,
+        link=n.link,
+        published=seen if told is None else min(told, seen),
+        seen=seen,
+        outlet=feed.name,
+        language=feed.language or e.language,
+    )
     if old is None:
         return made
     made = dataclasses.replace(made, text=made.text or old.text, published=old.published, version=old.version + 1)
