@@ -7,20 +7,17 @@ values in, a `Decision` out. DESIGN.md section 1 has the edges, RULES.md the key
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 from monitor.model import (
     Bounds,
     EdgeName,
     Event,
     EventName,
-    Fact,
     Json,
-    Kind,
     RuleState,
     Suppressed,
     Value,
-    make_id,
 )
 from rules.alert_gates import (
     CORRECTING,
@@ -32,82 +29,22 @@ from rules.alert_gates import (
     Telling,
     Wait,
     carried_by,
-    crossed,
     edge_of,
     first_shut,
     is_news,
 )
+from rules.alert_plan import Decision, Draft, EdgePlan, alert_id, confirm_by_origins, marked_by, marked_with, send
 from rules.alert_state import Hold, Life
 from rules.rule import Match, Rule
+
+__all__ = ["Decision", "EdgePlan", "alert_id", "decide", "fire", "keys_of"]
 
 _E = EventName
 ONCE = frozenset({_E.MATCHED, _E.FIRST_REPORT, _E.BURST, _E.NEW_STATEMENT, _E.REVERSED})
 """Events that are told once for a key; all other opening events begin a new alert when they come again."""
 
-ASIDE = frozenset({_E.CONFLICT, _E.DISPUTED, _E.DENIED})
-"""Events whose value does not become the last one alerted."""
-
 STILL = frozenset({_E.REPEATED, _E.CORROBORATED})
 """What says that an alert still holds, for `repeat_interval`."""
-
-
-@dataclass(frozen=True, slots=True)
-class EdgePlan:
-    """One edge to be sent. `events` are the key's own, in order; `parts` those of included series that show under it. `old` is what
-    this rule had alerted before, or the ledger's old value. `names_old` is the alert that a REVERSED names. `origins` counts those
-    that carry it; `why` says which gates it passed."""
-
-    alert: str
-    n: int
-    edge: EdgeName
-    rule: str
-    key: str
-    story_id: str
-    at: float
-    events: tuple[Event, ...]
-    parts: tuple[Event, ...] = ()
-    old: Value | None = None
-    new: Value | None = None
-    spread: Bounds | None = None
-    unconfirmed: bool = False
-    origins: int = 1
-    names_old: str | None = None
-    why: str = ""
-
-    @property
-    def facts(self) -> tuple[Fact, ...]:
-        """The facts that this edge rests on, each once."""
-        return tuple(dict.fromkeys(e.fact for e in (*self.events, *self.parts) if e.fact is not None))
-
-    @property
-    def items(self) -> tuple[str, ...]:
-        """The items that triggered it, each once."""
-        return tuple(dict.fromkeys(e.item_id for e in (*self.events, *self.parts) if e.item_id is not None))
-
-
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """What a step or a timer comes to for one rule. `recheck` are held events without a place: match them anew and call `decide`
-    with the result."""
-
-    edges: tuple[EdgePlan, ...] = ()
-    suppressed: tuple[Suppressed, ...] = ()
-    states: tuple[RuleState, ...] = ()
-    recheck: tuple[Event, ...] = ()
-
-
-@dataclass(slots=True)
-class _Draft:
-    """One key while a step is looked at."""
-
-    life: Life
-    was: Life
-    told: list[Event] = field(default_factory=list)
-    parts: list[Event] = field(default_factory=list)
-    seen: list[Event] = field(default_factory=list)
-    plan: EdgePlan | None = None
-    waits: bool = False
-    records: list[tuple[str, tuple[Event, ...]]] = field(default_factory=list)
 
 
 def any_origin(origin: str) -> bool:
@@ -117,11 +54,6 @@ def any_origin(origin: str) -> bool:
 def keys_of(events: Iterable[Event]) -> tuple[str, ...]:
     """The keys whose states `decide` needs for these events."""
     return tuple(dict.fromkeys(k for e in events for k in (e.key, e.names_old) if k))
-
-
-def alert_id(rule: str, key: str, ordinal: int) -> str:
-    """The stable id of a key's first (0), second, ... alert of a rule."""
-    return make_id("alert", rule, key, str(ordinal))
 
 
 # ------------------------------------------------------------------------------------------------------------------- the step
@@ -136,19 +68,22 @@ def decide(
     silent: bool = False,
     counts: CountsFor = any_origin,
 ) -> Decision:
-    """What one step in one story comes to for one rule. `matches` are the verdicts on *all* events of the step that have a key, not
-    only the newsworthy ones: corroboration feeds `confirm`. `states` are the rule's states by key (`keys_of`). `silent`: a baseline,
-    or this rule's first sight of what is older than it; watermarks are set, nothing is told."""
+    """What one step in one story comes to for one rule.
+
+    `matches` are the verdicts on *all* events of the step that have a key, not only the newsworthy ones: corroboration feeds
+    `confirm`. `states` are the rule's states by key (`keys_of`). `silent`: a baseline, or this rule's first sight of what is
+    older than it; watermarks are set, nothing is told. `counts` says which origins count towards the rule's `confirm`.
+    """
     if rule.mode == "off":
         return Decision()
-    drafts: dict[str, _Draft] = {}
+    drafts: dict[str, Draft] = {}
     for match in matches:
         key = match.event.key
         if not key or match.event.name is _E.IGNORED:
             continue
         if key not in drafts:
             life = _life(rule, key, match.event.story_id, states)
-            drafts[key] = _Draft(life, life)
+            drafts[key] = Draft(life, life)
         _sort_in(rule, drafts[key], match, now, silent)
     for key in _wholes_first(drafts):
         draft = drafts[key]
@@ -169,7 +104,7 @@ def _life(rule: Rule, key: str, story_id: str, states: Mapping[str, Json]) -> Li
     return life
 
 
-def _sort_in(rule: Rule, draft: _Draft, match: Match, now: float, silent: bool) -> None:
+def _sort_in(rule: Rule, draft: Draft, match: Match, now: float, silent: bool) -> None:
     """Put one event where it belongs: told, held, only seen, or a watermark set silently."""
     event, life = match.event, draft.life
     draft.seen.append(event)
@@ -181,7 +116,7 @@ def _sort_in(rule: Rule, draft: _Draft, match: Match, now: float, silent: bool) 
             draft.told.append(event)
     elif silent:
         if event.newsworthy:
-            draft.life = _marked(rule, life, (event,))
+            draft.life = marked_with(rule, life, (event,))
             draft.records.append(("baseline", (event,)))
     elif match.passed is None:
         if is_news(rule, life, event):
@@ -210,7 +145,7 @@ def _corrects(rule: Rule, event: Event) -> bool:
     return edge_of(event) in CORRECTING
 
 
-def _correct(draft: _Draft, event: Event) -> None:
+def _correct(draft: Draft, event: Event) -> None:
     """A correction follows only what this rule told of this key, or has ready to tell. A withdrawal or denial must be about the
     value that was told."""
     life = draft.life
@@ -227,7 +162,7 @@ def _correct(draft: _Draft, event: Event) -> None:
         draft.life = replace(life, mark=event.new)
 
 
-def _withdraw_untold(draft: _Draft, event: Event) -> None:
+def _withdraw_untold(draft: Draft, event: Event) -> None:
     """What has been withdrawn or revised before it was told is not told any more."""
     if event.name not in {_E.RETRACTED, _E.REVISED_DOWN}:
         return
@@ -260,7 +195,7 @@ def _is_one(a: Event, b: Event) -> bool:
     return (a.name, a.item_id, a.at, a.fact) == (b.name, b.item_id, b.at, b.fact)
 
 
-def _hold_unplaced(draft: _Draft, event: Event, now: float) -> None:
+def _hold_unplaced(draft: Draft, event: Event, now: float) -> None:
     hold = draft.life.hold
     if hold is None:
         hold = Hold("unplaced", now, now + RECHECK_S, ())
@@ -270,7 +205,7 @@ def _hold_unplaced(draft: _Draft, event: Event, now: float) -> None:
     draft.life = replace(draft.life, hold=hold)
 
 
-def _drop_held(draft: _Draft, event: Event, reason: str) -> None:
+def _drop_held(draft: Draft, event: Event, reason: str) -> None:
     """The story has a place now, and it is not one that the rule watches."""
     hold = draft.life.hold
     if hold is None or hold.reason != reason or not any(_is_one(event, e) for e in hold.events):
@@ -283,7 +218,7 @@ def _drop_held(draft: _Draft, event: Event, reason: str) -> None:
 # ------------------------------------------------------------------------------------------------------ wholes and their parts
 
 
-def _wholes_first(drafts: Mapping[str, _Draft]) -> list[str]:
+def _wholes_first(drafts: Mapping[str, Draft]) -> list[str]:
     def depth(key: str) -> int:
         steps, at, seen = 0, _whole_of(drafts[key]), {key}
         while at is not None and at in drafts and at not in seen:
@@ -294,12 +229,12 @@ def _wholes_first(drafts: Mapping[str, _Draft]) -> list[str]:
     return sorted(drafts, key=depth)
 
 
-def _whole_of(draft: _Draft) -> str | None:
+def _whole_of(draft: Draft) -> str | None:
     return next((e.part_of for e in draft.seen if e.part_of), None)
 
 
-def _shown_under(draft: _Draft, drafts: Mapping[str, _Draft]) -> _Draft | None:
-    """The draft of the including series that gives an edge in this step, where all that this one has to tell may show under it."""
+def _shown_under(draft: Draft, drafts: Mapping[str, Draft]) -> Draft | None:
+    """The draft of the including series that gives an edge in this step: what this one has to tell shows under it."""
     if not draft.told or draft.life.hold is not None or any(edge_of(e) in CORRECTING for e in draft.told):
         return None
     at, seen = _whole_of(draft), {draft.life.key}
@@ -312,7 +247,7 @@ def _shown_under(draft: _Draft, drafts: Mapping[str, _Draft]) -> _Draft | None:
     return None
 
 
-def _fold(draft: _Draft, whole: _Draft, now: float) -> None:
+def _fold(draft: Draft, whole: Draft, now: float) -> None:
     events = tuple(draft.told)
     if whole.plan is not None:
         whole.plan = replace(whole.plan, parts=(*whole.plan.parts, *events))
@@ -320,14 +255,14 @@ def _fold(draft: _Draft, whole: _Draft, now: float) -> None:
         hold = whole.life.hold
         whole.life = replace(whole.life, hold=replace(hold, parts=(*hold.parts, *events)))
     under = whole.plan.alert if whole.plan is not None else whole.life.alert
-    draft.life = replace(_marked_by(draft.life, events), under=under or draft.life.under, told_at=now)
+    draft.life = replace(marked_by(draft.life, events), under=under or draft.life.under, told_at=now)
     draft.records.append(("parent", events))
 
 
 # ------------------------------------------------------------------------------------------------------------------ one key
 
 
-def _settle(rule: Rule, draft: _Draft, now: float, counts: CountsFor, states: Mapping[str, Json]) -> None:
+def _settle(rule: Rule, draft: Draft, now: float, counts: CountsFor, states: Mapping[str, Json]) -> None:
     """Send, hold or drop what a key has to tell, with what it held before."""
     hold = draft.life.hold
     held = () if hold is None or (hold.reason == "unplaced" and not draft.told) else hold.events
@@ -336,7 +271,7 @@ def _settle(rule: Rule, draft: _Draft, now: float, counts: CountsFor, states: Ma
         draft.waits = True
         return
     if not events:
-        _confirm_by_origins(rule, draft, now, counts)
+        confirm_by_origins(rule, draft, now, counts)
         return
     edge = _edge(draft.life, events)
     since = hold.since if hold is not None else now
@@ -357,7 +292,7 @@ def _settle(rule: Rule, draft: _Draft, now: float, counts: CountsFor, states: Ma
         draft.life = replace(draft.life, hold=Hold(verdict.reason, since, verdict.until, events, parts))
         draft.waits = True
     else:
-        _send(rule, draft, edge, events, now, carried, states)
+        send(rule, draft, edge, events, now, carried, states)
 
 
 def _each_once(events: tuple[Event, ...]) -> tuple[Event, ...]:
@@ -369,7 +304,7 @@ def _each_once(events: tuple[Event, ...]) -> tuple[Event, ...]:
 
 
 def _edge(life: Life, events: tuple[Event, ...]) -> EdgeName:
-    """What the events are told as. The first edge of a key opens, but for a correction of what was shown under another alert."""
+    """What the events are told as. The first edge of a key opens, but for a correction of what another alert showed."""
     edges = {edge_of(e) for e in events}
     named = next(edge for edge in RANK if edge in edges)
     if named is EdgeName.OPENED and life.alert is not None:
@@ -379,121 +314,10 @@ def _edge(life: Life, events: tuple[Event, ...]) -> EdgeName:
     return named
 
 
-def _send(
-    rule: Rule,
-    draft: _Draft,
-    edge: EdgeName,
-    events: tuple[Event, ...],
-    now: float,
-    carried: int,
-    states: Mapping[str, Json],
-) -> None:
-    life, hold = draft.life, draft.life.hold
-    begins = life.alert is None or edge is EdgeName.OPENED
-    alert = alert_id(rule.name, life.key, life.begun) if begins or life.alert is None else life.alert
-    n = 1 if begins else life.n + 1
-    wanted = 0 if rule.confirm is None else rule.confirm.origins
-    confirmed = (not begins and life.confirmed) or any(e.name is _E.CONFIRMED for e in events)
-    confirmed = confirmed or (rule.confirm is not None and carried >= wanted)
-    draft.plan = EdgePlan(
-        alert=alert,
-        n=n,
-        edge=edge,
-        rule=rule.name,
-        key=life.key,
-        story_id=events[-1].story_id,
-        at=now,
-        events=events,
-        parts=hold.parts if hold is not None else (),
-        old=_old(life, events),
-        new=_new(events),
-        spread=next((e.spread for e in reversed(events) if e.spread is not None), None),
-        unconfirmed=any(e.unconfirmed for e in events) or (rule.confirm is not None and not confirmed),
-        origins=max(1, carried),
-        names_old=_named_alert(rule, events, states),
-        why=_why(rule, events, hold),
-    )
-    tells = edge in {EdgeName.OPENED, EdgeName.UPDATED}
-    draft.life = replace(
-        _marked(rule, life, events),
-        alert=alert,
-        n=n,
-        begun=life.begun + begins,
-        opened_at=now if begins else life.opened_at,
-        told_at=now if tells else life.told_at,
-        confirmed=confirmed,
-        shadow=rule.mode == "shadow",
-        hold=None,
-    )
-
-
-def _confirm_by_origins(rule: Rule, draft: _Draft, now: float, counts: CountsFor) -> None:
-    """RULES: the rule's own `confirm` gives the edge `confirmed` once, when enough independent origins carry the fact in time."""
-    life, confirm = draft.life, rule.confirm
-    if confirm is None or life.alert is None or life.confirmed or life.opened_at is None:
-        return
-    late = confirm.within is not None and now > life.opened_at + confirm.within
-    carried = carried_by(draft.seen, counts)
-    if late or carried < confirm.origins:
-        return
-    event = max(draft.seen, key=lambda e: carried_by((e,), counts))
-    draft.plan = EdgePlan(
-        alert=life.alert,
-        n=life.n + 1,
-        edge=EdgeName.CONFIRMED,
-        rule=rule.name,
-        key=life.key,
-        story_id=event.story_id,
-        at=now,
-        events=(event,),
-        old=life.mark,
-        new=event.new,
-        spread=event.spread,
-        origins=carried,
-        why=f"{carried} independent origins",
-    )
-    draft.life = replace(life, n=life.n + 1, confirmed=True)
-
-
-def _old(life: Life, events: tuple[Event, ...]) -> Value | None:
-    """For figures what this rule alerted last; else what the ledger held before."""
-    if events[0].kind is Kind.CASUALTY or isinstance(events[-1].new, Bounds):
-        return life.mark
-    return events[0].old
-
-
-def _new(events: tuple[Event, ...]) -> Value | None:
-    """The value that stands now; that of a conflict or denial only where nothing else is told."""
-    return next((e.new for e in reversed(events) if e.name not in ASIDE), events[-1].new)
-
-
-def _named_alert(rule: Rule, events: tuple[Event, ...], states: Mapping[str, Json]) -> str | None:
-    for event in events:
-        if event.names_old is not None and (row := states.get(event.names_old)) is not None:
-            return Life.from_json(row).alert
-    return None
-
-
-def _why(rule: Rule, events: tuple[Event, ...], hold: Hold | None) -> str:
-    reasons = list(dict.fromkeys(e.reason for e in events if e.reason))
-    return "; ".join([*reasons, *([f"held: {hold.reason}"] if hold is not None else [])])
-
-
-def _marked_by(life: Life, events: tuple[Event, ...]) -> Life:
-    """The last value of these events becomes the watermark."""
-    values = [e for e in events if e.name not in ASIDE]
-    return replace(life, marked=True, mark=values[-1].new) if values else life
-
-
-def _marked(rule: Rule, life: Life, events: tuple[Event, ...]) -> Life:
-    marked = _marked_by(life, events)
-    return replace(marked, fired=tuple(sorted({*life.fired, *crossed(rule, life, marked.mark)})))
-
-
 # -------------------------------------------------------------------------------------------------------------------- result
 
 
-def _decision(rule: Rule, drafts: Iterable[_Draft], now: float) -> Decision:
+def _decision(rule: Rule, drafts: Iterable[Draft], now: float) -> Decision:
     edges: list[EdgePlan] = []
     suppressed: list[Suppressed] = []
     states: list[RuleState] = []
@@ -517,10 +341,10 @@ def _suppressed(rule: Rule, key: str, reason: str, events: tuple[Event, ...], no
 
 
 def fire(rule: Rule, state: RuleState, now: float, *, counts: CountsFor = any_origin) -> Decision:
-    """A timer that a state asked for: the end of a debounce, of `group_wait` or quiet hours; `confirm` that has not come; a fact
-    that still has no place. A state whose timer has not come, or that waits for nothing, comes to nothing."""
+    """A timer that a state asked for: the end of a debounce, of `group_wait` or quiet hours; `confirm` that has not come; a
+    fact that still has no place. A state whose timer has not come, or that waits for nothing, comes to nothing."""
     life = _life(rule, state.key, "", {state.key: state.state})
-    hold, draft = life.hold, _Draft(life, Life.from_json(state.state))
+    hold, draft = life.hold, Draft(life, Life.from_json(state.state))
     if hold is None or hold.until is None or hold.until > now:
         return Decision()
     if rule.mode == "off":

@@ -1,4 +1,4 @@
-"""What an event has to pass before it is told: step, thresholds, cooldown, confirmation, waits, quiet hours. Pure; `now` is passed."""
+"""What an event has to pass before it is told: step, thresholds, cooldown, confirmation, waits, quiet hours. Pure."""
 
 from __future__ import annotations
 
@@ -102,11 +102,13 @@ def _group_wait(t: Telling) -> Wait | None:
 
 def _debounce(t: Telling) -> Wait | None:
     told = t.life.told_at
-    if t.edge is not EdgeName.UPDATED or told is None or t.now >= told + t.rule.group_interval:
+    counted = any(e.name is EventName.COUNT_INCREASED for e in t.events)
+    interval = t.rule.count_interval if counted else t.rule.group_interval
+    if t.edge is not EdgeName.UPDATED or told is None or t.now >= told + interval:
         return None
     if any(e.name in STEPPED and e.name is not EventName.DECREASED and crossed(t.rule, t.life, e.new) for e in t.events):
         return None
-    return Wait("debounce", told + t.rule.group_interval)
+    return Wait("debounce", told + interval)
 
 
 def _quiet_hours(t: Telling) -> Wait | None:
@@ -123,7 +125,7 @@ def first_shut(telling: Telling) -> Wait | Drop | None:
 
 
 def quiet_until(quiet: QuietHours, now: float) -> float | None:
-    """When the quiet hours that `now` lies in end, or None outside of them. They may span midnight and follow the zone's clock."""
+    """When the quiet hours that `now` lies in end, or None outside of them. They may span midnight."""
     here = datetime.fromtimestamp(now, UTC).astimezone(ZoneInfo(quiet.zone))
     minute = here.hour * 60 + here.minute
     over_night = quiet.start > quiet.end

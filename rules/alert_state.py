@@ -12,8 +12,8 @@ VERSION = 1
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """Events that wait. `reason` names the gate, `since` is when the first of them came, `until` when the gate opens by itself or
-    gives up; None: only another event opens it. `parts` are events of included series that will show under the edge."""
+    """Events that wait. `reason` names the gate, `since` is when the first of them came, `until` when the gate opens by itself
+    or gives up; None: only another event opens it. `parts` are events of included series that will show under the edge."""
 
     reason: str
     since: float
@@ -24,10 +24,10 @@ class Hold:
 
 @dataclass(frozen=True, slots=True)
 class Life:
-    """The life of the alerts of one rule on one key. `alert` is the id of the present alert, once an edge of it was sent, `n` its
-    last edge, `begun` how many alerts there have been. `mark` is the value last alerted, or set silently (`marked`). `told_at` is
-    when `opened` or `updated` was last sent. `under` is the alert of the including series under which this one was shown.
-    `shadow`: the alert was only recorded."""
+    """The life of the alerts of one rule on one key. `alert` is the id of the present alert, once an edge of it was sent, `n`
+    its last edge, `begun` how many alerts there have been. `mark` is the value last alerted, or set silently (`marked`).
+    `told_at` is when `opened` or `updated` was last sent. `under` is the alert of the including series under which this one
+    was shown. `shadow`: the alert was only recorded."""
 
     key: str
     story_id: str

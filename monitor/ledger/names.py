@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 
-_MARKS = re.compile(r"[\u0300-\u036f\u064b-\u065f\u0670\u0640]")
+from monitor import text
+
 _GAPS = re.compile(r"[\W_]+")
-_PLAIN = str.maketrans({"ø": "o", "ł": "l", "đ": "d", "ı": "i", "æ": "ae", "œ": "oe", "ə": "a"})
 _ARTICLES = frozenset({"the", "a", "an", "al", "el", "ar", "as", "at", "ad", "of", "and"})
 
 # What kind of force a common noun means. A name without such a word may be either.
@@ -26,15 +25,14 @@ _FILLING = frozenset(
 )
 
 
-def fold(text: str) -> str:
+def fold(name: str) -> str:
     """Without case, accents and signs; words parted by single blanks."""
-    decomposed = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", text).casefold())
-    return _GAPS.sub(" ", _MARKS.sub("", decomposed).translate(_PLAIN)).strip()
+    return _GAPS.sub(" ", text.fold(name)).strip()
 
 
-def words(text: str) -> tuple[str, ...]:
+def words(name: str) -> tuple[str, ...]:
     """The folded words without articles; all of them where nothing else is there."""
-    every = tuple(fold(text).split())
+    every = tuple(fold(name).split())
     return tuple(w for w in every if w not in _ARTICLES) or every
 
 

@@ -1,0 +1,190 @@
+"""From what a key has to tell to the edge that is planned, and to what the rule remembers of it. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from monitor.model import Bounds, EdgeName, Event, EventName, Fact, Json, Kind, RuleState, Suppressed, Value, make_id
+from rules.alert_gates import CountsFor, carried_by, crossed
+from rules.alert_state import Hold, Life
+from rules.rule import Rule
+
+_E = EventName
+ASIDE = frozenset({_E.CONFLICT, _E.DISPUTED, _E.DENIED})
+"""Events whose value does not become the last one alerted."""
+
+
+@dataclass(frozen=True, slots=True)
+class EdgePlan:
+    """One edge to be sent. `events` are the key's own, in order; `parts` those of included series that show under it. `old`
+    is what this rule had alerted before, or the ledger's old value. `names_old` is the alert that a REVERSED names. `origins`
+    counts those that carry it; `why` says how it came about."""
+
+    alert: str
+    n: int
+    edge: EdgeName
+    rule: str
+    key: str
+    story_id: str
+    at: float
+    events: tuple[Event, ...]
+    parts: tuple[Event, ...] = ()
+    old: Value | None = None
+    new: Value | None = None
+    spread: Bounds | None = None
+    unconfirmed: bool = False
+    origins: int = 1
+    names_old: str | None = None
+    why: str = ""
+
+    @property
+    def facts(self) -> tuple[Fact, ...]:
+        """The facts that this edge rests on, each once."""
+        return tuple(dict.fromkeys(e.fact for e in (*self.events, *self.parts) if e.fact is not None))
+
+    @property
+    def items(self) -> tuple[str, ...]:
+        """The items that triggered it, each once."""
+        return tuple(dict.fromkeys(e.item_id for e in (*self.events, *self.parts) if e.item_id is not None))
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What a step or a timer comes to for one rule. `recheck` are held events without a place: match them anew and call
+    `decide` with the result."""
+
+    edges: tuple[EdgePlan, ...] = ()
+    suppressed: tuple[Suppressed, ...] = ()
+    states: tuple[RuleState, ...] = ()
+    recheck: tuple[Event, ...] = ()
+
+
+@dataclass(slots=True)
+class Draft:
+    """One key while a step is looked at."""
+
+    life: Life
+    was: Life
+    told: list[Event] = field(default_factory=list)
+    parts: list[Event] = field(default_factory=list)
+    seen: list[Event] = field(default_factory=list)
+    plan: EdgePlan | None = None
+    waits: bool = False
+    records: list[tuple[str, tuple[Event, ...]]] = field(default_factory=list)
+
+
+def alert_id(rule: str, key: str, ordinal: int) -> str:
+    """The stable id of a key's first (0), second, ... alert of a rule."""
+    return make_id("alert", rule, key, str(ordinal))
+
+
+def send(
+    rule: Rule,
+    draft: Draft,
+    edge: EdgeName,
+    events: tuple[Event, ...],
+    now: float,
+    carried: int,
+    states: Mapping[str, Json],
+) -> None:
+    life, hold = draft.life, draft.life.hold
+    begins = life.alert is None or edge is EdgeName.OPENED
+    alert = alert_id(rule.name, life.key, life.begun) if begins or life.alert is None else life.alert
+    n = 1 if begins else life.n + 1
+    wanted = 0 if rule.confirm is None else rule.confirm.origins
+    confirmed = (not begins and life.confirmed) or any(e.name is _E.CONFIRMED for e in events)
+    confirmed = confirmed or (rule.confirm is not None and carried >= wanted)
+    draft.plan = EdgePlan(
+        alert=alert,
+        n=n,
+        edge=edge,
+        rule=rule.name,
+        key=life.key,
+        story_id=events[-1].story_id,
+        at=now,
+        events=events,
+        parts=hold.parts if hold is not None else (),
+        old=_old(life, events),
+        new=_new(events),
+        spread=next((e.spread for e in reversed(events) if e.spread is not None), None),
+        unconfirmed=any(e.unconfirmed for e in events) or (rule.confirm is not None and not confirmed),
+        origins=max(1, carried),
+        names_old=_named_alert(rule, events, states),
+        why=_why(rule, events, hold),
+    )
+    tells = edge in {EdgeName.OPENED, EdgeName.UPDATED}
+    draft.life = replace(
+        marked_with(rule, life, events),
+        alert=alert,
+        n=n,
+        begun=life.begun + begins,
+        opened_at=now if begins else life.opened_at,
+        told_at=now if tells else life.told_at,
+        confirmed=confirmed,
+        shadow=rule.mode == "shadow",
+        hold=None,
+    )
+
+
+def confirm_by_origins(rule: Rule, draft: Draft, now: float, counts: CountsFor) -> None:
+    """RULES: the rule's own `confirm` gives the edge `confirmed` once, when enough independent origins carry the fact."""
+    life, confirm = draft.life, rule.confirm
+    if confirm is None or life.alert is None or life.confirmed or life.opened_at is None:
+        return
+    late = confirm.within is not None and now > life.opened_at + confirm.within
+    carried = carried_by(draft.seen, counts)
+    if late or carried < confirm.origins:
+        return
+    event = max(draft.seen, key=lambda e: carried_by((e,), counts))
+    draft.plan = EdgePlan(
+        alert=life.alert,
+        n=life.n + 1,
+        edge=EdgeName.CONFIRMED,
+        rule=rule.name,
+        key=life.key,
+        story_id=event.story_id,
+        at=now,
+        events=(event,),
+        old=life.mark,
+        new=event.new,
+        spread=event.spread,
+        origins=carried,
+        why=f"{carried} independent origins",
+    )
+    draft.life = replace(life, n=life.n + 1, confirmed=True)
+
+
+def _old(life: Life, events: tuple[Event, ...]) -> Value | None:
+    """For figures what this rule alerted last; else what the ledger held before."""
+    if events[0].kind is Kind.CASUALTY or isinstance(events[-1].new, Bounds):
+        return life.mark
+    return events[0].old
+
+
+def _new(events: tuple[Event, ...]) -> Value | None:
+    """The value that stands now; that of a conflict or denial only where nothing else is told."""
+    return next((e.new for e in reversed(events) if e.name not in ASIDE), events[-1].new)
+
+
+def _named_alert(rule: Rule, events: tuple[Event, ...], states: Mapping[str, Json]) -> str | None:
+    for event in events:
+        if event.names_old is not None and (row := states.get(event.names_old)) is not None:
+            return Life.from_json(row).alert
+    return None
+
+
+def _why(rule: Rule, events: tuple[Event, ...], hold: Hold | None) -> str:
+    reasons = list(dict.fromkeys(e.reason for e in events if e.reason))
+    return "; ".join([*reasons, *([f"held: {hold.reason}"] if hold is not None else [])])
+
+
+def marked_by(life: Life, events: tuple[Event, ...]) -> Life:
+    """The last value of these events becomes the watermark."""
+    values = [e for e in events if e.name not in ASIDE]
+    return replace(life, marked=True, mark=values[-1].new) if values else life
+
+
+def marked_with(rule: Rule, life: Life, events: tuple[Event, ...]) -> Life:
+    marked = marked_by(life, events)
+    return replace(marked, fired=tuple(sorted({*life.fired, *crossed(rule, life, marked.mark)})))
