@@ -174,7 +174,7 @@ def _parsed(name: str, text: str) -> tuple[yaml.Mapping | None, tuple[Problem, .
     root = yaml.parse(text, report)
     if root is None or (isinstance(root, yaml.Scalar) and root.null):
         if not report.problems:
-            report.error((1, 1), "empty", "the file holds no rules", "begin with `rules:`")
+            report.warning((1, 1), "empty", "the file holds no rules", "begin with `rules:`")
         return None, tuple(report.problems)
     if not isinstance(root, yaml.Mapping):
         report.error(root, "type", "a rule file begins with `rules:` (and `lists:`)", "put `rules:` before the first rule")
@@ -186,7 +186,7 @@ def _parsed(name: str, text: str) -> tuple[yaml.Mapping | None, tuple[Problem, .
                 hint = "a rule stands under `rules:`, after a dash"
             report.error(key, "unknown-key", f"unknown key `{key.text}`", hint)
     if not root.pairs:
-        report.error(root, "empty", "the file holds no rules", "begin with `rules:`")
+        report.warning(root, "empty", "the file holds no rules", "begin with `rules:`")
     return root, tuple(report.problems)
 
 
@@ -233,6 +233,9 @@ def _entry(row: str | Mapping[str, Any]) -> ListEntry:
 def _read_rules(root: yaml.Mapping, c: Checker, file: str) -> Iterator[Rule]:
     node = root.get("rules")
     if node is None:
+        return
+    if isinstance(node, yaml.Scalar) and node.null:
+        c.report.warning(node, "empty", "the file holds no rules", "write a rule behind a dash: `- name: ...`")
         return
     if not isinstance(node, yaml.Sequence):
         c.report.error(node, "type", "a list of rules is expected here", "begin each rule with a dash: `- name: ...`")
