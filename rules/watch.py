@@ -1,7 +1,7 @@
 """Rule files that are edited while the daemon runs: what comes into force, what is refused, what waits for its operator.
 
-`decide` is a pure function over texts. A set of files is in force only whole and without an error, so that an edit to one file can
-neither break itself nor another file that uses its lists. `settled` reads a folder that an editor may be writing to.
+`decide` is a pure function over texts. Files are in force only without an error among them all, so that an edit can break neither
+its own file nor another that uses its lists. `settled` reads a folder that an editor may be writing to.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ class Waiting:
 
 @dataclass(frozen=True, slots=True)
 class Reload:
-    """What a look at the folder came to. `texts` are in force, and `rules` are what they say; `applied` names the files that changed,
-    `gone` the rules that are no longer there. `refused` are the problems of the files that were not taken."""
+    """What a look at the folder came to. `texts` are in force, and `rules` are what they say; `applied` names the files that
+    changed, `gone` the rules that are no longer there. `refused` are the problems of the files that were not taken."""
 
     rules: RuleSet
     texts: Mapping[str, str]
@@ -61,8 +61,8 @@ def decide(
     accepted: frozenset[str] = frozenset(),
     unreadable: tuple[Problem, ...] = (),
 ) -> Reload:
-    """What comes into force when the folder holds `found`. `accepted` names files whose shrinking is meant. Files that cannot be
-    read keep their version in force."""
+    """What comes into force when the folder holds `found`. `accepted` names files whose shrinking is meant. Files that cannot
+    be read keep their version in force."""
     kept = {p.file for p in unreadable}
     before = load_texts(in_force, around)
     changed = [f for f in sorted({*in_force, *found}) if found.get(f) != in_force.get(f) and f not in kept]
