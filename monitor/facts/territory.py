@@ -1,0 +1,592 @@
+"""Who took which place: changes of control, with the words that prove them.
+
+A predicate (`territory_frames`) says what happened, the phrase beside it (`territory_places`) which places it happened to, the
+clause around it (`status`) whether it did, and the parties (`territory_roles`) who gained and lost. A place needs proof: a
+place noun, the gazetteer, or a predicate and parties that leave no other reading; so arrests, seized ships and won elections
+stay out.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+from spacy.tokens import Span, Token
+
+from monitor.facts.actors import Actors
+from monitor.facts.attribution import Attribution, source_of
+from monitor.facts.parsing import Section
+from monitor.facts.status import status_of
+from monitor.facts.territory_frames import Predicate, frames, predicates
+from monitor.facts.territory_places import Mention, PlaceScanner, nouns
+from monitor.facts.territory_roles import Party, Roles
+from monitor.gazetteer import Gazetteer, Place
+from monitor.model import LIVE_STATUSES, Document, Status, TerritoryChange
+
+_PRONOUN_PLACES: Final = frozenset({"it", "them", "there", "both"})
+_LEFT_BREAKS: Final = frozenset(
+    {
+        ",",
+        "that",
+        "and",
+        "as",
+        "while",
+        "but",
+        "says",
+        "said",
+        '"',
+        "“",
+        ":",
+        "—",
+        "–",
+        "after",
+        "when",
+        "where",
+        "because",
+        "if",
+        "since",
+        "before",
+    }
+)
+_ENTRY_PARTS: Final = {"enter": "part", "approach": "outskirts"}
+
+
+@dataclass(frozen=True, slots=True)
+class TerritoryContext:
+    """What reading needs beside the text. `title` is the parsed title of the document, for "the town" in its text."""
+
+    gazetteer: Gazetteer
+    actors: Actors
+    document: Document
+    title: Section | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Find:
+    """A place with what is known of it."""
+
+    mention: Mention
+    place: Place | None
+    sure: bool
+
+
+def read_territory(section: Section, attributions: Sequence[Attribution], context: TerritoryContext) -> list[TerritoryChange]:
+    """The changes of control that a section reports, in order of the text; ids are unique in the section."""
+    return _Reader(section, attributions, context).read()
+
+
+class _Reader:
+    def __init__(self, section: Section, attributions: Sequence[Attribution], context: TerritoryContext) -> None:
+        self._section, self._said, self._context = section, attributions, context
+        self._gazetteer, self._actors = context.gazetteer, context.actors
+        self._doc, self._text = section.doc, section.text
+        self._scanner = PlaceScanner(self._doc, self._text, self._is_people)
+        self._roles = Roles(self._doc, self._text, self._actors)
+        self._sets = frames().sets
+        self._countries = self._likely_countries()
+        self._near: list[Place] = []
+        self._named: list[Mention] = [] if context.title is None else self._names_of_title(context.title)
+        self._war = sum(self._actors.armed(t.text) for t in self._doc if t.pos_ in {"NOUN", "PROPN"})
+        self._facts: list[TerritoryChange] = []
+
+    def read(self) -> list[TerritoryChange]:
+        for sentence in self._doc.sents:
+            found: list[TerritoryChange] = []
+            for predicate in predicates(sentence, self._text):
+                found += self._of(predicate, sentence)
+            found += self._denials(sentence, found)
+            self._facts += found
+            self._remember(sentence)
+        return [replace(f, id=f"{self._section.within}.territory.{n}") for n, f in enumerate(_without_doubles(self._facts), 1)]
+
+    # ---------------------------------------------------------------------------------------------------------- one predicate
+
+    def _of(self, predicate: Predicate, sentence: Span) -> Iterator[TerritoryChange]:
+        limit = sentence.end_char
+        mentions = self._mentions(predicate, sentence)
+        if not mentions:
+            return
+        gainer, loser = self._parties(predicate, limit)
+        if predicate.frame == "fall" and not predicate.noun and gainer is None and not self._war:
+            return
+        for mention in mentions:
+            find = self._proved(mention, predicate, gainer, loser)
+            if find is not None:
+                yield self._fact(predicate, find, gainer, loser, sentence)
+
+    def _mentions(self, predicate: Predicate, sentence: Span) -> list[Mention]:
+        on_left = predicate.passive or (predicate.frame == "fall" and not predicate.noun)
+        if on_left:
+            return self._left(predicate, sentence)
+        if (
+            predicate.frame == "leave"
+            and not predicate.noun
+            and self._text[predicate.token.idx + len(predicate.token.text) : predicate.end].strip() == ""
+            and predicate.strength > 1
+        ):
+            return []
+        found = self._scanner.scan(predicate.end, sentence.end_char)
+        if found:
+            return [m for m in (self._antecedent(m, predicate.token.i) for m in found) if m is not None]
+        pronoun = re.match(r"\s+(it|them)\b(?!\s+\w+ing)", self._text[predicate.end :])
+        if pronoun and predicate.strength >= 2:
+            start = predicate.end + pronoun.start(1)
+            back = self._antecedent(Mention(pronoun[1], start, start + len(pronoun[1]), back=True), predicate.token.i)
+            return [back] if back else []
+        if predicate.token.dep_ == "relcl":
+            return self._of_antecedent(predicate.token.head, predicate)
+        return []
+
+    def _left(self, predicate: Predicate, sentence: Span) -> list[Mention]:
+        token = predicate.token
+        stop = token.idx
+        subject = next((c for c in token.children if c.dep_ in {"nsubj", "nsubjpass"} and c.i < token.i), None)
+        if subject is None and token.dep_ == "conj":
+            subject = next((c for c in token.head.children if c.dep_ in {"nsubj", "nsubjpass"} and c.i < token.i), None)
+            if subject is not None:
+                stop = subject.right_edge.idx + len(subject.right_edge.text)
+        if subject is not None and subject.lower_ in {"which", "that", "who"} and token.dep_ == "relcl":
+            return self._of_antecedent(token.head, predicate)
+        if subject is not None and subject.lower_ in _PRONOUN_PLACES:
+            back = self._antecedent(Mention(subject.text, subject.idx, subject.idx + len(subject.text), back=True), token.i)
+            return [back] if back and predicate.strength >= 2 else []
+        starts = {sentence.start_char}
+        starts |= {t.idx for t in sentence if t.i < token.i and t.i > sentence.start and t.nbor(-1).lower_ in _LEFT_BREAKS}
+        if subject is not None:
+            starts.add(subject.left_edge.idx)
+        if token.dep_ == "acl":
+            starts.add(token.head.left_edge.idx)
+        for start in sorted(starts):
+            found = self._scanner.scan(start, stop, strict=True)
+            if found:
+                return [m for m in (self._antecedent(m, token.i) for m in found) if m is not None]
+        return []
+
+    def _of_antecedent(self, noun: Token, predicate: Predicate) -> list[Mention]:
+        """The place that a relative clause is about: the noun before it."""
+        end = predicate.token.left_edge.idx
+        for start in (noun.left_edge.idx, noun.idx):
+            found = self._scanner.scan(start, max(end, noun.idx + len(noun.text)))
+            if found:
+                resolved = self._antecedent(found[-1], predicate.token.i)
+                return [resolved] if resolved else []
+        return []
+
+    # ---------------------------------------------------------------------------------------------------------------- parties
+
+    def _parties(self, predicate: Predicate, limit: int) -> tuple[Party | None, Party | None]:
+        """Gainer and loser as the predicate's own grammar gives them."""
+        frame = predicate.frame
+        if predicate.noun:
+            by = self._behind(predicate, limit, "by")
+            if frame in {"fall", "lose"}:
+                return self._behind(predicate, limit, "to"), None
+            if frame == "leave":
+                return None, self._behind(predicate, limit, "by") or self._possessor(predicate)
+            return by or self._possessor(predicate) or self._announcer(predicate), None
+        if frame == "under":
+            owner = predicate.owner
+            if owner:
+                return Party(re.sub(r"['’]s?$", "", owner).removeprefix("the "), predicate.token.idx, predicate.end), None
+            party = self._roles.agent(predicate, limit)
+            return (self._roles.resolved(party, predicate.token, predicate.token) if party else None), None
+        if frame == "fall":
+            return self._behind(predicate, limit, r"(?:in)?to(?: the hands of)?"), None
+        if predicate.passive:
+            agent = self._roles.agent(predicate, limit)
+            agent = self._roles.resolved(agent, predicate.token, predicate.token) if agent else None
+            if frame in {"hand", "lose"}:
+                return self._behind(predicate, limit, "to"), agent
+            return agent, None
+        subject = self._roles.subject(predicate)
+        if frame in {"lose", "hand"}:
+            return self._behind(predicate, limit, "to"), subject
+        if frame == "leave":
+            return None, subject
+        if frame in {"expel", "repel"} and predicate.owner:
+            owner = re.sub(r"^(?:the|a|an|another|renewed|several|new)\s+(?:renewed\s+)?|['’]s?$", "", predicate.owner)
+            return subject, Party(owner, predicate.token.idx, predicate.end) if owner else None
+        return subject, None
+
+    def _behind(self, predicate: Predicate, limit: int, word: str) -> Party | None:
+        match = (
+            re.match(rf"[^.;\n]{{0,90}}?\b{word}\s+(?:the\s+)?", self._text[predicate.end : limit])
+            if not predicate.passive or predicate.frame != "fall"
+            else None
+        )
+        if match is None:
+            return None
+        party = self._roles.phrase_at(predicate.end + match.end(), limit)
+        return party if party is not None and self._actors.perhaps_armed(party.name) else None
+
+    def _possessor(self, predicate: Predicate) -> Party | None:
+        owner = next((c for c in predicate.token.children if c.dep_ == "poss"), None)
+        if owner is None:
+            return None
+        return self._roles.resolved(self._roles.phrase_around(owner), owner, predicate.token)
+
+    def _announcer(self, predicate: Predicate) -> Party | None:
+        """ "The army announces the capture of X": the army's own deed."""
+        head = predicate.token.head
+        if predicate.token.dep_ != "dobj" or head.pos_ != "VERB":
+            return None
+        subject = next((c for c in head.children if c.dep_ == "nsubj"), None)
+        if subject is None:
+            return None
+        party = self._roles.phrase_around(subject)
+        return party if self._actors.armed(party.name) else None
+
+    # ----------------------------------------------------------------------------------------------------------------- places
+
+    def _proved(self, mention: Mention, predicate: Predicate, gainer: Party | None, loser: Party | None) -> _Find | None:
+        """The mention as a place, where enough speaks for it."""
+        strength = predicate.strength
+        holder = mention.holder
+        armed = any(self._actors.armed(p.name) for p in (gainer, loser) if p) or (
+            holder is not None and self._actors.perhaps_armed(holder)
+        )
+        perhaps = armed or any(self._actors.perhaps_armed(p.name) for p in (gainer, loser) if p)
+        unnamed = gainer is None and loser is None
+        if mention.name is None or not self._capitalised(mention.name):
+            allowed = armed or (strength >= 2 and self._war > 1 and mention.count is not None)
+            return _Find(mention, None, False) if allowed and strength >= 1 and mention.head not in _VAGUE else None
+        name = mention.name
+        if name in self._sets["nonplaces"] or self._is_country(name):
+            return None
+        place = self._link(mention)
+        headed = mention.head is not None and (mention.part != "area" or strength >= 2)
+        if self._is_actor(name) and not headed:
+            return None
+        if place is not None and place.level == "country":
+            return None
+        if place is None and not headed:
+            # A name that nobody knows: only people under arms take it.
+            if strength >= 2 and armed and not self._person(mention):
+                return _Find(mention, None, False)
+            return None
+        if (
+            (strength >= 3 and (perhaps or unnamed or self._war))
+            or (strength >= 2 and (armed or (perhaps and headed) or (self._war > 1 and (unnamed or perhaps))))
+            or (strength == 1 and (armed or (self._war > 1 and perhaps)))
+            or (strength == 0 and armed and self._war > 1)
+        ):
+            return _Find(mention, place, True)
+        return None
+
+    @staticmethod
+    def _capitalised(name: str) -> bool:
+        return any(c.isupper() for c in name)
+
+    def _link(self, mention: Mention) -> Place | None:
+        name = mention.name or mention.place
+        near = list(self._near[-6:])
+        if mention.within:
+            around = self._gazetteer.link(mention.within, self._countries, near)
+            if around is not None and around.level != "country":
+                near.append(around)
+        place = self._gazetteer.link(name, self._countries, near)
+        if place is None and mention.head in nouns().sets["area"] and mention.part == "area":
+            place = self._gazetteer.link(mention.place, self._countries, near)
+        return place
+
+    def _is_people(self, word: str) -> bool:
+        return len(word) > 2 and self._gazetteer.country(word.capitalize() if word.islower() else word) is not None
+
+    def _is_country(self, name: str) -> bool:
+        return self._gazetteer.country(name) is not None
+
+    def _is_actor(self, name: str) -> bool:
+        actor = self._actors.resolve(name)
+        if actor is None:
+            return False
+        return actor.kind != "official" or not self._gazetteer.lookup(name)
+
+    def _person(self, mention: Mention) -> bool:
+        """Called a person, and called so before a verb or a title: only a vote, so a hyphen or an article outweighs it."""
+        span = self._doc.char_span(mention.start, mention.start + len(mention.name or mention.place))
+        if span is None or re.search(r"[-‘’']|\b[Aa]l\b", span.text):
+            return False
+        return any(t.ent_type_ == "PERSON" for t in span) and len(span) > 1
+
+    def _likely_countries(self) -> list[str]:
+        """ISO codes, the likeliest first: the document's prior, then those that the text names most."""
+        counts: Counter[str] = Counter()
+        for _, _, name in self._scanner.names():
+            code = self._gazetteer.country(re.sub(r"['’]s?$", "", name))
+            if code is None:
+                first = re.sub(r"['’]s?$", "", name.split()[0])
+                code = self._gazetteer.country(first)
+            if code is not None:
+                counts[code] += 2
+            actor = self._actors.resolve(name)
+            if actor is not None and actor.country is not None:
+                counts[actor.country] += 1
+        prior = [self._context.document.country] if self._context.document.country else []
+        return prior + [code for code, _ in counts.most_common(6) if code not in prior]
+
+    # ------------------------------------------------------------------------------------------------------------ antecedents
+
+    def _antecedent(self, mention: Mention, at: int) -> Mention | None:
+        """A phrase that points back gets the name of the place that was named before it; None where there is none."""
+        if not mention.back:
+            return mention
+        here = [m for m in self._sentence_names(at) if m.start < mention.start]
+        candidates = [m for m in [*self._named, *here] if m.name]
+        if mention.head is not None:
+            same = [
+                m
+                for m in candidates
+                if m.head == mention.head or (m.head is None and m.part == "whole") or mention.head in _ANY_HEAD
+            ]
+            candidates = same
+        if not candidates:
+            return None
+        chosen = candidates[-1]
+        return replace(
+            mention,
+            place=chosen.place,
+            name=chosen.name,
+            part=mention.part if mention.part != "whole" else chosen.part,
+            head=chosen.head or mention.head,
+            back=False,
+        )
+
+    def _sentence_names(self, at: int) -> Iterator[Mention]:
+        sentence = self._doc[at].sent if at < len(self._doc) else None
+        if sentence is not None:
+            yield from self._places_named(self._scanner, sentence.start_char, sentence.end_char)
+
+    def _places_named(self, scanner: PlaceScanner, start: int, end: int) -> Iterator[Mention]:
+        """Places that a stretch of text names, in whatever sentence: by a place noun or by the gazetteer."""
+        for first, last, name in scanner.names():
+            if (
+                not start <= first < end
+                or self._is_country(name)
+                or name in self._sets["nonplaces"]
+                or self._actors.resolve(name)
+            ):
+                continue
+            before = (
+                re.search(r"(\w+)\s+of\s+(?:the\s+)?$|(\w+)\s+$", self._text[max(0, first - 40) : first])
+                if scanner is self._scanner
+                else None
+            )
+            noun = (before[1] or before[2]).lower() if before else None
+            kind = nouns().kinds.get(noun or "")
+            if kind in {"whole", "quarter", "facility"}:
+                yield Mention(name, first, last, kind if kind == "facility" else "whole", head=noun, name=name)
+            elif self._gazetteer.link(name, self._countries, self._near[-4:]) is not None and not self._person(
+                Mention(name, first, last, name=name)
+            ):
+                yield Mention(name, first, last, name=name)
+
+    def _names_of_title(self, title: Section) -> list[Mention]:
+        scanner = PlaceScanner(title.doc, title.text, self._is_people)
+        return list(self._places_named(scanner, 0, len(title.text)))
+
+    def _remember(self, sentence: Span) -> None:
+        self._named += self._places_named(self._scanner, sentence.start_char, sentence.end_char)
+        for fact in self._facts:
+            if sentence.start_char <= fact.start < sentence.end_char and fact.place_id:
+                place = self._gazetteer.get(fact.place_id)
+                if place is not None:
+                    self._near.append(place)
+        for fact in self._facts:
+            if (
+                sentence.start_char <= fact.start < sentence.end_char
+                and fact.count is None
+                and fact.place
+                and fact.place[0].isupper()
+                and fact.part == "whole"
+            ):
+                self._named.append(Mention(fact.place, fact.start, fact.end, name=fact.place))
+
+    # ------------------------------------------------------------------------------------------------------------------ facts
+
+    def _fact(
+        self, predicate: Predicate, find: _Find, gainer: Party | None, loser: Party | None, sentence: Span
+    ) -> TerritoryChange:
+        mention = find.mention
+        token = predicate.token
+        ends = [predicate.end, mention.end]
+        starts = [token.idx, mention.start if mention.start >= sentence.start_char else token.idx]
+        for party in (gainer, loser):
+            if (
+                party is not None
+                and sentence.start_char <= party.start < sentence.end_char
+                and (party.start < token.idx or predicate.passive)
+            ):
+                starts.append(party.start)
+                ends.append(party.end if predicate.passive else 0)
+        start, end = min(starts), max(ends)
+        end = start + len(self._text[start:end].rstrip(" ,"))
+        status, why = status_of(token, self._section)
+        source = source_of(self._said, token.idx, end) or source_of(self._said, token.idx, token.idx + len(token.text))
+        gained = gainer.name if gainer else None
+        lost = loser.name if loser else mention.holder
+        if lost is None and predicate.frame not in {"leave", "hold", "lose"}:
+            lost = self._roles.loser(predicate, mention.end, sentence.end_char, gained)
+            if lost is None and predicate.frame == "take" and find.sure:
+                lost = self._roles.other_party(
+                    (sentence.start_char, sentence.end_char), gained, source.speaker if source else None
+                )
+        change, part = self._change(predicate, mention)
+        place = find.place
+        return TerritoryChange(
+            id="",
+            start=start,
+            end=end,
+            evidence=self._text[start:end],
+            status=self._status(status, source, predicate, sentence),
+            within=self._section.within,
+            source=source.speaker if source else None,
+            source_id=self._actor_id(source.speaker if source else None),
+            source_kind=source.kind if source and source.speaker else None,
+            confidence=_confidence(find, predicate, gained),
+            why=f"{predicate.frame}: {token.text}; {why}",
+            change=change,
+            place=mention.place,
+            place_id=place.id if place else None,
+            country=place.country if place else self._country_of(mention),
+            part=part,
+            count=mention.count,
+            gainer=gained,
+            gainer_id=self._actor_id(gained),
+            loser=lost,
+            loser_id=self._actor_id(lost),
+        )
+
+    def _country_of(self, mention: Mention) -> str | None:
+        if mention.within:
+            around = self._gazetteer.link(mention.within, self._countries)
+            code = self._gazetteer.country(mention.within)
+            if code or around:
+                return code or (around.country if around else None)
+        return self._context.document.country
+
+    def _change(self, predicate: Predicate, mention: Mention) -> tuple[str, str]:
+        part = mention.part
+        if predicate.frame in _ENTRY_PARTS and part == "whole":
+            part = _ENTRY_PARTS[predicate.frame]
+        if predicate.change == "advance" and predicate.frame == "take" and part == "whole":
+            part = "part"
+        return predicate.change, part
+
+    def _actor_id(self, name: str | None) -> str | None:
+        actor = self._actors.resolve(name) if name else None
+        return actor.id if actor else None
+
+    def _status(self, status: Status, source: Attribution | None, predicate: Predicate, sentence: Span) -> Status:
+        if status == "asserted" and (source is not None or _hedged(predicate.token)):
+            return "claimed"
+        if status == "confirmed" and source is None:
+            return "asserted"
+        return status
+
+    # ---------------------------------------------------------------------------------------------------------------- denials
+
+    def _denials(self, sentence: Span, here: Iterable[TerritoryChange]) -> Iterator[TerritoryChange]:
+        """ "The government denies these claims" denies what was claimed just before."""
+        verb = next(
+            (
+                t
+                for t in sentence
+                if t.lemma_.lower() in {"deny", "dispute", "reject", "refute", "dismiss"} and t.pos_ == "VERB"
+            ),
+            None,
+        )
+        if verb is None:
+            return
+        target = next((c for c in verb.children if c.dep_ in {"dobj", "nsubjpass"}), None)
+        if target is None or target.lower_ not in self._sets["denials"]:
+            return
+        subject = next((c for c in verb.children if c.dep_ == "nsubj"), None)
+        denier = self._roles.phrase_around(subject) if subject is not None else None
+        if any(f.status == "denied" for f in here):
+            return
+        start = denier.start if denier else verb.idx
+        end = target.idx + len(target.text)
+        for fact in self._facts[-6:]:
+            if (
+                fact.status in LIVE_STATUSES
+                and fact.change in {"captured", "recaptured", "handed_over"}
+                and fact.start >= sentence.start_char - 600
+            ):
+                yield replace(
+                    fact,
+                    start=start,
+                    end=end,
+                    evidence=self._text[start:end],
+                    status="denied",
+                    source=denier.name if denier else None,
+                    source_id=self._actor_id(denier.name if denier else None),
+                    source_kind=None,
+                    why=f"denial: {verb.text}",
+                )
+
+
+_VAGUE: Final = frozenset(
+    {
+        "part",
+        "parts",
+        "house",
+        "houses",
+        "street",
+        "streets",
+        "building",
+        "buildings",
+        "state",
+        "states",
+        "front",
+        "post",
+        "site",
+        "position",
+        "line",
+        "route",
+        "land",
+        "capital",
+    }
+) - {"post"}
+_ANY_HEAD: Final = frozenset({"city", "town", "village", "settlement", "locality", "place"})
+
+
+def _hedged(token: Token) -> bool:
+    return any(
+        t.lower_ in {"reportedly", "allegedly", "purportedly"}
+        for t in token.doc[max(token.sent.start, token.i - 4) : token.i + 2]
+    )
+
+
+def _confidence(find: _Find, predicate: Predicate, gainer: str | None) -> float:
+    score = (
+        0.4
+        + 0.1 * predicate.strength
+        + (0.15 if find.place else 0.0)
+        + (0.05 if find.mention.head else 0.0)
+        + (0.1 if gainer else 0.0)
+    )
+    return round(min(score, 0.95), 2)
+
+
+def _without_doubles(facts: Iterable[TerritoryChange]) -> list[TerritoryChange]:
+    """One fact for a place, change and status in overlapping words; a capture outweighs the entry that led to it."""
+    kept: list[TerritoryChange] = []
+    for fact in sorted(facts, key=lambda f: (f.start, f.end)):
+        double = next(
+            (
+                k
+                for k in kept
+                if k.place == fact.place
+                and k.change == fact.change
+                and k.status == fact.status
+                and k.end > fact.start
+                and k.count == fact.count
+            ),
+            None,
+        )
+        if double is None:
+            kept.append(fact)
+    return kept

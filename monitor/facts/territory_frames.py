@@ -1,0 +1,235 @@
+"""The predicates that tell of control: which words, in which voice, with which particles, and where their place stands.
+
+Found by word form, not by tag: in headlines ("Rebels seize Saraqib") the tagger takes verbs for nouns.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, Final
+
+from spacy.tokens import Span, Token
+
+from monitor.facts.lexicon import load
+
+_CONTROL: Final = r"(?:\s*[\w-]+ly\b)?\s+(?:the\s+|a\s+)?(?:[\"“]?[\w-]+\s+){0,2}?control[\"”]?\s+(?:of|over)\b"
+_UNDER: Final = r"\s+(?:[\w-]+\s+){0,1}?under\s+(?:the\s+)?(?P<owner>(?:[\w'’-]+\s+){0,4}?)(?:control|rule|occupation)\b(?P<of>\s+(?:of|by)\b)?"
+_BACK_TO: Final = r"\s+(?:[\w-]+ly\s+)?to\s+(?:the\s+)?(?P<owner>(?:[\w'’-]+\s+){0,3}?)control\b(?P<of>\s+(?:of|by)\b)?"
+_SKIP: Final = re.compile(
+    r"(?:\s+(?:(?:late |early )?(?:on |this )?(?:mon|tues|wednes|thurs|fri|satur|sun)day"
+    r"(?: (?:morning|evening|night|afternoon))?|today|yesterday|overnight|[\w-]+ly|also|now|then|back|again|once again|in \w+ minutes)\b,?)+",
+    re.IGNORECASE,
+)
+_AUX: Final = frozenset(
+    {"was", "were", "been", "being", "be", "is", "are", "get", "gets", "got", "getting", "'s", "’s", "remains", "remained"}
+)
+
+
+_BEFORE_NOUNS: Final = frozenset(["the", "a", "an", "of", "its", "their", "his", "this", "for", "in", "'s", "’s", "no", "any"])
+
+
+@dataclass(frozen=True, slots=True)
+class Predicate:
+    """A word that tells of control. `end` is where its particles end in the text; `passive` puts the place on its left;
+    `owner` is a holder that stands inside it ("under government control"), `by` where an agent may be read from."""
+
+    token: Token
+    frame: str
+    change: str
+    strength: int
+    end: int
+    passive: bool = False
+    noun: bool = False
+    owner: str | None = None
+    by: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    pattern: re.Pattern[str]
+    kind: str
+    frame: str
+    change: str
+    strength: int
+
+
+@dataclass(frozen=True, slots=True)
+class Frames:
+    """The lexicon of predicates, ready for look-up by word form."""
+
+    verbs: Mapping[str, tuple[tuple[str, int], ...]]
+    rows: Mapping[str, tuple[_Row, ...]]
+    nouns: Mapping[str, tuple[str, str, int]]
+    sets: Mapping[str, frozenset[str]]
+
+
+@cache
+def frames(language: str = "en") -> Frames:
+    """The lexicon `territory.json`, compiled."""
+    lexicon: Mapping[str, Any] = load("territory", language)
+    words: dict[str, list[tuple[str, int]]] = {}
+    for verb, forms in lexicon["forms"].items():
+        for number, form in enumerate(forms):
+            words.setdefault(form, []).append((verb, number))
+    for form in ("'s", "are", "were", "am", "'re"):
+        words.setdefault(form, []).append(("be", 2))
+    rows: dict[str, list[_Row]] = {}
+    for verb, particles, frame, change, strength in lexicon["verbs"]:
+        for particle in particles.split("|"):
+            pattern, kind = _pattern(particle, lexicon)
+            rows.setdefault(verb, []).append(_Row(re.compile(pattern, re.IGNORECASE), kind, frame, change, strength))
+    for options in rows.values():
+        options.sort(key=lambda row: row.kind == "")
+    nouns = {noun: (frame, change, strength) for noun, frame, change, strength in lexicon["nouns"]}
+    sets = {
+        name: frozenset(value)
+        for name, value in lexicon.items()
+        if isinstance(value, list) and value and isinstance(value[0], str)
+    }
+    return Frames({w: tuple(f) for w, f in words.items()}, {v: tuple(r) for v, r in rows.items()}, nouns, sets)
+
+
+def _pattern(particle: str, lexicon: Mapping[str, Any]) -> tuple[str, str]:
+    """A regular expression for the text behind the verb, and the kind of the particle."""
+    if particle == "":
+        return "", ""
+    if particle.startswith("under"):
+        return _UNDER, "under"
+    if particle.startswith("to <control>"):
+        return _BACK_TO, "under"
+    adverb = r"(?:\s+(?:[\w-]+ly|back|again|also))?"
+    kind = "particle"
+    pieces = []
+    for piece in particle.split():
+        if piece == "<control>":
+            pieces.append(_CONTROL)
+        elif piece == "<troops>":
+            pieces.append(r"\s+(?:[\w'’-]+\s+){0,3}?(?:" + "|".join(lexicon["troops"]) + r")\b")
+        elif piece == "<people>":
+            kind = "people"
+            pieces.append(r"\s+(?P<people>(?:[\w'’-]+\s+){0,5}?[\w'’-]+?)(?:\s+(?:back|out|away))?")
+        elif piece == "<attack>":
+            kind = "attack"
+            pieces.append(
+                r"\s+(?P<people>(?:[\w'’()-]+\s+){0,9}?)(?:"
+                + "|".join(lexicon["attacks"])
+                + r")(?P<rest>(?:\s+by\s+(?:[\w'’-]+\s+?){1,8}?)?)"
+                + r"\s+(?:on|against|at|towards?|into|to (?:re)?(?:take|capture|seize|storm))\b"
+            )
+        elif piece == "<outskirts>":
+            pieces.append(r"(?=\s+(?:the\s+)?(?:[\w-]+\s+)?(?:outskirts|edge|gates?|doorstep))")
+        else:
+            pieces.append(r"\s+" + re.escape(piece) + r"\b")
+    time = r"(?:\s+(?:this |on |late )*(?:mon|tues|wednes|thurs|fri|satur|sun)day)?"
+    return adverb + time + "".join(pieces), kind
+
+
+def predicates(sentence: Span, text: str, language: str = "en") -> Iterator[Predicate]:
+    """The predicates of a sentence, in order."""
+    known = frames(language)
+    limit = sentence.end_char
+    for token in sentence:
+        low = token.lower_
+        if low in known.nouns and _is_noun(token):
+            yield from _noun(token, known.nouns[low])
+        elif low in known.verbs and not _named(token):
+            found = _verb(token, known.verbs[low], known, text, limit)
+            if found is not None:
+                yield found
+
+
+def _named(token: Token) -> bool:
+    """Part of a name: "Fall River", "Take That"."""
+    return token.text[0].isupper() and token.i > token.sent.start and token.pos_ == "PROPN" and token.nbor(-1).text[0].isupper()
+
+
+def _is_noun(token: Token) -> bool:
+    previous = token.nbor(-1) if token.i > token.sent.start else None
+    following = token.nbor(1) if token.i + 1 < len(token.doc) else None
+    if following is None or following.lower_ not in {"of", "from", "by", "to"}:
+        return False
+    if token.lower_ in {"fall", "retreat", "capture", "recapture"}:
+        led = previous is not None and (
+            previous.tag_[:2] in {"DT", "JJ", "PR", "IN", "PO", "CC", "VB"}
+            and previous.tag_ != "PRP"
+            and previous.lower_ != "to"
+        )
+        return bool(token.pos_ == "NOUN" and (led or previous is None))
+    return bool(token.pos_ in {"NOUN", "VERB", "PROPN"})
+
+
+def _noun(token: Token, row: tuple[str, str, int]) -> Iterator[Predicate]:
+    frame, change, strength = row
+    following = token.nbor(1)
+    wanted = {"leave": {"from"}}.get(frame, {"of"})
+    if following.lower_ in wanted:
+        yield Predicate(token, frame, change, strength, following.idx + len(following.text), noun=True)
+
+
+def _verb(token: Token, forms: Sequence[tuple[str, int]], known: Frames, text: str, limit: int) -> Predicate | None:
+    end = token.idx + len(token.text)
+    for verb, form in forms:
+        for row in known.rows.get(verb, ()):
+            match = row.pattern.match(text, end, limit)
+            if match is None or (row.kind == "" and not _usable(token, verb, form)):
+                continue
+            if row.kind == "under":
+                return _under(token, row, match)
+            passive = row.kind != "people" and _passive(token, form, verb, text, match.end())
+            owner = " ".join((match.groupdict().get("people") or "").split()) or None
+            finish = match.end() if passive else _skip(text, match.end(), limit)
+            return Predicate(token, row.frame, row.change, row.strength, finish, passive, owner=owner)
+    return None
+
+
+def _under(token: Token, row: _Row, match: re.Match[str]) -> Predicate:
+    owner = match["owner"].strip() or None
+    by = match.end() if match["of"] else None
+    held = token.lower_ in {"is", "are", "'s", "was", "were", "be", "been", "being", "remains", "remain", "remained", "stays"}
+    change = row.change
+    words = match.group().lower().split()
+    if held:
+        full = frames().sets["full"]
+        change = (
+            "captured" if any(w in full for w in words) and token.lower_ not in {"remains", "remain", "remained"} else "held"
+        )
+    return Predicate(token, row.frame, change, row.strength, match.end(), passive=True, owner=owner, by=by)
+
+
+def _usable(token: Token, verb: str, form: int) -> bool:
+    """A bare form that may as well be a noun must stand where a verb can."""
+    if form > 1 or token.pos_ in {"VERB", "AUX"}:
+        return bool(token.pos_ != "ADP" or form > 1)
+    previous = token.nbor(-1) if token.i > token.sent.start else None
+    if previous is None:
+        return False
+    return previous.lower_ not in _BEFORE_NOUNS and previous.tag_ not in {"JJ", "POS"}
+
+
+def _passive(token: Token, form: int, verb: str, text: str, end: int) -> bool:
+    if form not in {2, 3} and token.tag_ != "VBN":
+        return False
+    left = token.i - 1
+    while left >= token.sent.start and (
+        token.doc[left].tag_ in {"RB", "RBR"} or token.doc[left].lower_ in {"reportedly", "fully", "been"}
+    ):
+        if token.doc[left].lower_ == "been":
+            return True
+        left -= 1
+    if left >= token.sent.start and token.doc[left].lower_ in _AUX:
+        return True
+    if left >= token.sent.start and token.doc[left].lower_ in {"have", "has", "had", "having"}:
+        return False
+    if verb in {"fall", "withdraw", "retreat", "have", "be", "flee", "come", "go"}:
+        return False
+    return re.match(
+        r"(?:\s+(?:[\w-]+ly|back|over|on \w+|in \d{4}|yesterday|today|earlier|last \w+))*\s+by\b", text[end : end + 60]
+    ) is not None or (token.dep_ == "acl" and token.tag_ == "VBN")
+
+
+def _skip(text: str, end: int, limit: int) -> int:
+    match = _SKIP.match(text, end, limit)
+    return match.end() if match else end

@@ -1,0 +1,316 @@
+"""Who took it and who lost it: the parties to a change of control, as the text names them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from spacy.tokens import Doc, Token
+
+from monitor.facts.actors import Actors
+from monitor.facts.territory_frames import Predicate, frames
+
+_INNER: Final = frozenset(
+    {
+        "DT",
+        "JJ",
+        "JJR",
+        "JJS",
+        "NN",
+        "NNS",
+        "NNP",
+        "NNPS",
+        "CD",
+        "POS",
+        "HYPH",
+        "VBN",
+        "VBG",
+        "FW",
+        "AFX",
+        "PRP$",
+        "-LRB-",
+        "-RRB-",
+    }
+)
+_SUBJECTS: Final = frozenset({"nsubj", "nsubjpass", "csubj"})
+_AUXILIARY: Final = frozenset({"MD", "RB", "RBR", "TO"})
+_ARTICLE: Final = re.compile(r"^(?:the|a|an)\s+", re.IGNORECASE)
+_RELATIVE: Final = frozenset({"who", "which", "that", "whom"})
+
+
+@dataclass(frozen=True, slots=True)
+class Party:
+    """A party as a surface form, and where the phrase that it was read from starts (a pronoun's place, for the evidence)."""
+
+    name: str
+    start: int
+    end: int
+
+
+class Roles:
+    """Reads the parties of predicates in one document, and remembers who was named."""
+
+    def __init__(self, doc: Doc, text: str, actors: Actors) -> None:
+        self._doc, self._text, self._actors = doc, text, actors
+        self._pronouns = frames().sets["pronouns"]
+
+    # -------------------------------------------------------------------------------------------------------------- subjects
+
+    def subject(self, predicate: Predicate) -> Party | None:
+        """The subject of an active predicate, pronouns resolved."""
+        token = predicate.token
+        node = self._subject_of(token)
+        party = self._before(token) if node is None else self.phrase_around(node)
+        if party is None:
+            return None
+        return self.resolved(party, node if node is not None else token, token)
+
+    def _subject_of(self, token: Token) -> Token | None:
+        node = token
+        for _ in range(6):
+            for child in node.children:
+                if child.dep_ in _SUBJECTS and child.i < node.i and (node.i != token.i or child.i < token.i):
+                    if child.dep_ == "nsubjpass" and node.i != token.i and node.dep_ != "ROOT" and token.dep_ != "xcomp":
+                        continue
+                    if child.lower_ in _RELATIVE:
+                        return node.head if node.dep_ == "relcl" else child
+                    return child
+            if node.i != token.i or node.dep_ == "xcomp":
+                for child in node.head.children:
+                    if (
+                        node.dep_ == "xcomp"
+                        and child.dep_ in {"dobj", "dative"}
+                        and child.i < token.i
+                        and child.pos_ in {"NOUN", "PROPN"}
+                    ):
+                        return child
+            if node.dep_ == "acl" and node.tag_ in {"VBG"}:
+                return node.head
+            if node.dep_ == "relcl":
+                return None
+            if (
+                node.dep_ in {"conj", "xcomp", "advcl", "acl", "pcomp", "ccomp", "prep", "dobj", "pobj", "parataxis", "dep"}
+                and node.head.i != node.i
+            ):
+                if node.dep_ == "ccomp" and node.tag_ in {"VBD", "VBZ", "VBP"} and node.head.i < node.i:
+                    return None
+                node = node.head
+                continue
+            return None
+        return None
+
+    def _before(self, token: Token) -> Party | None:
+        """The noun phrase that stands directly before the verb and its auxiliaries."""
+        i = token.i - 1
+        start = token.sent.start
+        while i >= start and (
+            self._doc[i].tag_ in _AUXILIARY
+            or self._doc[i].pos_ == "AUX"
+            or self._doc[i].lower_ in {"reportedly", "have", "has", "had"}
+        ):
+            i -= 1
+        end = i
+        while i >= start and (self._doc[i].tag_ in _INNER or self._doc[i].lower_ in {"of", "and", "'", "’"}):
+            i -= 1
+        first = i + 1
+        while first <= end and self._doc[first].lower_ in {"and", "of", "'", "’"}:
+            first += 1
+        if first > end or not any(self._doc[k].pos_ in {"NOUN", "PROPN", "ADJ"} for k in range(first, end + 1)):
+            return None
+        return self._party(first, end + 1)
+
+    def phrase_around(self, head: Token) -> Party:
+        """The noun phrase of this head: what stands before it, "of"-phrases and one "and" of people behind it."""
+        first = head.i
+        for child in head.children:
+            if child.i < head.i and child.dep_ in {"det", "amod", "compound", "poss", "nmod", "nummod", "quantmod", "npadvmod"}:
+                first = min(first, child.left_edge.i)
+        last = head.i
+        for child in sorted(head.children, key=lambda c: c.i):
+            if child.i <= last:
+                continue
+            if child.dep_ == "prep" and child.lower_ == "of" and child.i <= last + 1:
+                last = max(last, self._of_end(child))
+            elif (
+                child.dep_ == "conj"
+                and child.pos_ in {"NOUN", "PROPN"}
+                and child.i - last < 6
+                and self._actors.perhaps_armed(child.text)
+            ):
+                last = self._end_of(child)
+            elif (child.dep_ in {"amod", "acl"} and child.lower_ in {"loyal", "aligned", "allied"}) or (
+                child.dep_ == "appos" and child.i == last + 2
+            ):
+                last = max(last, child.right_edge.i)
+        return self._party(first, last + 1)
+
+    def _of_end(self, preposition: Token) -> int:
+        end = preposition.i
+        for token in preposition.subtree:
+            aside = token.dep_ in {"relcl", "acl", "punct", "appos", "advcl"}
+            aside = aside or (token.dep_ == "prep" and token.lower_ not in {"of", "from"})
+            if aside and token.i > preposition.i + 1:
+                break
+            end = token.i
+        return int(max(end, preposition.i))
+
+    @staticmethod
+    def _end_of(token: Token) -> int:
+        return max([int(token.i), *(int(c.i) for c in token.children if c.dep_ in {"compound", "amod", "det"})])
+
+    # -------------------------------------------------------------------------------------------------- phrases read onwards
+
+    def phrase_at(self, offset: int, limit: int) -> Party | None:
+        """The noun phrase that begins at a code point offset, read onwards."""
+        token = next((t for t in self._doc if t.idx >= offset and not t.is_space), None)
+        if token is None or token.idx >= limit:
+            return None
+        i, last = token.i, -1
+        while i < len(self._doc) and self._doc[i].idx < limit:
+            word = self._doc[i]
+            if word.tag_ in _INNER or word.lower_ in {"'", "’", "-", "–", "/"}:
+                if word.pos_ in {"NOUN", "PROPN", "ADJ", "NUM", "VERB"} or word.tag_ == "-RRB-":
+                    last = i
+            elif (
+                (word.lower_ == "of" and last >= 0)
+                or (word.lower_ == "and" and last >= 0 and self._people_follow(i + 1, limit))
+                or word.lower_ in {"loyal", "allied"}
+                or (word.lower_ in {"to", "with"} and self._doc[i - 1].lower_ in {"loyal", "allied"})
+            ):
+                pass
+            else:
+                break
+            i += 1
+        return self._party(token.i, last + 1) if last >= token.i else None
+
+    def _people_follow(self, i: int, limit: int) -> bool:
+        words = []
+        while i < len(self._doc) and self._doc[i].idx < limit and (self._doc[i].tag_ in _INNER):
+            words.append(self._doc[i].text)
+            i += 1
+        return bool(words) and self._actors.armed(" ".join(words))
+
+    def agent(self, predicate: Predicate, limit: int) -> Party | None:
+        """Who a passive names behind "by"."""
+        if predicate.by is not None:
+            return self.phrase_at(predicate.by, limit)
+        match = re.match(r"(?:[^.;\n]{0,60}?)\bby\s+", self._text[predicate.end : limit])
+        return self.phrase_at(predicate.end + match.end(), limit) if match else None
+
+    def _party(self, first: int, end: int) -> Party:
+        span = self._doc[first:end]
+        name = _ARTICLE.sub("", span.text).strip(" ,'\"")
+        name = re.sub(r"\s+", " ", name)
+        return Party(name, span.start_char, span.end_char)
+
+    # -------------------------------------------------------------------------------------------------------------- pronouns
+
+    def resolved(self, party: Party, node: Token, token: Token) -> Party:
+        """A pronoun's phrase gets the name of the one it stands for."""
+        low = party.name.lower()
+        if low not in self._pronouns and "the " + low not in self._pronouns:
+            return party
+        for name in self._speaker_above(token):
+            return Party(name, party.start, party.end)
+        for other in self._earlier(node.i):
+            return Party(other, party.start, party.end)
+        return party
+
+    def _speaker_above(self, token: Token) -> Iterator[str]:
+        """The subjects of the clauses above: "Russia says that it has captured"."""
+        node = token
+        for _ in range(6):
+            node = node.head
+            for child in node.children:
+                if child.dep_ in _SUBJECTS and child.i < token.i and child.pos_ in {"NOUN", "PROPN"}:
+                    party = self.phrase_around(child)
+                    if party.name.lower() not in self._pronouns and (
+                        child.pos_ == "PROPN" or self._actors.perhaps_armed(party.name)
+                    ):
+                        yield party.name
+            if node.head.i == node.i:
+                return
+
+    def _earlier(self, before: int) -> Iterator[str]:
+        """Armed parties named before, the nearest sentence first and in it the subject."""
+        for sentence in reversed([s for s in self._doc.sents if s.start < before]):
+            subjects = [t for t in sentence if t.i < before and t.dep_ in _SUBJECTS and t.pos_ in {"NOUN", "PROPN"}]
+            others = [
+                t for t in sentence if t.i < before and t.pos_ in {"NOUN", "PROPN"} and t.dep_ in {"pobj", "dobj", "conj"}
+            ]
+            for head in [*reversed(subjects), *reversed(others)]:
+                party = self.phrase_around(head)
+                if party.name.lower() not in self._pronouns and self._actors.armed(party.name):
+                    yield party.name
+
+    # ----------------------------------------------------------------------------------------------------------------- losers
+
+    def loser(self, predicate: Predicate, place_end: int, limit: int, gainer: str | None) -> str | None:
+        """Who held it: "from X", "held by X", "after driving out X", "last stronghold of X"."""
+        for pattern in _LOSERS:
+            for match in pattern.finditer(self._text, max(predicate.token.idx, place_end - 1), limit):
+                party = self.phrase_at(match.end(), limit)
+                if party is not None and self._is_party(party.name) and not _same(party.name, gainer):
+                    return party.name
+        owned = _OWNED.search(self._text, predicate.token.idx, limit)
+        if owned and self._actors.armed(owned["who"]) and not _same(owned["who"], gainer):
+            return _ARTICLE.sub("", owned["who"])
+        return None
+
+    def _is_party(self, name: str) -> bool:
+        return self._actors.armed(name) or bool(re.search(r"\b(?:government|control|army|group)\b", name.lower()))
+
+    def other_party(self, sentence: tuple[int, int], gainer: str | None, source: str | None) -> str | None:
+        """The only other armed party that the sentence names."""
+        names: list[str] = []
+        for token in self._doc:
+            if (
+                not sentence[0] <= token.idx < sentence[1]
+                or token.pos_ not in {"NOUN", "PROPN"}
+                or token.dep_ in {"compound", "amod"}
+            ):
+                continue
+            name = self.phrase_around(token).name
+            if (
+                self._actors.armed(name)
+                and not _same(name, gainer)
+                and not _same(name, source)
+                and not any(_same(name, n) for n in names)
+            ):
+                names.append(name)
+        return names[0] if len(names) == 1 else None
+
+
+_LOSERS: Final = tuple(
+    re.compile(pattern, re.IGNORECASE)
+    for pattern in (
+        r"\bfrom\s+(?:the\s+)?(?:control of\s+)?(?:the\s+)?",
+        r"\b(?:held|controlled|occupied|defended|dominated|seized|run) by\s+(?:the\s+)?",
+        r"\b(?:driv|drove|forc|push|kick|chas)\w* (?:out|back|away)\s+(?:the\s+)?(?:last\s+)?(?:remaining\s+)?",
+        r"\b(?:defeating|expelling|ousting|routing|repelling)\s+(?:the\s+)?",
+        r"\b(?:stronghold|bastion|redoubt|base|foothold)s? (?:of|for)\s+(?:the\s+)?",
+        r"\b(?:clashes|fighting|battles?|combat|fight) (?:with|against)\s+(?:the\s+)?",
+        r"\bagainst\s+(?:the\s+)?",
+        r"\b(?:withdrawal|retreat|surrender|departure|defeat|evacuation) of\s+(?:the\s+)?(?:last\s+)?(?:group of\s+)?",
+        r"\bas\s+(?:the\s+)?(?=[\w' -]{3,50}\b(?:retreat|withdr|abandon|flee|fled|pull))",
+        r"\bafter\s+(?:the\s+)?(?=[\w' -]{3,50}\b(?:retreat|withdr|abandon|flee|fled|pull|left|surrender))",
+    )
+)
+_OWNED: Final = re.compile(
+    r"(?P<who>[A-Z][\w'’]+(?: [A-Z][\w'’]+){0,3}|rebel|regime|junta|government|jihadist)"
+    r"(?:['’]s? |'?s? )(?:last |remaining |main |key )*(?:stronghold|positions|bastion|defen[cs]es)"
+)
+
+
+def _same(a: str, b: str | None) -> bool:
+    if b is None:
+        return False
+    words = set(re.findall(r"\w+", a.lower())) - _GENERIC
+    return bool(words & (set(re.findall(r"\w+", b.lower())) - _GENERIC)) or a.lower() == b.lower()
+
+
+_GENERIC: Final = frozenset(
+    {"the", "of", "forces", "troops", "army", "fighters", "and", "militants", "rebels", "group", "armed", "military", "s", "s'"}
+)
