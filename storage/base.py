@@ -192,6 +192,23 @@ class Store(Protocol):
         """`retry` (due now, attempts forgotten) or `cancel` (dead) by hand; False where there is no such row."""
         ...
 
+    async def stranded(self, paused: frozenset[str], limit: int) -> list[Delivery]:
+        """Pending alerts, the oldest first, that no notifier has sent and none but paused ones are to send: one row for each
+        message (alert and number), and none that was handed on before."""
+        ...
+
+    async def hand_on(self, keys: Sequence[str], deliveries: Sequence[Delivery]) -> None:
+        """Put other rows into the outbox in place of the stranded messages of these keys, which stay and wait."""
+        ...
+
+    async def unreported_dead(self, limit: int) -> list[Delivery]:
+        """Dead letters that no `report_dead` has named, the oldest first; what was cancelled by hand is none."""
+        ...
+
+    async def report_dead(self, keys: Sequence[str], deliveries: Sequence[Delivery]) -> None:
+        """Put the notices about these dead letters into the outbox and count the letters as reported."""
+        ...
+
     # -- reading, and the rest --------------------------------------------------------------------------------------------
 
     async def edges(self, since: float, limit: int, alert: str | None = None) -> list[AlertEdge]:

@@ -246,16 +246,24 @@ def m0003_alerts_and_outbox(db: Database) -> None:
         "downgraded": int,
         "finished": float,
         "needs": str,  # ids of the items, alerts and stories that its edges name, as JSON
+        "message": str,  # the key without notifier and recipient: the same for all who get it
+        "handed_on": int,  # 1: the fallback has got it, because all its notifiers are paused
+        "reported": int,  # 1: the operator has been told that it is dead
         # When a claim can next take the row: `due`, or the end of the lease. Null: sent, dead, or behind another in its lane.
         "ready": float,
     }
-    needed = "key lane notifier recipient created due expires edges state attempts fence downgraded needs"
+    needed = (
+        "key lane notifier recipient created due expires edges state attempts fence downgraded needs message handed_on reported"
+    )
     table = _create(db, "deliveries", deliveries, "seq", needed)
     table.create_index(["key"], unique=True, index_name="deliveries_key")
     _index(db, "deliveries_lane", "deliveries(lane, seq)", "state IN ('pending', 'sending')")
     _index(db, "deliveries_ready", "deliveries(notifier, recipient, created, seq, ready)", "ready IS NOT NULL")
     _index(db, "deliveries_first", "deliveries(lane)", "ready IS NOT NULL")
     _index(db, "deliveries_next", "deliveries(notifier, ready)", "ready IS NOT NULL")
+    _index(db, "deliveries_message", "deliveries(message)")
+    _index(db, "deliveries_waiting", "deliveries(notifier, seq)", "state = 'pending' AND handed_on = 0")
+    _index(db, "deliveries_unreported", "deliveries(seq)", "state = 'dead' AND reported = 0")
     _index(db, "deliveries_state", "deliveries(state, created, seq)")
     _create(db, "kept_rules", {"file": str, "text": str, "at": float}, "file", "text at")
     requests: Columns = {"id": int, "kind": str, "args": str, "asked_at": float, "answer": str, "answered_at": float}

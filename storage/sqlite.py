@@ -165,6 +165,18 @@ class SqliteStore:
             raise ValueError(f"{action!r} cannot be done to a delivery; say one of: {', '.join(sorted(sqlite_outbox.EDITS))}")
         return await self._write(lambda db: sqlite_outbox.edit_delivery(db, key, action, now))
 
+    async def stranded(self, paused: frozenset[str], limit: int) -> list[Delivery]:
+        return await self._readers.run(lambda db: sqlite_outbox.stranded(db, paused, limit))
+
+    async def hand_on(self, keys: Sequence[str], deliveries: Sequence[Delivery]) -> None:
+        await self._write(lambda db: sqlite_outbox.hand_on(db, keys, deliveries))
+
+    async def unreported_dead(self, limit: int) -> list[Delivery]:
+        return await self._readers.run(lambda db: sqlite_outbox.unreported_dead(db, limit))
+
+    async def report_dead(self, keys: Sequence[str], deliveries: Sequence[Delivery]) -> None:
+        await self._write(lambda db: sqlite_outbox.report_dead(db, keys, deliveries))
+
     # -- reading, and the rest --------------------------------------------------------------------------------------------
 
     async def edges(self, since: float, limit: int, alert: str | None = None) -> list[AlertEdge]:

@@ -11,14 +11,15 @@ from monitor.model import Delivery, Json
 from storage.sqlite_rows import DELIVERY, Connection, columns, delivery_of, delivery_row, insert, storable
 
 _UNSENT = "state IN ('pending', 'sending')"
-_NEW = insert("deliveries", (*DELIVERY, "needs", "ready"), "(key) DO NOTHING")
+_NEW = insert("deliveries", (*DELIVERY, "needs", "message", "handed_on", "reported"), "(key) DO NOTHING")
 
 
 def add_deliveries(db: Connection, deliveries: Sequence[Delivery]) -> None:
     for delivery in deliveries:
         needs = sorted({id for edge in delivery.edges for id in (*edge.items, edge.alert, edge.story_id)})
         row = [storable(v) if isinstance(v, str) else v for v in delivery_row(delivery)]
-        if db.execute(_NEW, [*row, dumps(needs), None]).rowcount:
+        message = delivery.key.removesuffix(f"/{delivery.notifier}/{delivery.recipient}")
+        if db.execute(_NEW, [*row, dumps(needs), message, 0, 0]).rowcount:
             _lead(db, delivery.lane)
 
 
@@ -170,8 +171,8 @@ def edit_delivery(db: Connection, key: str, action: str, now: float) -> bool:
 def _retry(db: Connection, seq: int, lane: str, now: float) -> None:
     """A row that is being sent stays with its sender; a dead one gets its whole time again."""
     db.execute(
-        "UPDATE deliveries SET attempts = 0, due = ?, expires = max(expires, ? + expires - created), finished = NULL, "
-        "state = iif(state = 'sending', state, 'pending') WHERE seq = ?",
+        "UPDATE deliveries SET attempts = 0, reported = 0, finished = NULL, due = ?, "
+        "expires = max(expires, ? + expires - created), state = iif(state = 'sending', state, 'pending') WHERE seq = ?",
         [now, now, seq],
     )
     _lead(db, lane)
@@ -179,10 +180,44 @@ def _retry(db: Connection, seq: int, lane: str, now: float) -> None:
 
 def _cancel(db: Connection, seq: int, lane: str, now: float) -> None:
     _bury(db, seq, lane, now, "cancelled by hand")
+    db.execute("UPDATE deliveries SET reported = 1 WHERE seq = ?", [seq])
 
 
 _EDITS = {"retry": _retry, "cancel": _cancel}
 EDITS = frozenset(_EDITS)
+
+
+# --------------------------------------------------------------------------------------------------- paused and dead letters
+
+_STRANDED = f"""
+SELECT {columns(DELIVERY)} FROM deliveries d
+WHERE state = 'pending' AND handed_on = 0 AND notifier IN (SELECT value FROM json_each(:paused)) AND needs <> '[]'
+AND NOT EXISTS (
+  SELECT 1 FROM deliveries o WHERE o.message = d.message AND (o.state = 'sent' OR o.handed_on = 1 OR (
+    o.state IN ('pending', 'sending') AND o.notifier NOT IN (SELECT value FROM json_each(:paused)))))
+GROUP BY message ORDER BY min(seq) LIMIT :limit
+"""
+
+
+def stranded(db: Connection, paused: frozenset[str], limit: int) -> list[Delivery]:
+    return [delivery_of(row) for row in db.execute(_STRANDED, {"paused": dumps(sorted(paused)), "limit": limit})]
+
+
+def hand_on(db: Connection, keys: Sequence[str], deliveries: Sequence[Delivery]) -> None:
+    add_deliveries(db, deliveries)
+    db.executemany("UPDATE deliveries SET handed_on = 1 WHERE key = ?", [[key] for key in keys])
+
+
+_UNREPORTED = f"SELECT {columns(DELIVERY)} FROM deliveries WHERE state = 'dead' AND reported = 0 ORDER BY seq LIMIT ?"
+
+
+def unreported_dead(db: Connection, limit: int) -> list[Delivery]:
+    return [delivery_of(row) for row in db.execute(_UNREPORTED, [limit])]
+
+
+def report_dead(db: Connection, keys: Sequence[str], deliveries: Sequence[Delivery]) -> None:
+    add_deliveries(db, deliveries)
+    db.executemany("UPDATE deliveries SET reported = 1 WHERE key = ? AND state = 'dead'", [[key] for key in keys])
 
 
 def release_leases(db: Connection) -> None:

@@ -43,6 +43,8 @@ UNITS: dict[str, Unit] = {
     "mark_dead": lambda s, m: s.mark_dead("a1/1/hook/x", 1, m.now + 1, "gone"),
     "add_deliveries": lambda s, m: s.add_deliveries([m.delivery("a7/1/mail/y"), m.delivery("a7/2/mail/y")]),
     "cancel": lambda s, m: s.edit_delivery("n/1/mail/y", "cancel", m.now),
+    "hand_on": lambda s, m: s.hand_on(["n/1/mail/y"], [m.delivery("n/1/console/c")]),
+    "report_dead": lambda s, m: s.report_dead(["n/1/mail/y"], [m.delivery("notice/1/console/c")]),
     "keep_rules": lambda s, m: s.keep_rules("a.yaml", "rules: []", m.now),
     "answer": lambda s, m: s.answer(1, {"ok": True}, m.now),
     "retain": lambda s, m: s.retain({"items": m.now - 1000}, 100),

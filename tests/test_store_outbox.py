@@ -141,3 +141,39 @@ async def test_a_newcomer_in_a_busy_lane_waits(store, make):
     await store.add_deliveries([make.delivery("a1/2/hook/x", lane="L", due=make.now - 50)])
     assert await claim(store, make.now) == []
     assert await store.next_delivery() == make.now + 60
+
+
+async def test_stranded_are_alerts_that_only_paused_notifiers_have(store, make):
+    rows = ["a1/1/hook/x", "a1/1/hook/y", "a2/1/hook/x", "a2/1/mail/x", "a3/1/hook/x", "a3/1/chat/x", "a4/1/chat/x"]
+    notice = make.delivery("notice/1/hook/x", edges=(), payload={})
+    await store.add_deliveries([*(make.delivery(key) for key in rows), notice])
+
+    async def keys(*paused: str, limit: int = 9) -> list[str]:
+        return [d.key for d in await store.stranded(frozenset(paused), limit)]
+
+    assert await keys() == []
+    assert await keys("hook") == ["a1/1/hook/x"]
+    assert await keys("hook", "mail", "chat", limit=2) == ["a1/1/hook/x", "a2/1/hook/x"]
+    await store.hand_on(["a1/1/hook/x"], [make.delivery("a1/1/console/c")])
+    assert await keys("hook") == []
+    for delivery in await store.claim_deliveries(make.now, 20, 60, frozenset({"hook", "console"})):
+        await store.mark_sent(delivery.key, delivery.fence, make.now, None)
+    assert await keys("hook", "mail", "chat") == []  # all others have been told by mail or chat
+    assert "a1/1/hook/x" in await claim(store, make.now + 1)  # it waits on, and is sent when its notifier is back
+
+
+async def test_dead_letters_are_reported_once(store, make):
+    await store.add_deliveries([make.delivery(f"a{n}/1/hook/x") for n in range(3)])
+    for delivery in await store.claim_deliveries(make.now, 9, 60):
+        if delivery.key != "a2/1/hook/x":
+            await store.mark_dead(delivery.key, delivery.fence, make.now, "550")
+    await store.edit_delivery("a2/1/hook/x", "cancel", make.now)
+    assert [d.key for d in await store.unreported_dead(9)] == ["a0/1/hook/x", "a1/1/hook/x"]
+    assert len(await store.unreported_dead(1)) == 1
+    await store.report_dead(["a0/1/hook/x"], [make.delivery("notice/1/console/c", edges=(), payload={})])
+    assert [d.key for d in await store.unreported_dead(9)] == ["a1/1/hook/x"]
+    assert [d.key for d in await store.deliveries(["pending"], 9)] == ["notice/1/console/c"]
+    await store.edit_delivery("a0/1/hook/x", "retry", make.now)
+    (again,) = await store.claim_deliveries(make.now, 1, 60, frozenset({"console"}))
+    await store.mark_dead(again.key, again.fence, make.now, "550 again")
+    assert [d.key for d in await store.unreported_dead(9)] == ["a0/1/hook/x", "a1/1/hook/x"]
