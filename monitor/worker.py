@@ -24,6 +24,7 @@ from monitor.model import Json
 
 _HEADER = struct.Struct(">Q")
 _STDERR_KEPT = 4000
+_LARGEST_ANSWER = 1 << 27
 
 
 class Worker:
@@ -108,11 +109,18 @@ class Worker:
                 process.stdin.write(_HEADER.pack(len(body)) + body)
                 await process.stdin.drain()
                 (size,) = _HEADER.unpack(await process.stdout.readexactly(_HEADER.size))
+                if size > _LARGEST_ANSWER:
+                    raise ValueError(size)
                 ok, value = json.loads(await process.stdout.readexactly(size))
         except TimeoutError:
             await self._stop()
             self.deaths += 1
             raise WorkerDied(f"worker {self.name} was killed: no answer within {deadline:g} s") from None
+        except (ValueError, TypeError, RecursionError):
+            # Only a worker that hostile input has taken over answers like this.
+            await self._stop()
+            self.deaths += 1
+            raise WorkerDied(f"worker {self.name} was killed: it sent something else than an answer") from None
         except asyncio.CancelledError:
             # A half-read answer would be taken for the next call's.
             await asyncio.shield(self._stop())
