@@ -26,7 +26,7 @@ _LETTERS = dict(zip("абвгдеёзийклмнопрстуфыэіґ", "abvgd
     "я": "ya", "ї": "yi", "є": "e",
 }  # fmt: skip
 _ALIKE = 0.75
-_TITLE_CASE = 0.7
+_TITLE_CASE = 0.8
 
 
 @functools.cache
@@ -113,22 +113,21 @@ class Name:
             if word.text in _PARTICLES:
                 position += step
                 continue
-            if not word.written[:1].isupper() or word.text in _no_first_names() or word.text in self.role_words:
+            if not word.written[:1].isupper():
                 break
-            if self._is_given(word.text):
-                return Verdict.OWN
-            if len(word.text) == 1:  # an initial: look for the first name before it
-                if any(g.startswith(word.text) for g in self._latin_given()):
+            if len(word.text) == 1 and "." in gap and word.text != "m":  # an initial: look for the first name before it
+                if any(given.startswith((word.text, latin(word.text))) for given in self.given):
                     return Verdict.OWN
                 initial, position = True, position + step
                 continue
-            if _capitals_mean_nothing(text.source) and not _opens(text, position):
+            if word.text in _no_first_names() or word.text in self.role_words:
+                break
+            if self._is_given(word.text):
+                return Verdict.OWN
+            if _capitals_mean_nothing(_line(text.source, word.start)) and not _opens(text, position):
                 break
             return Verdict.OTHER
         return Verdict.OTHER if initial else Verdict.BARE
-
-    def _latin_given(self) -> frozenset[str]:
-        return self.given | {latin(g) for g in self.given}
 
     def _is_given(self, word: str) -> bool:
         return word in self.given or any(_alike(word, given) for given in self.given)
@@ -182,11 +181,17 @@ def _opens(text: Words, position: int) -> bool:
     return position == 0 or any(c in '.!?:;|\n“”"«—–' for c in text.gap(position - 1))
 
 
+def _line(text: str, at: int) -> str:
+    """The line, such as a heading, that this position is in."""
+    end = text.find("\n", at)
+    return text[text.rfind("\n", 0, at) + 1 : end if end >= 0 else len(text)]
+
+
 @functools.lru_cache(256)
-def _capitals_mean_nothing(text: str) -> bool:
-    """Whether nearly all long words have capitals, as in headlines: then a capital tells no name."""
-    long = [w for w in text.split() if len(w) > 3 and w[0].isalpha()]
-    return len(long) > 3 and sum(w[0].isupper() for w in long) >= _TITLE_CASE * len(long)
+def _capitals_mean_nothing(line: str) -> bool:
+    """Whether nearly all words have capitals, as in headlines: then a capital tells no name."""
+    words = [w for w in line.split() if len(w) > 2 and w[0].isalpha()]
+    return len(words) > 2 and sum(w[0].isupper() for w in words) >= _TITLE_CASE * len(words)
 
 
 def _is_modifier(text: Words, start: int, end: int, person: bool) -> bool:
