@@ -490,6 +490,7 @@ class Event:
     part_of: str | None = None  # key of the series that includes this one
     unconfirmed: bool = False
     names_old: str | None = None  # key of the earlier alert that a REVERSED names
+    since: float | None = None  # when what the key stands for began, as far as this ledger knows
     reason: str = ""
 
 

@@ -23,6 +23,8 @@ from rules.alert_gates import (
     CORRECTING,
     RANK,
     RECHECK_S,
+    STEPPED,
+    STILL,
     UNPLACED_S,
     CountsFor,
     Drop,
@@ -33,7 +35,7 @@ from rules.alert_gates import (
     first_shut,
     is_news,
 )
-from rules.alert_plan import Decision, Draft, EdgePlan, alert_id, confirm_by_origins, marked_by, marked_with, send
+from rules.alert_plan import Decision, Draft, EdgePlan, alert_id, marked_with, reaches_confirm, send
 from rules.alert_state import Hold, Life
 from rules.rule import Match, Rule
 
@@ -42,9 +44,6 @@ __all__ = ["Decision", "EdgePlan", "alert_id", "decide", "fire", "keys_of"]
 _E = EventName
 ONCE = frozenset({_E.MATCHED, _E.FIRST_REPORT, _E.BURST, _E.NEW_STATEMENT, _E.REVERSED})
 """Events that are told once for a key; all other opening events begin a new alert when they come again."""
-
-STILL = frozenset({_E.REPEATED, _E.CORROBORATED})
-"""What says that an alert still holds, for `repeat_interval`."""
 
 
 def any_origin(origin: str) -> bool:
@@ -66,13 +65,15 @@ def decide(
     now: float,
     *,
     silent: bool = False,
+    in_force: float = 0.0,
     counts: CountsFor = any_origin,
 ) -> Decision:
     """What one step in one story comes to for one rule.
 
     `matches` are the verdicts on *all* events of the step that have a key, not only the newsworthy ones: corroboration feeds
-    `confirm`. `states` are the rule's states by key (`keys_of`). `silent`: a baseline, or this rule's first sight of what is
-    older than it; watermarks are set, nothing is told. `counts` says which origins count towards the rule's `confirm`.
+    `confirm`. `states` are the rule's states by key (`keys_of`). `silent`: a baseline; watermarks are set, nothing is told. So
+    it is, key by key, at a rule's first sight of what began before the rule was `in_force`. `counts` says which origins count
+    towards the rule's `confirm`.
     """
     if rule.mode == "off":
         return Decision()
@@ -84,12 +85,16 @@ def decide(
         if key not in drafts:
             life = _life(rule, key, match.event.story_id, states)
             drafts[key] = Draft(life, life)
-        _sort_in(rule, drafts[key], match, now, silent)
+        older = key not in states and match.event.since is not None and match.event.since < in_force
+        if silent or older:
+            _set_silently(rule, drafts[key], match)
+        else:
+            _sort_in(rule, drafts[key], match, now)
     for key in _wholes_first(drafts):
         draft = drafts[key]
         whole = _shown_under(draft, drafts)
         if whole is not None:
-            _fold(draft, whole, now)
+            _fold(rule, draft, whole, now)
         else:
             _settle(rule, draft, now, counts, states)
     return _decision(rule, drafts.values(), now)
@@ -104,30 +109,37 @@ def _life(rule: Rule, key: str, story_id: str, states: Mapping[str, Json]) -> Li
     return life
 
 
-def _sort_in(rule: Rule, draft: Draft, match: Match, now: float, silent: bool) -> None:
-    """Put one event where it belongs: told, held, only seen, or a watermark set silently."""
+def _set_silently(rule: Rule, draft: Draft, match: Match) -> None:
+    """Nothing is told; what would have been is the watermark."""
     event, life = match.event, draft.life
     draft.seen.append(event)
-    if _corrects(rule, event):
+    if edge_of(event) in CORRECTING:
+        draft.life = replace(life, mark=event.new) if event.name is _E.REVISED_DOWN and life.marked else life
+    elif match.passed is not False and event.newsworthy and event.name in rule.events:
+        draft.life = marked_with(rule, life, (event,))
+        draft.records.append(("baseline", (event,)))
+
+
+def _sort_in(rule: Rule, draft: Draft, match: Match, now: float) -> None:
+    """Put one event where it belongs: told, held, or only seen."""
+    event = match.event
+    draft.seen.append(event)
+    if _follows(rule, draft.life, event):
         _correct(draft, event)
-    elif match.passed is False or event.name not in rule.events:
-        _drop_held(draft, event, "unplaced") if match.passed is False else None
-        if match.passed and _tells_again(rule, life, event, now):
-            draft.told.append(event)
-    elif silent:
-        if event.newsworthy:
-            draft.life = marked_with(rule, life, (event,))
-            draft.records.append(("baseline", (event,)))
-    elif match.passed is None:
-        if is_news(rule, life, event):
-            _hold_unplaced(draft, event, now)
-    elif not is_news(rule, life, event):
-        if event.newsworthy:
+    elif match.passed is False:
+        _drop_unplaced(draft, event)
+    elif not (_is_worth_telling(rule, draft.life, event) or _tells_again(rule, draft.life, event, now)):
+        if event.newsworthy and event.name in STEPPED & rule.events:
             draft.records.append(("step", (event,)))
-        elif _tells_again(rule, life, event, now):
-            draft.told.append(event)
-    elif event.name not in ONCE or life.alert is None:
+    elif match.passed is None:
+        _hold_unplaced(draft, event, now)
+    else:
         draft.told.append(event)
+
+
+def _is_worth_telling(rule: Rule, life: Life, event: Event) -> bool:
+    told_before = event.name in ONCE and event.name in life.once
+    return event.name in rule.events and is_news(rule, life, event) and not told_before
 
 
 def _tells_again(rule: Rule, life: Life, event: Event, now: float) -> bool:
@@ -140,46 +152,52 @@ def _tells_again(rule: Rule, life: Life, event: Event, now: float) -> bool:
 # ---------------------------------------------------------------------------------------------------------------- corrections
 
 
-def _corrects(rule: Rule, event: Event) -> bool:
-    """Corrections follow whatever the rule listens to; a confirmation only where the rule listens to it."""
-    return edge_of(event) in CORRECTING
+def _follows(rule: Rule, life: Life, event: Event) -> bool:
+    """Whether an event follows what was told, untested by `where`. Corrections do whatever the rule listens to; a confirmation
+    does where the rule listens to it, and may open an alert where nothing was told."""
+    edge = edge_of(event)
+    return edge in CORRECTING or (edge is EdgeName.CONFIRMED and life.told and event.name in rule.events)
 
 
 def _correct(draft: Draft, event: Event) -> None:
-    """A correction follows only what this rule told of this key, or has ready to tell. A withdrawal or denial must be about the
-    value that was told."""
-    life = draft.life
-    _withdraw_untold(draft, event)
+    """A correction follows only what this rule told of this key, or has ready to tell. A withdrawal or denial of a figure must
+    be about the very value that was told."""
+    _drop_overtaken(draft, event)
     life = draft.life
     about_told = not isinstance(event.old, Bounds) or event.name is _E.REVISED_DOWN or _same(event.old, life.mark)
-    if event.newsworthy and life.told and about_told:
-        draft.told.append(event)
-    elif draft.told or life.hold is not None:
-        # Nothing was sent yet: what opens will tell both.
-        if event.name is not _E.RETRACTED:
+    if life.told and about_told:
+        if event.newsworthy:
             draft.told.append(event)
+    elif event.name is _E.RETRACTED:
+        return
+    elif draft.told:
+        draft.told.append(event)  # one edge tells both
+    elif life.hold is not None:
+        draft.life = replace(life, hold=replace(life.hold, events=(*life.hold.events, event)))
     elif event.name is _E.REVISED_DOWN and life.marked:
         draft.life = replace(life, mark=event.new)
 
 
-def _withdraw_untold(draft: Draft, event: Event) -> None:
-    """What has been withdrawn or revised before it was told is not told any more."""
-    if event.name not in {_E.RETRACTED, _E.REVISED_DOWN}:
-        return
-    withdrawn = event.name is _E.RETRACTED
+def _drop_overtaken(draft: Draft, event: Event) -> None:
+    """What was withdrawn or revised before it was told is not told any more."""
+    life, hold = draft.life, draft.life.hold
 
     def gone(e: Event) -> bool:
-        return edge_of(e) not in CORRECTING and (_same(e.new, event.old) if withdrawn else draft.life.told)
+        withdrawn = event.name is _E.RETRACTED and _same(e.new, event.old)
+        revised = event.name is _E.REVISED_DOWN and life.told
+        return edge_of(e) not in CORRECTING and (withdrawn or revised)
 
-    hold = draft.life.hold
     lost = tuple(e for e in (*draft.told, *(hold.events if hold else ())) if gone(e))
     if not lost:
         return
     draft.records.append(("overtaken", lost))
     draft.told = [e for e in draft.told if not gone(e)]
     if hold is not None:
-        kept = tuple(e for e in hold.events if not gone(e))
-        draft.life = replace(draft.life, hold=replace(hold, events=kept) if kept else None)
+        draft.life = replace(life, hold=_with_events(hold, tuple(e for e in hold.events if not gone(e))))
+
+
+def _with_events(hold: Hold, events: tuple[Event, ...]) -> Hold | None:
+    return replace(hold, events=events) if events else None
 
 
 def _same(a: Value | None, b: Value | None) -> bool:
@@ -205,14 +223,13 @@ def _hold_unplaced(draft: Draft, event: Event, now: float) -> None:
     draft.life = replace(draft.life, hold=hold)
 
 
-def _drop_held(draft: Draft, event: Event, reason: str) -> None:
+def _drop_unplaced(draft: Draft, event: Event) -> None:
     """The story has a place now, and it is not one that the rule watches."""
     hold = draft.life.hold
-    if hold is None or hold.reason != reason or not any(_is_one(event, e) for e in hold.events):
+    if hold is None or hold.reason != "unplaced" or not any(_is_one(event, e) for e in hold.events):
         return
-    kept = tuple(e for e in hold.events if not _is_one(event, e))
-    draft.life = replace(draft.life, hold=replace(hold, events=kept) if kept else None)
-    draft.records.append((reason, (event,)))
+    draft.life = replace(draft.life, hold=_with_events(hold, tuple(e for e in hold.events if not _is_one(event, e))))
+    draft.records.append(("unplaced", (event,)))
 
 
 # ------------------------------------------------------------------------------------------------------ wholes and their parts
@@ -247,15 +264,14 @@ def _shown_under(draft: Draft, drafts: Mapping[str, Draft]) -> Draft | None:
     return None
 
 
-def _fold(draft: Draft, whole: Draft, now: float) -> None:
-    events = tuple(draft.told)
+def _fold(rule: Rule, draft: Draft, whole: Draft, now: float) -> None:
+    events, over = tuple(draft.told), whole.life
     if whole.plan is not None:
         whole.plan = replace(whole.plan, parts=(*whole.plan.parts, *events))
-    elif whole.life.hold is not None:
-        hold = whole.life.hold
-        whole.life = replace(whole.life, hold=replace(hold, parts=(*hold.parts, *events)))
-    under = whole.plan.alert if whole.plan is not None else whole.life.alert
-    draft.life = replace(marked_by(draft.life, events), under=under or draft.life.under, told_at=now)
+    elif over.hold is not None:
+        whole.life = replace(over, hold=replace(over.hold, parts=(*over.hold.parts, *events)))
+    under = over.alert or alert_id(rule.name, over.key, over.begun)
+    draft.life = replace(marked_with(rule, draft.life, events), under=under, told_at=now)
     draft.records.append(("parent", events))
 
 
@@ -265,34 +281,49 @@ def _fold(draft: Draft, whole: Draft, now: float) -> None:
 def _settle(rule: Rule, draft: Draft, now: float, counts: CountsFor, states: Mapping[str, Json]) -> None:
     """Send, hold or drop what a key has to tell, with what it held before."""
     hold = draft.life.hold
-    held = () if hold is None or (hold.reason == "unplaced" and not draft.told) else hold.events
-    events = _each_once((*held, *draft.told))
     if hold is not None and hold.reason == "unplaced" and not draft.told:
-        draft.waits = True
+        draft.waits = any(_is_one(e, seen) for e in hold.events for seen in draft.seen)
         return
+    events = _each_once((*(hold.events if hold is not None else ()), *draft.told))
+    carried = carried_by((*events, *draft.seen), counts)
+    confirms = reaches_confirm(rule, draft.life, carried, now)
     if not events:
-        confirm_by_origins(rule, draft, now, counts)
+        if confirms:
+            send(rule, draft, EdgeName.CONFIRMED, (_widest(draft.seen, counts),), now, carried, states)
         return
     edge = _edge(draft.life, events)
+    if edge is EdgeName.UPDATED and confirms:
+        edge = EdgeName.CONFIRMED
     since = hold.since if hold is not None else now
-    carried = carried_by((*events, *draft.seen), counts)
     verdict = None
     if edge in {EdgeName.OPENED, EdgeName.UPDATED}:
         verdict = first_shut(Telling(rule, draft.life, edge, events, since, now, carried))
-    if isinstance(verdict, Drop):
-        draft.records.append((verdict.reason, events))
-        begins = any(edge_of(e) is EdgeName.OPENED and e.name not in ONCE for e in events)
-        # A new alert that was not told must not be corrected through the one before it.
-        alert = None if begins else draft.life.alert
-        draft.life = replace(draft.life, hold=None, alert=alert)
-    elif isinstance(verdict, Wait):
-        parts = hold.parts if hold is not None else ()
-        if fresh := tuple(draft.told):
-            draft.records.append((verdict.reason, fresh))
-        draft.life = replace(draft.life, hold=Hold(verdict.reason, since, verdict.until, events, parts))
-        draft.waits = True
-    else:
+    if verdict is None:
         send(rule, draft, edge, events, now, carried, states)
+    elif isinstance(verdict, Drop):
+        _drop(draft, verdict, events)
+    else:
+        _wait(draft, verdict, events, since)
+
+
+def _drop(draft: Draft, verdict: Drop, events: tuple[Event, ...]) -> None:
+    """Recorded, and the watermark stays. A new alert that was not told must not be corrected through the one before it."""
+    begins = any(edge_of(e) is EdgeName.OPENED and e.name not in ONCE for e in events)
+    draft.records.append((verdict.reason, events))
+    draft.life = replace(draft.life, hold=None, alert=None if begins else draft.life.alert)
+
+
+def _wait(draft: Draft, verdict: Wait, events: tuple[Event, ...], since: float) -> None:
+    hold = draft.life.hold
+    if draft.told:
+        draft.records.append((verdict.reason, tuple(draft.told)))
+    parts = hold.parts if hold is not None else ()
+    draft.life = replace(draft.life, hold=Hold(verdict.reason, since, verdict.until, events, parts))
+    draft.waits = bool(draft.told)
+
+
+def _widest(events: Sequence[Event], counts: CountsFor) -> Event:
+    return max(events, key=lambda e: carried_by((e,), counts))
 
 
 def _each_once(events: tuple[Event, ...]) -> tuple[Event, ...]:

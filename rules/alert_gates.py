@@ -14,6 +14,12 @@ from rules.rule import QuietHours, Rule
 STEPPED = frozenset({EventName.INCREASED, EventName.DECREASED, EventName.COUNT_INCREASED})
 """Events that a rule's step and thresholds judge."""
 
+STILL = frozenset({EventName.REPEATED, EventName.CORROBORATED})
+"""What says that an alert still holds."""
+
+ASIDE = frozenset({EventName.CONFLICT, EventName.DISPUTED, EventName.DENIED})
+"""Events whose value does not become the last one alerted."""
+
 UNPLACED_S = 6 * 3600.0
 RECHECK_S = 600.0
 """A held event without a place is matched anew this often, and dropped after six hours."""
@@ -145,9 +151,9 @@ RANK = (EdgeName.WITHDRAWN, EdgeName.DENIED, EdgeName.CORRECTED, EdgeName.CONFIR
 
 
 def edge_of(event: Event) -> EdgeName:
-    return EDGE_OF_EVENT.get(event.name, EdgeName.OPENED)
+    return EDGE_OF_EVENT.get(event.name, EdgeName.UPDATED if event.name in STILL else EdgeName.OPENED)
 
 
 def carried_by(events: Sequence[Event], counts: CountsFor) -> int:
     """How many independent origins that count carry what one of these events tells."""
-    return max((sum(1 for origin in e.origins if counts(origin)) for e in events), default=0)
+    return max((sum(1 for origin in e.origins if counts(origin)) for e in events if e.name not in ASIDE), default=0)

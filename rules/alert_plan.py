@@ -6,13 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from monitor.model import Bounds, EdgeName, Event, EventName, Fact, Json, Kind, RuleState, Suppressed, Value, make_id
-from rules.alert_gates import CountsFor, carried_by, crossed
+from rules.alert_gates import ASIDE, crossed
 from rules.alert_state import Hold, Life
 from rules.rule import Rule
 
 _E = EventName
-ASIDE = frozenset({_E.CONFLICT, _E.DISPUTED, _E.DENIED})
-"""Events whose value does not become the last one alerted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +65,6 @@ class Draft:
     life: Life
     was: Life
     told: list[Event] = field(default_factory=list)
-    parts: list[Event] = field(default_factory=list)
     seen: list[Event] = field(default_factory=list)
     plan: EdgePlan | None = None
     waits: bool = False
@@ -122,37 +119,19 @@ def send(
         opened_at=now if begins else life.opened_at,
         told_at=now if tells else life.told_at,
         confirmed=confirmed,
+        once=tuple(sorted({*life.once, *(str(e.name) for e in events)})),
         shadow=rule.mode == "shadow",
         hold=None,
     )
 
 
-def confirm_by_origins(rule: Rule, draft: Draft, now: float, counts: CountsFor) -> None:
-    """RULES: the rule's own `confirm` gives the edge `confirmed` once, when enough independent origins carry the fact."""
-    life, confirm = draft.life, rule.confirm
+def reaches_confirm(rule: Rule, life: Life, carried: int, now: float) -> bool:
+    """RULES: the rule's own `confirm` gives `confirmed` once, when enough independent origins carry the fact in time."""
+    confirm = rule.confirm
     if confirm is None or life.alert is None or life.confirmed or life.opened_at is None:
-        return
-    late = confirm.within is not None and now > life.opened_at + confirm.within
-    carried = carried_by(draft.seen, counts)
-    if late or carried < confirm.origins:
-        return
-    event = max(draft.seen, key=lambda e: carried_by((e,), counts))
-    draft.plan = EdgePlan(
-        alert=life.alert,
-        n=life.n + 1,
-        edge=EdgeName.CONFIRMED,
-        rule=rule.name,
-        key=life.key,
-        story_id=event.story_id,
-        at=now,
-        events=(event,),
-        old=life.mark,
-        new=event.new,
-        spread=event.spread,
-        origins=carried,
-        why=f"{carried} independent origins",
-    )
-    draft.life = replace(life, n=life.n + 1, confirmed=True)
+        return False
+    in_time = confirm.within is None or now <= life.opened_at + confirm.within
+    return in_time and carried >= confirm.origins
 
 
 def _old(life: Life, events: tuple[Event, ...]) -> Value | None:

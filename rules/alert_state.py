@@ -27,7 +27,7 @@ class Life:
     """The life of the alerts of one rule on one key. `alert` is the id of the present alert, once an edge of it was sent, `n`
     its last edge, `begun` how many alerts there have been. `mark` is the value last alerted, or set silently (`marked`).
     `told_at` is when `opened` or `updated` was last sent. `under` is the alert of the including series under which this one
-    was shown. `shadow`: the alert was only recorded."""
+    was shown. `once` are the names of all events told. `shadow`: the alert was only recorded."""
 
     key: str
     story_id: str
@@ -40,6 +40,7 @@ class Life:
     opened_at: float | None = None
     told_at: float | None = None
     confirmed: bool = False
+    once: tuple[str, ...] = ()
     under: str | None = None
     shadow: bool = False
     hold: Hold | None = None
@@ -67,6 +68,7 @@ class Life:
             "opened_at": self.opened_at,
             "told_at": self.told_at,
             "confirmed": self.confirmed,
+            "once": list(self.once),
             "under": self.under,
             "shadow": self.shadow,
             "hold": None if self.hold is None else _hold_to_json(self.hold),
@@ -86,6 +88,7 @@ class Life:
             opened_at=row["opened_at"],
             told_at=row["told_at"],
             confirmed=row["confirmed"],
+            once=tuple(row["once"]),
             under=row["under"],
             shadow=row["shadow"],
             hold=None if row["hold"] is None else _hold_from_json(row["hold"]),
@@ -121,6 +124,7 @@ def merge(a: Json, b: Json) -> Json:
         marked=marked.marked,
         mark=marked.mark,
         fired=tuple(sorted({*x.fired, *y.fired})),
+        once=tuple(sorted({*x.once, *y.once})),
         hold=first.hold or second.hold,
     )
     return life.to_json()

@@ -425,7 +425,8 @@ def observe(state: Control, o: Observation) -> tuple[Control, tuple[Event, ...]]
     name, reason = row
     after, key, news = _after(state, r, name)
     old, new = _values(state, after, r, name)
-    return after, (_event(o, name, key, news, old, new, after.origins, reason),)
+    event = _event(o, name, key, news, old, new, after.origins, reason)
+    return after, (replace(event, since=after.since if after.level else None),)
 
 
 def _values(before: Control, after: Control, r: Report, name: EventName) -> tuple[Value | None, Value | None]:

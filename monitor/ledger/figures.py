@@ -321,6 +321,7 @@ def _event(
         spread=v.series.spread,
         origins=v.series.origins(v.new),
         part_of=parent,
+        since=entry.opened,
         reason=v.reason,
     )
 

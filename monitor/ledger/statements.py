@@ -260,6 +260,7 @@ def _event(
         new=new.quote if new is not None else None,
         origins=origins,
         names_old=names_old,
+        since=new.first if new is not None else None,
         reason=reason,
     )
 
