@@ -6,6 +6,7 @@ import difflib
 import ipaddress
 import re
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -13,10 +14,13 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
+from monitor.collect.opml import read_opml
 from monitor.errors import ConfigError, Problem
+from monitor.gazetteer import Gazetteer
 from monitor.model import Feed, make_id
 from notifiers import registry
 from notifiers.base import SecretRef
+from rules.load import load_folder
 from rules.yaml import Mapping, Node, Report, Scalar, Sequence, parse
 
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
@@ -24,10 +28,15 @@ _NUMBER = re.compile(r"[-+]?\d+")
 _FLOAT = re.compile(r"[-+]?(\d+\.\d*|\.\d+|\d+)([eE][-+]?\d+)?")
 
 
-def _duration(value: object) -> object:
-    if isinstance(value, str) and (found := re.fullmatch(r"(\d+(?:\.\d+)?)([smhd])", value)):
+def parse_duration(text: str) -> float:
+    """`30s`, `5m`, `2h`, `7d` in seconds. Raises ValueError."""
+    if found := re.fullmatch(r"(\d+(?:\.\d+)?)([smhd])", text):
         return float(found[1]) * _UNITS[found[2]]
     raise ValueError("a duration is a number with a unit: 30s, 5m, 2h, 7d")
+
+
+def _duration(value: object) -> object:
+    return parse_duration(value if isinstance(value, str) else "")
 
 
 Duration = Annotated[float, BeforeValidator(_duration)]
@@ -169,6 +178,38 @@ def require(path: Path) -> Config:
     if checked.config is None:
         raise ConfigError([p for p in checked.problems if p.severity == "error"])
     return checked.config
+
+
+def check(path: Path) -> tuple[Problem, ...]:
+    """Every problem of a configuration and of all its rule files."""
+    checked = load(path, secrets="warning")
+    if checked.config is None:
+        return checked.problems
+    with closing(Gazetteer()) as gazetteer:
+        rules = load_folder(
+            checked.config.rules_folder, known_notifiers=frozenset(checked.config.notifiers), gazetteer=gazetteer
+        )
+    return (*checked.problems, *rules.problems)
+
+
+def all_feeds(config: Config) -> tuple[Feed, ...]:
+    """The feeds that the configuration names, in the file itself and in its OPML file. Raises ConfigError."""
+    feeds = [settings.feed() for settings in config.feeds]
+    if config.feeds_from is not None:
+        path = config.folder / config.feeds_from
+        try:
+            feeds += read_opml(path.read_bytes())
+        except (OSError, ValueError) as error:
+            raise ConfigError(f"{path}: {error}") from None
+    return tuple({feed.id: feed for feed in reversed(feeds)}.values())
+
+
+def first_message(error: ValueError) -> str:
+    """What is wrong with values given by hand, in one line."""
+    if isinstance(error, ValidationError):
+        detail = error.errors()[0]
+        return f"{'.'.join(str(part) for part in detail['loc'])}: {_message(detail)}"
+    return str(error)
 
 
 def _validate(root: Node | None, folder: Path, report: Report) -> Config | None:

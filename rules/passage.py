@@ -20,6 +20,11 @@ def passage(fact: Statement, item: Item | None) -> str:
     return f"{fact.evidence} {fact.quote}".strip()
 
 
+def sentence(text: str, start: int, end: int) -> str:
+    """The sentences that a span stands in, without white space around them."""
+    return text[_start(text, start) : _end(text, end)].strip()
+
+
 def _start(text: str, at: int) -> int:
     """Where the sentence begins that this position is in."""
     while at > 0 and not _ends_sentence(text, at - 1):

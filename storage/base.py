@@ -118,6 +118,10 @@ class Store(Protocol):
         """Count one worker killed by this version; at three it is set aside. Returns the count."""
         ...
 
+    async def items(self, ids: Sequence[str]) -> Mapping[str, Item]:
+        """The latest version of those of these items that are stored."""
+        ...
+
     async def live_items(self, since: float) -> list[StoryVector]:
         """Items of stories whose `last_seen >= since`, oldest first: what the grouping index is rebuilt from."""
         ...

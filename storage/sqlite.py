@@ -104,6 +104,9 @@ class SqliteStore:
     async def record_death(self, item_id: str, version: int) -> int:
         return await self._write(lambda db: sqlite_collect.record_death(db, item_id, version, MOST_DEATHS))
 
+    async def items(self, ids: Sequence[str]) -> Mapping[str, Item]:
+        return await self._readers.run(lambda db: sqlite_reads.items(db, ids))
+
     async def live_items(self, since: float) -> list[StoryVector]:
         return await self._readers.run(lambda db: sqlite_reads.live_items(db, since))
 

@@ -51,6 +51,11 @@ def known_items(db: Connection, feed_id: str, ids: Sequence[str]) -> Mapping[str
     return {row[0]: Item(*row) for row in rows if row is not None}
 
 
+def items(db: Connection, ids: Sequence[str]) -> Mapping[str, Item]:
+    rows = (db.execute(f"{_ITEM} WHERE id = ?", [id]).fetchone() for id in ids)
+    return {row[0]: Item(*row) for row in rows if row is not None}
+
+
 def known_links(db: Connection, feed_id: str, links: Sequence[str]) -> Mapping[str, Item]:
     sql = f"{_ITEM} WHERE feed_id = ? AND link = ? ORDER BY seen DESC, seq DESC LIMIT 1"
     rows = ((link, db.execute(sql, [feed_id, link]).fetchone()) for link in links)

@@ -17,12 +17,21 @@ from numpy.typing import NDArray
 
 from monitor.model import Item, Placement, Reading, Story, Vector, make_id
 from monitor.stories.copies import fingerprint, is_copy
-from monitor.stories.features import Profile, WordWeights, pair_features, profile
+from monitor.stories.features import (
+    Coded,
+    Compared,
+    Rows,
+    WordWeights,
+    coded,
+    pair_features,
+    profile,
+    story_features,
+)
 from monitor.stories.index import Change, Index, Member, StoryState
-from monitor.stories.scorer import Scorer, Weights, load_weights
+from monitor.stories.scorer import Weights, load_weights, score_pairs, score_stories
 
 _DAY = 86400.0
-_CENTRAL_OF = 40  # the title is chosen among so many of the latest members
+_LATEST = 40  # so many of a story's latest members stand for it
 _LOCAL = 10  # nearest neighbours that say how crowded an item's surroundings are
 
 
@@ -43,13 +52,14 @@ class Settings:
 
 @dataclass(frozen=True, slots=True)
 class Looked:
-    """An item version as compared with the live items: log-odds by item and by story."""
+    """An item version as compared with the live items: log-odds by item, and by story less those needed to join."""
 
     member: Member
     reading: Reading | None
-    scorer: Scorer
     pairs: Mapping[str, float]
     stories: Mapping[str, float]
+    pair_rows: Rows
+    story_rows: Rows
 
 
 class Grouper:
@@ -60,10 +70,19 @@ class Grouper:
         self, families: Mapping[str, str] | None = None, weights: Weights | None = None, settings: Settings | None = None
     ) -> None:
         self._families = dict(families or {})
-        self._weights = weights or load_weights()
+        self.weights = weights or load_weights()
         self.settings = settings or Settings()
         self.index = Index(WordWeights())
         self._tidied = self._now = float("-inf")
+
+    def centroid(self, story_id: str) -> Vector | None:
+        """The unit vector of what a live story is about; None without vectors."""
+        found = [self.index.member(i) for i in self.index.members_of(story_id)]
+        vectors = [m.profile.vector for m in found if m is not None and m.profile.vector is not None]
+        if not vectors:
+            return None
+        total = np.sum(vectors, axis=0)
+        return np.asarray(total / (np.linalg.norm(total) or 1.0), np.float32)
 
     def set_families(self, families: Mapping[str, str]) -> None:
         """The feeds' publisher families changed; what is placed from now on counts by these."""
@@ -72,12 +91,12 @@ class Grouper:
     def place(self, item: Item, vector: Vector | None, reading: Reading | None, now: float) -> Change:
         """Where this item version goes at the instant `now`. `vector` is its unit vector, or None: words alone decide then.
         Changes nothing."""
-        looked = self._look(item, vector, reading, now)
+        looked = self.look(item, vector, reading, now)
         before = self.index.member(item.id)
         if before is not None and self._stays(before, looked):
             return self._join(looked, before.story_id, before)
         best = max(looked.stories, key=lambda story: (looked.stories[story], story), default=None)
-        if best is not None and looked.stories[best] > looked.scorer.join:
+        if best is not None and looked.stories[best] > 0:
             return self._join(looked, best, before)
         return self._open(looked, before)
 
@@ -102,7 +121,7 @@ class Grouper:
         not stored: a story's place and country count as the vote of all its items."""
         for item, story, vector in rows:
             member = replace(self._member(item, vector, None), story_id=story.id)
-            member = replace(member, first_copy=self._first_copy(member, self._candidates(member.profile, item.seen)))
+            member = replace(member, first_copy=self._first_copy(member, self._candidates(member.coded, item.seen)))
             held = self.index.members_of(story.id)
             state = StoryState(story, (*(i for i in held if i != item.id), item.id), *_votes_of(story))
             self.apply(Change(Placement(item.id, story, False, 0.0, member.first_copy), member, (state,)))
@@ -113,41 +132,46 @@ class Grouper:
     def _member(self, item: Item, vector: Vector | None, reading: Reading | None) -> Member:
         family = self._families.get(item.feed_id, item.outlet)
         found = profile(item, vector, reading.names if reading else ())
-        return Member(found, "", item.title, family, item.seen, fingerprint(item))
+        return Member(coded(found, self.index.weights), "", item.title, family, item.seen, fingerprint(item))
 
-    def _candidates(self, new: Profile, now: float) -> list[Member]:
+    def _candidates(self, new: Coded, now: float) -> list[Member]:
         """The live items worth comparing with."""
-        near = [i for i, _ in self.index.nearest(new.vector, self.settings.near)] if new.vector is not None else []
+        vector = new.profile.vector
+        near = [i for i, _ in self.index.nearest(vector, self.settings.near)] if vector is not None else []
         worded = self.settings.worded if near else self.settings.near
-        chosen = dict.fromkeys((*near, *self.index.by_words(new, worded), *self.index.by_link(new.link)))
+        chosen = dict.fromkeys((*near, *self.index.by_words(new, worded), *self.index.by_link(new.profile.link)))
         found = (self.index.member(i) for i in chosen)
         since = now - self.settings.horizon
         return [m for m in found if m is not None and self.index.story(m.story_id).story.last_seen >= since]
 
-    def rows(self, item: Item, vector: Vector | None, now: float) -> tuple[list[str], NDArray[np.float32]]:
-        """What training needs: the ids of the items that this one would be compared with, and their pair features."""
-        member = self._member(item, vector, None)
-        candidates = self._candidates(member.profile, now)
-        return [m.profile.item_id for m in candidates], self._features(member.profile, candidates)
-
-    def _look(self, item: Item, vector: Vector | None, reading: Reading | None, now: float) -> Looked:
+    def look(self, item: Item, vector: Vector | None, reading: Reading | None, now: float) -> Looked:
+        """An item version beside the live items and their stories. Training looks at the same rows."""
         member = self._member(item, vector, reading)
-        candidates = self._candidates(member.profile, now)
-        scorer = self._weights.vectors if vector is not None else self._weights.words
-        pairs = self._score(member.profile, candidates, scorer)
-        others = {m.profile.item_id: m.story_id for m in candidates if m.profile.item_id != item.id}
-        stories = story_scores(pairs, others)
+        candidates = self._candidates(member.coded, now)
+        cosines = self.index.cosines(vector, [m.profile.item_id for m in candidates])
+        local = crowding(cosines)
+        rows = pair_features(member.coded, [m.coded for m in candidates], cosines, local, self.index.weights)
+        scores = score_pairs(self.weights, rows)
+        members_of: defaultdict[str, list[int]] = defaultdict(list)
+        for n, other in enumerate(candidates):
+            if other.profile.item_id != item.id:
+                members_of[other.story_id].append(n)
+        compared = [self._compared(s, item.id, vector, scores[at], rows[at]) for s, at in members_of.items()]
+        story_rows = story_features(member.coded, compared, local, self.index.weights)
+        pairs = {m.profile.item_id: float(s) for m, s in zip(candidates, scores, strict=True)}
+        stories = dict(zip(members_of, score_stories(self.weights, story_rows).tolist(), strict=True))
         member = replace(member, first_copy=self._first_copy(member, candidates))
-        return Looked(member, reading, scorer, pairs, stories)
+        return Looked(member, reading, pairs, stories, rows, story_rows)
 
-    def _score(self, new: Profile, candidates: Sequence[Member], scorer: Scorer) -> dict[str, float]:
-        scores = scorer.pair(self._features(new, candidates))
-        return {m.profile.item_id: float(s) for m, s in zip(candidates, scores, strict=True)}
-
-    def _features(self, new: Profile, candidates: Sequence[Member]) -> NDArray[np.float32]:
-        olds = [m.profile for m in candidates]
-        cosines = self.index.cosines(new.vector, [p.item_id for p in olds])
-        return pair_features(new, olds, cosines, crowding(cosines), self.index.weights)
+    def _compared(self, story_id: str, item_id: str, vector: Vector | None, scores: Rows, rows: Rows) -> Compared:
+        ids = [i for i in self.index.members_of(story_id) if i != item_id]
+        latest = [m for i in ids[-_LATEST:] if (m := self.index.member(i))]
+        cosine = float("nan")
+        vectors = [m.profile.vector for m in latest if m.profile.vector is not None]
+        if vector is not None and vectors:
+            centroid = np.sum(vectors, axis=0)
+            cosine = float(centroid @ vector / max(1e-9, float(np.linalg.norm(centroid))))
+        return Compared([m.coded for m in latest], scores.astype(np.float64), rows, len(ids), cosine)
 
     def _first_copy(self, new: Member, candidates: Sequence[Member]) -> str | None:
         """The first item whose text this one reprints: the earliest seen, and never a copy itself."""
@@ -229,17 +253,9 @@ def crowding(cosines: NDArray[np.float32]) -> float:
     return float(np.sort(known)[-_LOCAL:].mean()) if len(known) else 0.0
 
 
-def story_scores(pairs: Mapping[str, float], story_of: Mapping[str, str]) -> dict[str, float]:
-    """Log-odds by story: half the best pair, half the mean of those compared, so that one look-alike does not carry it."""
-    found: defaultdict[str, list[float]] = defaultdict(list)
-    for item_id, story_id in story_of.items():
-        found[story_id].append(pairs[item_id])
-    return {story_id: (max(scores) + sum(scores) / len(scores)) / 2 for story_id, scores in found.items()}
-
-
 def central_title(members: Sequence[Member]) -> str:
     """The headline most like the others: by vectors where all have one, else by shared words. The earlier wins a tie."""
-    latest = members[-_CENTRAL_OF:]
+    latest = members[-_LATEST:]
     vectors = [m.profile.vector for m in latest if m.profile.vector is not None]
     if len(vectors) == len(latest):
         stacked = np.stack(vectors)

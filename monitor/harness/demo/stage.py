@@ -1,4 +1,4 @@
-"""The demo's stage: a loopback server that tells the stream on the demo's clock, a folder with configuration and rules, and the two
+"""The demo's stage: a loopback server that tells the stream on the demo's clock, a folder with configuration and rules, and two
 receivers, Slack's and a mailbox's, that show what reaches them."""
 
 from __future__ import annotations

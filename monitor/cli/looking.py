@@ -1,0 +1,116 @@
+"""wirewatch stories, alerts, search: what the store holds."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import click
+
+from monitor.cli.common import config_option, json_option, run, seconds, show, since_option, store_of, when
+
+limit_option = click.option("--limit", default=50, show_default=True, help="At most so many rows.")
+
+
+@click.command()
+@config_option
+@since_option
+@limit_option
+@json_option
+def stories(config_path: Path, since: str, limit: int, as_json: bool) -> None:
+    """List stories, the latest first.
+
+    Example: wirewatch stories --since 24h
+    """
+
+    async def rows() -> list[dict[str, Any]]:
+        async with store_of(config_path) as store:
+            found = await store.stories(time.time() - seconds(since), limit)
+        return [
+            {
+                "id": s.id,
+                "title": s.title,
+                "items": s.items,
+                "first_seen": when(s.first_seen),
+                "last_seen": when(s.last_seen),
+                "country": s.country,
+                "place": s.place,
+                "families": list(s.families),
+                "origins": len(s.origins),
+            }
+            for s in found
+        ]
+
+    columns = {
+        "story": lambda r: r["id"],
+        "last": lambda r: r["last_seen"],
+        "items": lambda r: str(r["items"]),
+        "origins": lambda r: str(r["origins"]),
+        "title": lambda r: r["title"],
+    }
+    show(run(rows()), as_json, columns)
+
+
+@click.command()
+@config_option
+@since_option
+@limit_option
+@json_option
+def alerts(config_path: Path, since: str, limit: int, as_json: bool) -> None:
+    """List the edges of alerts, the latest first.
+
+    Example: wirewatch alerts --since 24h --json
+    """
+    from notifiers.render import as_json as edge_json
+    from notifiers.render import value
+
+    async def rows() -> list[dict[str, Any]]:
+        async with store_of(config_path) as store:
+            found = await store.edges(time.time() - seconds(since), limit)
+        return [edge_json(e) | {"change": f"{value(e.old) or ''} → {value(e.new) or ''}".strip(" →")} for e in found]
+
+    columns = {
+        "at": lambda r: r["at"],
+        "alert": lambda r: f"{r['alert']}/{r['n']}",
+        "edge": lambda r: r["edge"],
+        "rule": lambda r: r["rule"],
+        "title": lambda r: r["title"],
+        "value": lambda r: r["change"],
+    }
+    show(run(rows()), as_json, columns)
+
+
+@click.command()
+@click.argument("query", nargs=-1, required=True)
+@config_option
+@limit_option
+@json_option
+def search(query: tuple[str, ...], config_path: Path, limit: int, as_json: bool) -> None:
+    """Find items that have all these words, the best first.
+
+    Example: wirewatch search aleppo airport
+    """
+
+    async def rows() -> list[dict[str, Any]]:
+        async with store_of(config_path) as store:
+            found = await store.search(" ".join(query), limit)
+        return [
+            {
+                "id": i.id,
+                "outlet": i.outlet,
+                "published": when(i.published),
+                "title": i.title,
+                "summary": i.summary,
+                "link": i.link,
+            }
+            for i in found
+        ]
+
+    columns = {
+        "published": lambda r: r["published"],
+        "outlet": lambda r: r["outlet"],
+        "title": lambda r: r["title"],
+        "link": lambda r: r["link"] or "",
+    }
+    show(run(rows()), as_json, columns)

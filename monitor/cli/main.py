@@ -1,0 +1,79 @@
+"""The command's entry, and the explicit table of its commands."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from typing import NoReturn
+
+import click
+
+from monitor.errors import ConfigError, Exit, WirewatchError
+
+_COMMANDS: dict[str, tuple[str, str]] = {
+    "init": ("monitor.cli.setup:init", "Make a starter configuration and a first rule."),
+    "run": ("monitor.cli.service:run", "Run the daemon."),
+    "check": ("monitor.cli.setup:check", "Check the configuration and all rule files; every problem at once."),
+    "demo": ("monitor.cli.demo:demo", "Watch a recorded offensive in a minute and a half."),
+    "extract": ("monitor.cli.reading:extract", "Read facts out of text."),
+    "replay": ("monitor.cli.reading:replay", "Run recorded items through the daemon's pipeline."),
+    "test": ("monitor.cli.reading:test", "Run the tests inside rule files."),
+    "schema": ("monitor.cli.setup:schema", "Print the JSON Schema of rule files, for editors."),
+    "feeds": ("monitor.cli.feeds:feeds", "List, add, import and export feeds."),
+    "stories": ("monitor.cli.looking:stories", "List stories."),
+    "alerts": ("monitor.cli.looking:alerts", "List alerts."),
+    "outbox": ("monitor.cli.outbox:outbox", "List, retry and cancel deliveries."),
+    "notify": ("monitor.cli.outbox:notify", "Test a notifier."),
+    "search": ("monitor.cli.looking:search", "Find items by their words."),
+}
+
+
+class _Lazy(click.Group):
+    """Imports a command when it is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        if name not in _COMMANDS:
+            return None
+        module, _, attribute = _COMMANDS[name][0].partition(":")
+        command: click.Command = getattr(importlib.import_module(module), attribute)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in _COMMANDS.items()])
+
+
+@click.command(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="wirewatch")
+def cli() -> None:
+    """Wirewatch watches news feeds and tells you, with the sentence that proves it, when a place changes hands, a toll moves or
+    a watched person speaks.
+
+    Try it: wirewatch demo. Start: wirewatch init, then wirewatch run.
+    """
+
+
+def main() -> NoReturn:
+    """Run the command line; expected errors end with their message and exit code."""
+    try:
+        cli.main(standalone_mode=False)
+    except click.exceptions.Exit as done:
+        sys.exit(done.exit_code)
+    except click.Abort:
+        sys.exit(130)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(Exit.USAGE)
+    except ConfigError as error:
+        click.echo(str(error), err=True)
+        sys.exit(error.exit_code)
+    except WirewatchError as error:
+        click.echo(f"wirewatch: {error}", err=True)
+        sys.exit(error.exit_code)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(Exit.OK)
+    sys.exit(Exit.OK)

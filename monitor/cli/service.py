@@ -1,0 +1,32 @@
+"""wirewatch run."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import click
+
+from monitor.cli.common import config_option
+
+
+@click.command()
+@config_option
+@click.option("--log-level", default="info", show_default=True, type=click.Choice(["debug", "info", "warning", "error"]))
+@click.option("--log-json/--log-text", default=None, help="Log as JSON lines, or as text. [default: text on a terminal]")
+def run(config_path: Path, log_level: str, log_json: bool | None) -> None:
+    """Run the daemon until SIGTERM; SIGHUP reloads. Alerts of the console notifier go to standard output, logs to standard
+    error.
+
+    Ends with 75 where another daemon holds the store, 78 where the configuration is refused.
+
+    Example: wirewatch run -c /etc/wirewatch/wirewatch.yaml
+    """
+    import uvloop
+
+    from monitor import log
+    from monitor.daemon import Daemon
+
+    log.configure(log_level, json=log_json)
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(Daemon(config_path).run())

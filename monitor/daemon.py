@@ -1,0 +1,281 @@
+"""The daemon: opens everything, runs the stages of the main job on their loops, and closes everything in order."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import time
+from contextlib import AsyncExitStack
+from datetime import UTC
+from pathlib import Path
+
+import watchfiles
+from apscheduler.schedulers.asyncio import AsyncIOScheduler
+
+from monitor import config, log, requests
+from monitor.clock import Clock, SystemClock
+from monitor.collect.service import Parser, parser_worker
+from monitor.config import Config
+from monitor.dispatch import Dispatcher
+from monitor.errors import ConfigError
+from monitor.gazetteer import Gazetteer
+from monitor.language import Language
+from monitor.loops import Loop
+from monitor.net import Door
+from monitor.notices import notice_deliveries
+from monitor.pipeline import Pipeline
+from monitor.rulebook import WatchedRulebook
+from monitor.schedule import Collector
+from monitor.supervisor import Supervisor
+from monitor.web.server import Health, HealthServer
+from notifiers import registry
+from notifiers.base import Notice, Notifiers
+from rules.load import Surroundings
+from storage.base import Store
+from storage.open import open_store
+
+_GRACE_S = 15.0
+_RETAIN_ROWS = 500
+_STALL_S = 30.0
+_SETTLE_MS = 300
+
+
+class Daemon:
+    """One daemon over one store. `tick` is how often due rows are looked for, in seconds of the wall clock; `baseline`
+    False alerts
+    on what a feed's first poll shows."""
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        clock: Clock | None = None,
+        tick: float = 1.0,
+        baseline: bool = True,
+        supervisor: Supervisor | None = None,
+    ) -> None:
+        self._path, self._clock, self._tick, self._baseline = path, clock or SystemClock(), tick, baseline
+        self._supervisor = supervisor or Supervisor()
+        self._stop = asyncio.Event()
+        self._log = log.get("daemon")
+        self.ready = asyncio.Event()
+        """Set once it polls."""
+        self.analysing = asyncio.Event()
+        """Set once the models are loaded, or known to be missing, and items are analysed."""
+
+    def stop(self) -> None:
+        """Ask it to drain and end."""
+        self._stop.set()
+
+    async def run(self) -> None:
+        """Watch until `stop`. Raises ConfigError, StoreLocked or StoreCorrupt before anything is polled."""
+        settings = config.require(self._path)
+        async with AsyncExitStack() as stack:
+            store = open_store(settings.store_url, daemon=True)
+            stack.push_async_callback(store.close)
+            watch = await self._open(stack, settings, store)
+            await watch.run(self._stop)
+        self._log.info("stopped")
+
+    async def _open(self, stack: AsyncExitStack, settings: Config, store: Store) -> _Watch:
+        gazetteer = Gazetteer()
+        stack.callback(gazetteer.close)
+        around = Surroundings(frozenset(settings.notifiers), gazetteer=gazetteer)
+        book = WatchedRulebook(settings.rules_folder, around, store, self._clock, gazetteer)
+        await book.open()
+        contact = settings.net.user_agent_contact or ""
+        door = await stack.enter_async_context(Door(contact, [str(network) for network in settings.net.allow]))
+        notifiers = _notifiers(settings, door)
+        for notifier in notifiers.values():
+            stack.push_async_callback(notifier.close)
+        language = Language(settings.embedder, self._clock)
+        stack.push_async_callback(language.stop)
+        parser = Parser([parser_worker()])
+        stack.push_async_callback(parser.close)
+        return _Watch(self, settings, store, book, door, notifiers, language, parser, gazetteer)
+
+
+class _Watch:
+    """A daemon with everything open: T1, T2 and T3 each on a loop, woken by the stage before and by the scheduler."""
+
+    def __init__(
+        self,
+        daemon: Daemon,
+        settings: Config,
+        store: Store,
+        book: WatchedRulebook,
+        door: Door,
+        notifiers: Notifiers,
+        language: Language,
+        parser: Parser,
+        gazetteer: Gazetteer,
+    ) -> None:
+        self._daemon, self._settings, self._store, self._book = daemon, settings, store, book
+        self._notifiers, self._language = notifiers, language
+        self._clock, self._supervisor, self._log = daemon._clock, daemon._supervisor, daemon._log
+        self._collector = Collector(
+            store, door, parser, self._clock, baseline_hours=settings.baseline_hours, tell=self._tell, woken=self._wake_analysis
+        )
+        self._pipeline = Pipeline(store, language, book, gazetteer, self._clock, recipients_of(notifiers))
+        self._dispatcher = Dispatcher(store, notifiers, self._clock, operator=settings.operator, fallback=settings.fallback)
+        self._polling = Loop("collect", self._collector.tick)
+        self._analysis = Loop("analyse", self._analyse)
+        self._sending = Loop("deliver", self._dispatcher.tick)
+        self._chores = Loop("chores", self._do_chores)
+        self._hangup_loop = Loop("reload", self._hangup)
+        self._loops = (self._polling, self._analysis, self._sending, self._chores, self._hangup_loop)
+        self._beat = time.monotonic()
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """From the first poll to the last delivery."""
+        await self._store.sync_feeds(config.all_feeds(self._settings), self._clock.now())
+        scheduler = AsyncIOScheduler(timezone=UTC)
+        server = await self._serve()
+        loading = asyncio.create_task(self._load(), name="load models")
+        tasks = [asyncio.create_task(loop.run(), name=loop.name) for loop in self._loops]
+        tasks.append(asyncio.create_task(self._watch_rules(stop), name="watch rules"))
+        self._schedule(scheduler)
+        self._install_signals(stop)
+        self._supervisor.ready(f"watching {len(self._settings.feeds)} configured feeds")
+        self._daemon.ready.set()
+        self._log.info("watching", rules=len(self._book.rules), feeds=len(config.all_feeds(self._settings)))
+        try:
+            await stop.wait()
+        finally:
+            self._log.info("stopping")
+            self._supervisor.stopping()
+            scheduler.shutdown(wait=False)
+            await self._drain([loading, *tasks])
+            if server is not None:
+                await server.stop()
+
+    async def _drain(self, tasks: list[asyncio.Task[None]]) -> None:
+        """Stop intake, finish what is in hand, give up what is not done in time: its rows are still due."""
+        await self._collector.stop(_GRACE_S / 3)
+        for loop in self._loops:
+            loop.stop()
+        await self._dispatcher.stop(_GRACE_S / 3)
+        _, late = await asyncio.wait(tasks, timeout=_GRACE_S)
+        for task in late:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    # -- jobs -------------------------------------------------------------------------------------------------------------
+
+    def _schedule(self, scheduler: AsyncIOScheduler) -> None:
+        """A handful of jobs; what is due is a column of the store."""
+        every = self._daemon._tick
+        for loop in (self._polling, self._analysis, self._sending, self._chores):
+            scheduler.add_job(loop.wake, "interval", seconds=every, id=loop.name, coalesce=True, misfire_grace_time=None)
+        scheduler.add_job(self._retain, "interval", hours=1, id="retention", coalesce=True, misfire_grace_time=None)
+        if self._supervisor.watchdog_s:
+            scheduler.add_job(self._watchdog, "interval", seconds=self._supervisor.watchdog_s / 3, id="watchdog")
+        scheduler.start()
+
+    def _wake_analysis(self) -> None:
+        self._analysis.wake()
+
+    async def _load(self) -> None:
+        await self._language.start()
+        await self._book.prepare(self._language.embed_texts)
+        await self._pipeline.start()
+        self._daemon.analysing.set()
+        self._analysis.wake()
+
+    async def _analyse(self) -> None:
+        if not self._pipeline.started:
+            return
+        while not self._daemon._stop.is_set() and await self._pipeline.step():
+            self._sending.wake()
+        if await self._pipeline.fire_timers():
+            self._sending.wake()
+
+    async def _do_chores(self) -> None:
+        self._beat = time.monotonic()
+        for answer in await requests.execute_open(self._store, self._clock.now()):
+            self._log.info("request done", **answer)
+            self._polling.wake()
+
+    async def _retain(self) -> None:
+        cutoff = self._clock.now() - self._settings.retention.items
+        while not self._daemon._stop.is_set() and await self._store.retain({"items": cutoff}, _RETAIN_ROWS):
+            self._log.info("retention", cutoff=cutoff)
+
+    def _watchdog(self) -> None:
+        """Alive is a daemon whose loop runs and whose store answers: the chores' beat says both."""
+        if time.monotonic() - self._beat < _STALL_S:
+            self._supervisor.alive()
+
+    # -- rules ------------------------------------------------------------------------------------------------------------
+
+    async def _watch_rules(self, stop: asyncio.Event) -> None:
+        folder = self._settings.rules_folder
+        while not stop.is_set():
+            if not folder.is_dir():
+                await asyncio.sleep(1.0)
+                continue
+            async for _ in watchfiles.awatch(folder, stop_event=stop, debounce=_SETTLE_MS, recursive=False):
+                await self._reload()
+
+    async def _reload(self) -> None:
+        self._supervisor.reloading()
+        notice = await self._book.reload()
+        await self._book.prepare(self._language.embed_texts)
+        if notice is not None:
+            await self._tell(notice)
+        self._supervisor.ready(f"{len(self._book.rules)} rules")
+
+    async def _hangup(self) -> None:
+        """SIGHUP: the rules and the configured feeds anew. A configuration that is refused changes nothing."""
+        try:
+            self._settings = config.require(self._daemon._path)
+            await self._store.sync_feeds(config.all_feeds(self._settings), self._clock.now())
+        except ConfigError as error:
+            await self._tell(
+                Notice("wirewatch.yaml was refused; the old configuration stays", (str(error),), self._clock.now())
+            )
+        await self._reload()
+        self._polling.wake()
+
+    # -- the rest ---------------------------------------------------------------------------------------------------------
+
+    def _install_signals(self, stop: asyncio.Event) -> None:
+        loop = asyncio.get_running_loop()
+        for number, act in ((signal.SIGTERM, stop.set), (signal.SIGINT, stop.set), (signal.SIGHUP, self._hangup_loop.wake)):
+            loop.add_signal_handler(number, act)
+
+    async def _tell(self, notice: Notice) -> None:
+        self._log.warning("told the operator", subject=notice.subject, lines=list(notice.lines))
+        await self._store.add_deliveries(notice_deliveries(notice, self._settings.operator, self._notifiers))
+        self._sending.wake()
+
+    async def _serve(self) -> HealthServer | None:
+        if self._settings.web is None:
+            return None
+        token = self._settings.web.token.resolve(self._settings.folder) if self._settings.web.token else None
+        server = HealthServer(self._settings.web.listen, token, self._look)
+        await server.start()
+        return server
+
+    async def _look(self) -> Health:
+        failing = [f"{loop.name}: {loop.failing}" for loop in self._loops if loop.failing]
+        degraded = [f"{name}: {why}" for name, why in self._language.degraded.items()]
+        refused = [f"rules: {line}" for line in (*self._book.refused, *self._book.waiting)]
+        refused += [f"paused: {name}: {why}" for name, why in self._dispatcher.paused.items()]
+        figures = {"counts": dict(await self._store.counts()), "rules": len(self._book.rules)}
+        return Health(not failing and self._pipeline.started, tuple(failing + degraded + refused), figures)
+
+
+def _notifiers(settings: Config, door: Door) -> Notifiers:
+    made = {}
+    for name, one in settings.notifiers.items():
+        try:
+            made[name] = registry.make(name, one, settings.folder, door)
+        except ValueError as error:
+            raise ConfigError(f"notifier `{name}`: {error}") from None
+    return made
+
+
+def recipients_of(notifiers: Notifiers) -> dict[str, tuple[str, ...]]:
+    """Who each notifier writes to."""
+    return {name: notifier.recipients for name, notifier in notifiers.items()}

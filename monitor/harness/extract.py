@@ -1,0 +1,58 @@
+"""Facts of documents, as contracted JSON or as a person reads them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from monitor.facts.extract import FactReader
+from monitor.harness.documents import BadLine, Given
+from monitor.model import CasualtyFigure, Document, Fact, Json, Kind, Reading, Statement, TerritoryChange, fact_to_json
+
+_COLOURS = {
+    Kind.TERRITORY: "black on bright_green",
+    Kind.CASUALTY: "black on bright_red",
+    Kind.STATEMENT: "black on bright_cyan",
+}
+
+
+def lines(inputs: Iterable[Given | BadLine], reader: FactReader) -> Iterator[Json]:
+    """One row for each input, in order: `{"id", "facts"}`, or `{"id" or "line", "error"}` for a bad line."""
+    for given in inputs:
+        if isinstance(given, BadLine):
+            yield ({"line": given.line} if given.id is None else {"id": given.id}) | {"error": given.error}
+        else:
+            yield {"id": given.id, "facts": [fact_to_json(f) for f in reader.read(given.document).facts]}
+
+
+def picture(document: Document, reading: Reading, explain: bool) -> RenderableType:
+    """The text with its facts coloured in place, and a table under it."""
+    shown = Text(document.text)
+    for fact in reading.facts:
+        if fact.within == "text":
+            shown.stylize(_COLOURS[fact.kind], fact.start, fact.end)
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name in ("kind", "what", "status", "source", "evidence", *(["why"] if explain else [])):
+        table.add_column(name, overflow="fold")
+    for fact in reading.facts:
+        status = fact.status + ("" if fact.anchored else ", not anchored")
+        cells = [str(fact.kind), describe(fact), status, fact.source or "", fact.evidence, *([fact.why] if explain else [])]
+        table.add_row(*(Text(cell) for cell in cells))
+    title = Text(document.title or document.id, "bold")
+    return Group(title, shown, Text(), table if reading.facts else Text("no facts", "dim"), Text())
+
+
+def describe(fact: Fact) -> str:
+    """A fact in a few words."""
+    match fact:
+        case TerritoryChange():
+            what = f"{fact.count} {fact.place}" if fact.count is not None else fact.place or "a place"
+            return " ".join(p for p in (what, fact.change, f"by {fact.gainer}" if fact.gainer else "") if p)
+        case CasualtyFigure():
+            bounds = f"{fact.low if fact.low is not None else '?'}..{fact.high if fact.high is not None else ''}"
+            return f"{fact.metric} {bounds if fact.low != fact.high else fact.low} {fact.name or fact.category}"
+        case Statement():
+            return f"{fact.speaker} {fact.cue or 'says'}"

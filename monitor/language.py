@@ -1,0 +1,155 @@
+"""Language work in its two workers: one embeds, one reads facts. Either may fail without the other, or the daemon, failing."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any, TypeVar
+
+from monitor import log
+from monitor.clock import Clock
+from monitor.config import EmbedderSettings
+from monitor.errors import WorkerDied, WorkerError
+from monitor.model import Document, Feed, Item, Json, Reading, Vector, fact_from_json
+from monitor.stories import embed
+from monitor.worker import Worker
+
+T = TypeVar("T")
+
+_BASE_DEADLINE = 60.0
+_PER_ITEM = 2.0
+_RETRY_MODEL = 300.0
+_READER_MEMORY = 6 << 30
+NOTHING = Reading(language=None)
+
+
+@dataclass(frozen=True, slots=True)
+class Analysis:
+    """What language work makes of one item version. `killed`: it ended a worker and has neither vector nor reading."""
+
+    vector: Vector | None = None
+    model_id: str | None = None
+    reading: Reading = NOTHING
+    killed: str | None = None
+
+
+class Language:
+    """Holds the workers. `degraded` says in words what does not work now, for health and logs."""
+
+    def __init__(self, settings: EmbedderSettings, clock: Clock) -> None:
+        self._embedder = Worker("embedder", embed.TARGET, {"model": settings.model})
+        self._reader = Worker("reader", "monitor.facts.service:ReaderService", memory=_READER_MEMORY)
+        self._clock = clock
+        self._retry_at: dict[str, float] = {}
+        self.model_id: str | None = None
+        self.degraded: dict[str, str] = {}
+        self._log = log.get("language")
+
+    async def start(self) -> None:
+        """Load both models side by side. What cannot be loaded is degraded, not fatal."""
+        await asyncio.gather(self._start(self._embedder), self._start(self._reader))
+
+    async def stop(self) -> None:
+        await asyncio.gather(self._embedder.stop(), self._reader.stop())
+
+    async def embed_texts(self, texts: Sequence[str]) -> list[Vector | None]:
+        """Vectors of these texts; None for each where there is no model."""
+        if not texts or not await self._usable(self._embedder):
+            return [None] * len(texts)
+        try:
+            return list(embed.decode(await self._embedder.call("encode", list(texts), deadline=_deadline(len(texts)))))
+        except WorkerError as error:
+            self._fail(self._embedder, error)
+            return [None] * len(texts)
+
+    async def analyse(self, items: Sequence[tuple[Item, Feed]]) -> list[Analysis]:
+        """Vectors and readings of these items, in order. A batch that ends its worker is tried again one by one, so that
+        only the
+        item that does it suffers."""
+        vectors, readings = await asyncio.gather(
+            self._each(self._embedder, [embed.embed_text(item) for item, _ in items], self._encode),
+            self._each(self._reader, [document_of(item, feed) for item, feed in items], self._read),
+        )
+        found = []
+        for vector, reading in zip(vectors, readings, strict=True):
+            killed = next((str(v) for v in (vector, reading) if isinstance(v, WorkerDied)), None)
+            one = vector if not isinstance(vector, WorkerDied) else None
+            read = reading if not isinstance(reading, WorkerDied) else None
+            found.append(Analysis(one, self.model_id if one is not None else None, read or NOTHING, killed))
+        return found
+
+    async def _each(
+        self, worker: Worker, inputs: list[Any], call: Callable[[list[Any]], Awaitable[list[T]]]
+    ) -> list[T | WorkerDied | None]:
+        if not inputs or not await self._usable(worker):
+            return [None] * len(inputs)
+        try:
+            return list(await call(inputs))
+        except WorkerDied as death:
+            self._log.warning("worker died", worker=worker.name, items=len(inputs), error=str(death))
+            if len(inputs) == 1:
+                return [death]
+            return [result for one in inputs for result in await self._each(worker, [one], call)]
+        except WorkerError as error:
+            self._fail(worker, error)
+            return [None] * len(inputs)
+
+    async def _encode(self, texts: list[str]) -> list[Vector]:
+        return embed.decode(await self._embedder.call("encode", texts, deadline=_deadline(len(texts))))
+
+    async def _read(self, documents: list[Json]) -> list[Reading]:
+        rows = await self._reader.call("read", documents, deadline=_deadline(len(documents)))
+        return [reading_of(row) for row in rows]
+
+    async def _start(self, worker: Worker) -> bool:
+        try:
+            info = await worker.start()
+        except WorkerError as error:
+            self._fail(worker, error)
+            return False
+        if worker is self._embedder and info:
+            self.model_id = info["model_id"]
+        if self.degraded.pop(worker.name, None):
+            self._log.info("worker serves again", worker=worker.name)
+        return True
+
+    async def _usable(self, worker: Worker) -> bool:
+        if self._retry_at.get(worker.name, 0.0) > self._clock.now():
+            return False
+        return await self._start(worker)
+
+    def _fail(self, worker: Worker, error: WorkerError) -> None:
+        self.degraded[worker.name] = str(error)
+        self._retry_at[worker.name] = self._clock.now() + _RETRY_MODEL
+        self._log.error("worker cannot serve; going on without it", worker=worker.name, error=str(error))
+
+
+def _deadline(items: int) -> float:
+    return _BASE_DEADLINE + _PER_ITEM * items
+
+
+def document_of(item: Item, feed: Feed) -> Json:
+    """What the reader is given of an item."""
+    document = Document(
+        id=item.id,
+        text=item.body,
+        title=item.title,
+        published=item.published,
+        language=item.language or feed.language,
+        country=feed.country,
+        outlet=item.outlet,
+    )
+    return asdict(document)
+
+
+def reading_of(row: Json) -> Reading:
+    """A reading as it came over the wire."""
+    return replace(
+        NOTHING,
+        language=row["language"],
+        facts=tuple(fact_from_json(f) for f in row["facts"]),
+        names=tuple(row["names"]),
+        places=tuple(row["places"]),
+        countries=tuple(row["countries"]),
+    )

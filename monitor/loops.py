@@ -1,0 +1,42 @@
+"""Loops that the daemon owns: each does its work whenever it is woken, one at a time, and outlives its errors."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from monitor import log
+
+
+class Loop:
+    """`work` runs after each `wake`; wakes while it runs make it run once more. `stop` lets the work in hand finish."""
+
+    def __init__(self, name: str, work: Callable[[], Awaitable[object]]) -> None:
+        self.name, self._work = name, work
+        self._woken = asyncio.Event()
+        self._stopping = False
+        self.failing: str | None = None
+        """The error of the latest run, or None where it went well."""
+        self._log = log.get(name)
+
+    def wake(self) -> None:
+        self._woken.set()
+
+    def stop(self) -> None:
+        self._stopping = True
+        self._woken.set()
+
+    async def run(self) -> None:
+        """Until `stop`. An error is logged and told by health; the next wake tries again."""
+        while True:
+            await self._woken.wait()
+            self._woken.clear()
+            if self._stopping:
+                return
+            try:
+                await self._work()
+                self.failing = None
+            except Exception as error:  # noqa: BLE001 - whatever failed is logged and tried again
+                # One failed run (a full disk, a locked store) must not end the watch; nothing is lost, the rows are still due.
+                self.failing = f"{type(error).__name__}: {error}"
+                self._log.exception("a run failed; it is tried again")

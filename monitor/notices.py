@@ -1,0 +1,31 @@
+"""Notices to the operator as rows of the outbox, beside alerts: the same promises hold for both."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from monitor.model import Delivery, make_id
+from notifiers.base import Notice, Notifiers
+
+EXPIRES_S = 72 * 3600.0
+"""How long a delivery is tried."""
+
+
+def notice_deliveries(notice: Notice, to: Sequence[str], notifiers: Notifiers) -> tuple[Delivery, ...]:
+    """One row for each recipient of each of these notifiers. The same notice gives the same rows."""
+    ident = make_id("notice", notice.subject, *notice.lines, str(notice.at))
+    return tuple(
+        Delivery(
+            key=f"notice-{ident}/1/{name}/{recipient}",
+            lane=f"notice-{ident}/{name}/{recipient}",
+            notifier=name,
+            recipient=recipient,
+            created=notice.at,
+            due=notice.at,
+            expires=notice.at + EXPIRES_S,
+            payload=notifiers[name].render_notice(notice, recipient),
+        )
+        for name in dict.fromkeys(to)
+        if name in notifiers
+        for recipient in notifiers[name].recipients
+    )

@@ -1,0 +1,304 @@
+"""T2, the step that makes an item news. The whole of it stands in `Pipeline.step` and `Pipeline._one`:
+
+    pending items -> text, language, embedding, facts        in the language workers, a batch at a time
+                  -> group into stories                      monitor.stories.group
+                  -> link places, anchor                     monitor.steps.in_story
+                  -> ledgers -> events                       monitor.steps.consult
+                  -> rules -> alerts -> deliveries           monitor.judging
+                  -> one atomic unit for the batch           Store.commit_steps
+
+Decisions are pure; this file reads what they need and stores what they say. What a batch has decided and not yet committed
+is seen
+by its later items through `_Overlay`; when the commit fails, overlay and grouping are thrown away and the items are still
+pending.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from monitor import judging, log, steps
+from monitor.clock import Clock
+from monitor.gazetteer import Gazetteer
+from monitor.judging import Concern, Judged, Recipients, StateKey
+from monitor.language import Analysis, Language
+from monitor.model import (
+    Event,
+    Feed,
+    Item,
+    Json,
+    LedgerState,
+    Observation,
+    Pending,
+    RuleState,
+    StepRecord,
+    Story,
+    Vector,
+)
+from monitor.rulebook import Rulebook
+from monitor.steps import LedgerKey, Placed
+from monitor.stories.group import Grouper
+from rules.rule import Context
+from storage.base import Store
+
+BATCH = 64
+"""Item versions that are analysed and committed together."""
+
+_TIMERS = 64
+_QUOTES = 4096
+_LIVE_S = 30 * 86400.0
+
+
+class _Overlay:
+    """The store as the rest of a batch must see it: what is committed, with what the batch has decided on top."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._ledgers: dict[LedgerKey, Json | None] = {}
+        self._rules: dict[StateKey, Json | None] = {}
+
+    async def ledgers(self, keys: Sequence[LedgerKey]) -> dict[LedgerKey, Json]:
+        missing = [key for key in keys if key not in self._ledgers]
+        if missing:
+            self._ledgers |= dict.fromkeys(missing) | dict(await self._store.ledgers(missing))
+        return {key: row for key in keys if (row := self._ledgers[key]) is not None}
+
+    async def rules(self, keys: Sequence[StateKey]) -> dict[StateKey, Json]:
+        missing = [key for key in keys if key not in self._rules]
+        if missing:
+            self._rules |= dict.fromkeys(missing) | dict(await self._store.rule_states(missing))
+        return {key: row for key in keys if (row := self._rules[key]) is not None}
+
+    def put(self, record: StepRecord) -> None:
+        self._ledgers |= {(state.ledger, state.key): state.state for state in record.ledgers}
+        self._rules |= {(state.rule, state.key): state.state for state in record.rule_states}
+
+
+class Pipeline:
+    """Analyses what is pending and fires what is due. `step` and `fire_timers` return what they committed."""
+
+    def __init__(
+        self, store: Store, language: Language, book: Rulebook, gazetteer: Gazetteer, clock: Clock, recipients: Recipients
+    ) -> None:
+        self._store, self._language, self._book, self._gazetteer, self._clock = store, language, book, gazetteer, clock
+        self._recipients = recipients
+        self._grouper = Grouper()
+        self._feeds: dict[str, Feed] = {}
+        self._quotes: OrderedDict[str, Vector] = OrderedDict()
+        self._log = log.get("pipeline")
+        self.started = False
+        """Set once the live stories are in memory."""
+
+    async def start(self) -> None:
+        """Bring the live stories back into memory."""
+        self._grouper = Grouper()
+        self._feeds = {feed.id: feed for feed, _ in await self._store.feeds()}
+        self._grouper.set_families({feed.id: feed.family for feed in self._feeds.values()})
+        live = await self._store.live_items(self._clock.now() - _LIVE_S)
+        model = self._language.model_id
+        self._grouper.rebuild((row.item, row.story, row.vector if row.model_id == model else None) for row in live)
+        self.started = True
+
+    async def step(self) -> tuple[StepRecord, ...]:
+        """Analyse the oldest pending item versions; nothing where none is."""
+        batch = await self._store.pending(BATCH)
+        if not batch:
+            return ()
+        self._know(batch)
+        analyses = await self._language.analyse([(pending.item, pending.feed) for pending in batch])
+        overlay = _Overlay(self._store)
+        records: list[StepRecord] = []
+        try:
+            for pending, analysis in zip(batch, analyses, strict=True):
+                if analysis.killed is not None:
+                    await self._set_aside(pending, analysis.killed)
+                    continue
+                record = await self._one(pending, analysis, overlay)
+                overlay.put(record)
+                records.append(record)
+            await self._store.commit_steps(records)
+        except BaseException:
+            self._grouper.rollback()
+            raise
+        self._grouper.commit()
+        return tuple(records)
+
+    async def _one(self, pending: Pending, analysis: Analysis, overlay: _Overlay) -> StepRecord:
+        """One item version, from its analysis to the alerts that it causes."""
+        item, feed, now = pending.item, pending.feed, self._clock.now()
+        change = self._grouper.place(item, analysis.vector, analysis.reading, now)
+        self._grouper.apply(change)
+        placement = change.placement
+        facts = steps.in_story(item, feed, analysis.reading, placement.story, self._gazetteer)
+        placed = Placed(item, feed, placement, facts, pending.baseline)
+        observations = steps.observe(placed)
+        states = await self._states_of(observations, overlay)
+        similar = await self._likeness(observations, states)
+        consulted = steps.consult(observations, states, self._gazetteer, similar)
+        events = (*consulted.events, *steps.story_events(placed), steps.text_event(placed))
+        judged = await self._judge(events, placed, overlay, now)
+        return StepRecord(
+            at=now,
+            item_id=item.id,
+            version=item.version,
+            language=analysis.reading.language,
+            placement=placement,
+            vector=analysis.vector,
+            model_id=analysis.model_id,
+            facts=facts,
+            events=consulted.events,
+            ledgers=consulted.ledgers,
+            rule_states=judged.states,
+            edges=judged.edges,
+            suppressed=judged.suppressed,
+            deliveries=judged.deliveries,
+        )
+
+    async def _states_of(self, observations: Sequence[Observation], overlay: _Overlay) -> dict[LedgerKey, Json]:
+        if not observations:
+            return {}
+        places_key = steps.places_key(observations[0].story_id)
+        known = steps.places_of((await overlay.ledgers([places_key])).get(places_key))
+        return await overlay.ledgers([places_key, *steps.ledger_keys(observations, known)])
+
+    async def _judge(self, events: Sequence[Event], placed: Placed, overlay: _Overlay, now: float) -> Judged:
+        context = self._context(placed.story, placed.item, placed.feed)
+        concerns = judging.concerned(self._book.matcher, events, context)
+        if not concerns:
+            return Judged()
+        states = await overlay.rules(judging.state_keys(concerns))
+        items = await self._items_of(concerns, states, {placed.item.id: placed.item})
+        return judging.judge(concerns, states, context, items, self._feeds, self._recipients, now, silent=placed.baseline)
+
+    def _context(self, story: Story, item: Item | None, feed: Feed | None) -> Context:
+        about = self._book.about(self._grouper.centroid(story.id))
+        return Context(item, feed, story, self._gazetteer, about)
+
+    async def _items_of(
+        self, concerns: Sequence[Concern], states: Mapping[StateKey, Json], known: dict[str, Item]
+    ) -> dict[str, Item]:
+        """Every item that an event of these rules names, held ones too."""
+        named = {m.event.item_id for c in concerns for m in c.matches} | {i for row in states.values() for i in held_items(row)}
+        missing = [i for i in named if i is not None and i not in known]
+        return known | dict(await self._store.items(missing)) if missing else known
+
+    # -- likeness of quotations -------------------------------------------------------------------------------------------
+
+    async def _likeness(
+        self, observations: Sequence[Observation], states: Mapping[LedgerKey, Json]
+    ) -> dict[str, dict[str, float]]:
+        wanted = steps.quotations_wanted(observations, states)
+        if not wanted:
+            return {}
+        vectors = await self._quote_vectors({text for _, new, _, old in wanted for text in (new, old)})
+        found: dict[str, dict[str, float]] = {}
+        for fact_id, new, key, old in wanted:
+            if new in vectors and old in vectors:
+                found.setdefault(fact_id, {})[key] = float(np.dot(vectors[new], vectors[old]))
+        return found
+
+    async def _quote_vectors(self, texts: Iterable[str]) -> dict[str, Vector]:
+        missing = sorted(text for text in texts if text not in self._quotes)
+        for text, vector in zip(missing, await self._language.embed_texts(missing), strict=True):
+            if vector is not None:
+                self._quotes[text] = vector
+        found = {text: self._quotes[text] for text in texts if text in self._quotes}
+        while len(self._quotes) > _QUOTES:
+            self._quotes.popitem(last=False)
+        return found
+
+    # -- timers -----------------------------------------------------------------------------------------------------------
+
+    async def fire_timers(self) -> tuple[StepRecord, ...]:
+        """Fire what is due: held jumps of ledgers, rules that waited. Each is a step of its own."""
+        now = self._clock.now()
+        ledgers, rules = await self._store.due_timers(now, _TIMERS)
+        overlay, records = _Overlay(self._store), []
+        for ledger in ledgers:
+            records.append(await self._fire_ledger(ledger, overlay, now))
+            overlay.put(records[-1])
+        for state in rules:
+            records.append(await self._fire_rule(state, overlay, now))
+            overlay.put(records[-1])
+        if records:
+            await self._store.commit_steps(records)
+        return tuple(records)
+
+    async def _fire_ledger(self, state: LedgerState, overlay: _Overlay, now: float) -> StepRecord:
+        consulted = steps.fire_ledger(state, now, self._gazetteer)
+        judged = Judged()
+        story = await self._store.story(consulted.events[0].story_id) if consulted.events else None
+        if story is not None:
+            context = self._context(story, None, None)
+            concerns = judging.concerned(self._book.matcher, consulted.events, context)
+            states = await overlay.rules(judging.state_keys(concerns))
+            items = await self._items_of(concerns, states, {})
+            judged = judging.judge(concerns, states, context, items, self._feeds, self._recipients, now, silent=False)
+        return _timer_record(now, judged, consulted.ledgers, consulted.events)
+
+    async def _fire_rule(self, state: RuleState, overlay: _Overlay, now: float) -> StepRecord:
+        rule = self._book.rule(state.rule)
+        row = (await overlay.rules([(state.rule, state.key)]))[state.rule, state.key]
+        story = await self._store.story(row["story"])
+        if rule is None or story is None:
+            # The rule is gone, or its story: nobody waits any more.
+            return StepRecord(at=now, rule_states=(replace(state, due=None),))
+        items = dict(await self._store.items(sorted(held_items(row))))
+        context = self._context(story, None, None)
+        args = (context, items, self._feeds, self._recipients, now)
+        judged, again = judging.fire_rule(rule, replace(state, state=row), *args)
+        record = _timer_record(now, judged)
+        if again:
+            overlay.put(record)
+            # Its story may have a place by now: the same events before the same rule once more.
+            last = items.get(again[-1].item_id or "")
+            context = self._context(story, last, self._feeds.get(last.feed_id) if last else None)
+            concerns = [c for c in judging.concerned(self._book.matcher, again, context) if c.rule.name == rule.name]
+            states = await overlay.rules(judging.state_keys(concerns))
+            more = judging.judge(concerns, states, context, items, self._feeds, self._recipients, now, silent=False)
+            record = _timer_record(now, _both(judged, more))
+        return record
+
+    # -- the rest ---------------------------------------------------------------------------------------------------------
+
+    def _know(self, batch: Sequence[Pending]) -> None:
+        fresh = {p.feed.id: p.feed for p in batch if self._feeds.get(p.feed.id) != p.feed}
+        if fresh:
+            self._feeds |= fresh
+            self._grouper.set_families({feed.id: feed.family for feed in self._feeds.values()})
+
+    async def _set_aside(self, pending: Pending, why: str) -> None:
+        item = pending.item
+        deaths = await self._store.record_death(item.id, item.version)
+        self._log.error("item killed a worker", item=item.id, version=item.version, title=item.title, deaths=deaths, error=why)
+
+
+def held_items(row: Json) -> set[str]:
+    """The items that a rule's memory still has to tell of."""
+    hold = row.get("hold") or {}
+    return {e["item_id"] for e in (*hold.get("events", ()), *hold.get("parts", ())) if e.get("item_id")}
+
+
+def _timer_record(
+    now: float, judged: Judged, ledgers: tuple[LedgerState, ...] = (), events: tuple[Event, ...] = ()
+) -> StepRecord:
+    return StepRecord(
+        at=now,
+        events=events,
+        ledgers=ledgers,
+        rule_states=judged.states,
+        edges=judged.edges,
+        suppressed=judged.suppressed,
+        deliveries=judged.deliveries,
+    )
+
+
+def _both(a: Judged, b: Judged) -> Judged:
+    """Two verdicts of one step: of a memory that both changed the later one stands."""
+    later = {(s.rule, s.key) for s in b.states}
+    states = (*(s for s in a.states if (s.rule, s.key) not in later), *b.states)
+    return Judged(a.edges + b.edges, a.suppressed + b.suppressed, states, a.deliveries + b.deliveries)

@@ -1,0 +1,98 @@
+"""The rules in force: loaded at start, exchanged as a whole at reload, with the last accepted version of each
+file kept in the store."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from monitor import log
+from monitor.clock import Clock
+from monitor.errors import ConfigError
+from monitor.gazetteer import Gazetteer
+from monitor.model import Vector
+from notifiers.base import Notice
+from rules import watch
+from rules.load import Surroundings, read_folder
+from rules.match import Matcher
+from rules.rule import Rule
+from storage.base import Store
+
+Embed = Callable[[Sequence[str]], Awaitable[Sequence[Vector | None]]]
+
+
+class Rulebook:
+    """What rules say now. `refused` are the problems of files whose older version is in force, `waiting` the edits that
+    wait to be
+    accepted: both are told on every status surface."""
+
+    def __init__(self, rules: Iterable[Rule], gazetteer: Gazetteer) -> None:
+        self._gazetteer = gazetteer
+        self._about: dict[str, Vector] = {}
+        self.refused: tuple[str, ...] = ()
+        self.waiting: tuple[str, ...] = ()
+        self._put(tuple(rules))
+
+    def _put(self, rules: tuple[Rule, ...]) -> None:
+        self.rules = rules
+        self.matcher = Matcher.of(rules, self._gazetteer)
+        self._by_name = {rule.name: rule for rule in rules}
+
+    def rule(self, name: str) -> Rule | None:
+        """A rule in force, by its name."""
+        return self._by_name.get(name)
+
+    async def prepare(self, embed: Embed) -> None:
+        """Learn the meaning of the texts that rules compare stories with. Without a model they compare with nothing."""
+        texts = [text for text in self.matcher.abouts if text not in self._about]
+        for text, vector in zip(texts, await embed(texts), strict=True):
+            if vector is not None:
+                self._about[text] = vector
+
+    def about(self, centroid: Vector | None) -> Mapping[str, float]:
+        """How alike a story is to each of these texts."""
+        if centroid is None:
+            return {}
+        return {text: float(np.dot(vector, centroid)) for text, vector in self._about.items()}
+
+
+class WatchedRulebook(Rulebook):
+    """A rulebook over a folder that people edit while the daemon runs."""
+
+    def __init__(self, folder: Path, around: Surroundings, store: Store, clock: Clock, gazetteer: Gazetteer) -> None:
+        super().__init__((), gazetteer)
+        self._folder, self._around, self._store, self._clock = folder, around, store, clock
+        self._texts: Mapping[str, str] = {}
+        self._log = log.get("rules")
+
+    async def open(self) -> None:
+        """Load the folder. A file that is refused keeps its last accepted version; where there is none, raises ConfigError."""
+        found, unreadable = read_folder(self._folder)
+        kept = {file: text for file, text in (await self._store.kept_rules()).items() if file in found}
+        reload = watch.decide(kept, found, self._around, accepted=frozenset(found), unreadable=tuple(unreadable))
+        lost = [p for p in reload.refused if p.file not in reload.texts]
+        if lost:
+            raise ConfigError(lost)
+        await self._take(reload)
+
+    async def reload(self) -> Notice | None:
+        """Take up what was edited. Returns what the operator must know: what was refused, what waits."""
+        found, unreadable = await watch.settled(self._folder, self._clock)
+        reload = watch.decide(self._texts, found, self._around, unreadable=tuple(unreadable))
+        before = (self.refused, self.waiting)
+        await self._take(reload)
+        if (self.refused, self.waiting) == before or not (self.refused or self.waiting):
+            return None
+        return Notice("rule files: the old version stays in force", (*self.refused, *self.waiting), self._clock.now())
+
+    async def _take(self, reload: watch.Reload) -> None:
+        for file in reload.applied:
+            if file in reload.texts:
+                await self._store.keep_rules(file, reload.texts[file], self._clock.now())
+        self.refused = tuple(str(problem) for problem in reload.refused)
+        self.waiting = tuple(f"{edit.file}: {edit.reason}; `wirewatch rules accept` applies it" for edit in reload.waiting)
+        self._texts = reload.texts
+        self._put(reload.rules.rules)
+        self._log.info("rules", summary=reload.summary)

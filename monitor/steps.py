@@ -1,0 +1,252 @@
+"""T2, decided: what one item version, placed in its story, does to ledgers. Pure functions over values.
+
+facts        = in_story(...)                  places linked by the story's country, each fact anchored or not
+observations = observe(placed)                with outlet, family, independent origin
+consulted    = consult(observations, states)  events, and the ledgers after them
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from monitor.gazetteer import Gazetteer, Place
+from monitor.ledger import control, figures, statements
+from monitor.ledger.origins import origin_of
+from monitor.model import (
+    CasualtyFigure,
+    Event,
+    EventName,
+    Fact,
+    Feed,
+    Item,
+    Json,
+    Kind,
+    LedgerName,
+    LedgerState,
+    Observation,
+    Placement,
+    Reading,
+    Statement,
+    Story,
+    TerritoryChange,
+)
+
+LedgerKey = tuple[LedgerName, str]
+States = Mapping[LedgerKey, Json]
+Similarities = Mapping[str, Mapping[str, float]]
+"""By fact id, how alike its quotation is to known ones, by their keys; 0 to 1."""
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """An item version with its feed, its story and its facts as the ledgers see them."""
+
+    item: Item
+    feed: Feed
+    placement: Placement
+    facts: tuple[Fact, ...]
+    baseline: bool = False
+
+    @property
+    def story(self) -> Story:
+        return self.placement.story
+
+
+@dataclass(frozen=True, slots=True)
+class Consulted:
+    """What the ledgers made of a step: events in order, and the states that changed."""
+
+    events: tuple[Event, ...] = ()
+    ledgers: tuple[LedgerState, ...] = ()
+
+
+# ---------------------------------------------------------------------------------------------------------------------- facts
+
+
+def in_story(item: Item, feed: Feed, reading: Reading, story: Story, gazetteer: Gazetteer) -> tuple[Fact, ...]:
+    """The facts of an item with places linked by the story's country and co-mentioned places, each anchored or not."""
+    near = tuple(p for p in (gazetteer.get(i) for i in (*reading.places, story.place_id or "")) if p is not None)
+    countries = tuple(dict.fromkeys(c for c in (story.country, *reading.countries, feed.country) if c))
+    return tuple(_linked(fact, gazetteer, countries, near) for fact in reading.facts)
+
+
+def _linked(fact: Fact, gazetteer: Gazetteer, countries: Sequence[str], near: Sequence[Place]) -> Fact:
+    """A place that stayed open in the article is looked for once more, now that the story's country is known."""
+    if isinstance(fact, Statement) or fact.place is None or fact.place_id is not None:
+        return fact
+    if isinstance(fact, TerritoryChange) and fact.count is not None:
+        return fact
+    found = gazetteer.link(fact.place, countries, near)
+    return fact if found is None else replace(fact, place_id=found.id, country=fact.country or found.country)
+
+
+def observe(placed: Placed) -> tuple[Observation, ...]:
+    """The facts of an item version as observations."""
+    story, item, feed = placed.story, placed.item, placed.feed
+    return tuple(
+        Observation(
+            fact=fact,
+            item_id=item.id,
+            outlet=item.outlet,
+            family=feed.family,
+            origin=origin_of(fact, feed.family, placed.placement.copy_of),
+            at=item.at,
+            seen=max(item.seen, item.edited or 0.0),
+            story_id=story.id,
+            country=story.country,
+            place=story.place,
+            place_id=story.place_id,
+            party=feed.party,
+            edit=item.version > 1,
+        )
+        # The body first: it says who says so, where a headline states it flatly.
+        for fact in sorted(placed.facts, key=lambda f: f.within == "title")
+    )
+
+
+# -------------------------------------------------------------------------------------------------------------------- ledgers
+
+
+def places_key(story_id: str) -> LedgerKey:
+    """Where a story keeps the keys of its places, so that two spellings of a village stay one."""
+    return "stories", story_id
+
+
+def ledger_keys(observations: Sequence[Observation], places: Sequence[str]) -> list[LedgerKey]:
+    """The ledgers that these observations touch. `places` are the place keys that the story knows."""
+    return list(dict.fromkeys(_ledger_of(o, places) for o in observations))
+
+
+def _ledger_of(o: Observation, places: Sequence[str]) -> LedgerKey:
+    match o.fact:
+        case CasualtyFigure():
+            return "figures", o.story_id
+        case TerritoryChange():
+            return "control", control.place_key(o.fact, o.country, places)
+        case Statement():
+            return "statements", statements.speaker_key(o.fact)
+
+
+def quotations_wanted(observations: Sequence[Observation], states: States) -> list[tuple[str, str, str, str]]:
+    """The pairs of quotations whose likeness the statement ledgers want to know: fact id, its quotation, known key, known
+    words."""
+    wanted = []
+    for o in observations:
+        if isinstance(o.fact, Statement) and (row := states.get(_ledger_of(o, ()))) is not None:
+            known = statements.candidates(statements.Statements.from_json(row), o)
+            wanted += [(o.fact.id, o.fact.quote or o.fact.evidence, key, words) for key, words in known]
+    return wanted
+
+
+def consult(observations: Sequence[Observation], states: States, gazetteer: Gazetteer, similar: Similarities) -> Consulted:
+    """Each observation goes to its ledger. `states` holds those that exist, by `ledger_keys` and `places_key`."""
+    if not observations:
+        return Consulted()
+    known = places_of(states.get(places_key(observations[0].story_id)))
+    groups: dict[LedgerKey, list[Observation]] = {}
+    places = list(known)
+    for o in observations:
+        key = _ledger_of(o, places)
+        groups.setdefault(key, []).append(o)
+        if key[0] == "control" and key[1] not in places:
+            places.append(key[1])
+    events: list[Event] = []
+    after: list[LedgerState] = []
+    for key, group in groups.items():
+        made, state = _consult_one(key, group, states.get(key), gazetteer, similar)
+        events += made
+        if state is not None:
+            after.append(state)
+    if tuple(places) != known:
+        after.append(LedgerState("stories", observations[0].story_id, {"places": places}))
+    return Consulted(tuple(events), tuple(after))
+
+
+def places_of(state: Json | None) -> tuple[str, ...]:
+    """The place keys that a story knows."""
+    return tuple(state["places"]) if state else ()
+
+
+def _consult_one(
+    key: LedgerKey, group: Sequence[Observation], state: Json | None, gazetteer: Gazetteer, similar: Similarities
+) -> tuple[tuple[Event, ...], LedgerState | None]:
+    name, ident = key
+    if name == "figures":
+        before = figures.Figures.from_json(state) if state else figures.Figures(ident)
+        after, events = figures.observe_all(before, group, inside(gazetteer))
+        return events, LedgerState(name, ident, after.to_json(), figures.due(after)) if after != before else None
+    if name == "control":
+        place = control.Control.from_json(state) if state else control.Control(ident)
+        made: list[Event] = []
+        now = place
+        for o in group:
+            now, new = control.observe(now, o)
+            made += new
+        return tuple(made), LedgerState(name, ident, now.to_json(), control.due(now)) if now != place else None
+    words = statements.Statements.from_json(state) if state else statements.Statements(ident)
+    said: list[Event] = []
+    heard = words
+    for o in group:
+        heard, new = statements.observe(heard, o, similar.get(o.fact.id, {}))
+        said += new
+    return tuple(said), LedgerState(name, ident, heard.to_json()) if heard != words else None
+
+
+def fire_ledger(state: LedgerState, now: float, gazetteer: Gazetteer) -> Consulted:
+    """What a ledger's timer comes to."""
+    if state.ledger == "figures":
+        before = figures.Figures.from_json(state.state)
+        after, events = figures.fire(before, now, inside(gazetteer))
+        return Consulted(events, (LedgerState("figures", state.key, after.to_json(), figures.due(after)),))
+    if state.ledger == "control":
+        place, events = control.fire(control.Control.from_json(state.state), now)
+        return Consulted(events, (LedgerState("control", state.key, place.to_json(), control.due(place)),))
+    return Consulted((), (replace(state, due=None),))
+
+
+def inside(gazetteer: Gazetteer) -> figures.Inside:
+    """Whether one place lies in another, by their gazetteer ids."""
+
+    def is_inside(inner: str, outer: str) -> bool:
+        a, b = gazetteer.get(inner), gazetteer.get(outer)
+        return a is not None and b is not None and gazetteer.within(a, b.name)
+
+    return is_inside
+
+
+# ------------------------------------------------------------------------------------------------------------ stories and words
+
+
+def story_events(placed: Placed) -> Iterator[Event]:
+    """What the item does to its story: opens it, or adds an origin to it. Rules say how many origins make a burst."""
+    story, item = placed.story, placed.item
+    names = [EventName.FIRST_REPORT] if placed.placement.opened else [EventName.BURST] if len(story.origins) > 1 else []
+    for name in names:
+        yield Event(
+            name=name,
+            kind=Kind.STORY,
+            key=story.id,
+            at=item.seen,
+            story_id=story.id,
+            newsworthy=True,
+            item_id=item.id,
+            new=story.title,
+            origins=story.origins,
+        )
+
+
+def text_event(placed: Placed) -> Event:
+    """That the item says something: what a text rule looks at. Keyed by the story."""
+    story, item = placed.story, placed.item
+    return Event(
+        name=EventName.MATCHED,
+        kind=Kind.TEXT,
+        key=story.id,
+        at=item.seen,
+        story_id=story.id,
+        newsworthy=True,
+        item_id=item.id,
+        new=item.title,
+        origins=story.origins,
+    )
