@@ -1,4 +1,4 @@
-"""The sentences that a quotation stands in."""
+"""The sentences that a fact or a quotation stands in."""
 
 from __future__ import annotations
 
@@ -16,8 +16,13 @@ def passage(fact: Statement, item: Item | None) -> str:
         for text in texts:
             at = fact.start if text[fact.start : fact.end] == fact.evidence else text.find(fact.evidence)
             if at >= 0:
-                return text[_start(text, at) : _end(text, at + len(fact.evidence))]
+                return sentence(text, at, at + len(fact.evidence))
     return f"{fact.evidence} {fact.quote}".strip()
+
+
+def sentence(text: str, start: int, end: int) -> str:
+    """The sentences that `text[start:end]` stands in."""
+    return text[_start(text, start) : _end(text, end)].strip()
 
 
 def sentence(text: str, start: int, end: int) -> str:

@@ -242,7 +242,7 @@ EXPECT = Fields(
         "at": Key(Duration(), doc="when, after the first item"),
         "edge": Key(Choice(tuple(EdgeName)), doc="opened, updated, confirmed, ..."),
         "event": Key(Event(), doc="one of the edge's events"),
-        **{name: Key(AnyValue()) for name in sorted({*ALERT_FIELDS, *_fact_fields()} - {"evidence"})},
+        **{name: Key(AnyValue(), nullable=True) for name in sorted({*ALERT_FIELDS, *_fact_fields()} - {"evidence"})},
         "evidence": Key(Text(), doc="the sentence that proves it"),
     },
     title="an expectation",

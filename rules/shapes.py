@@ -341,12 +341,14 @@ class Either:
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """A key of a mapping: its shape, whether it must be there, which kinds of rule have it (None: all), what it is for."""
+    """A key of a mapping: its shape, whether it must be there, which kinds of rule have it (None: all), what it is for, and
+    whether null is a value of it."""
 
     shape: Shape
     required: bool = False
     kinds: frozenset[Kind] | None = None
     doc: str = ""
+    nullable: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -373,7 +375,7 @@ class Fields:
             elif kind and key.kinds is not None and kind not in key.kinds:
                 owners = " and ".join(sorted(key.kinds))
                 c.report.error(name, "wrong-kind", f"a {kind} rule has no `{name.text}`", f"it belongs to {owners} rules")
-            elif (read := key.shape.read(value, c)) is not None:
+            elif (read := key.shape.read(value, c)) is not None or key.nullable:
                 values[name.text] = read
         written = {name.text for name, _ in node.pairs}
         for name_, key in self.keys.items():

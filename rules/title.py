@@ -14,7 +14,7 @@ from rules import yaml
 from rules.kind import KindSpec
 from rules.rule import Context, Rule
 from rules.schema import KINDS
-from rules.shapes import suggest_or_list
+from rules.shapes import suggest
 from rules.wording import clip, figure, one_line, plain, spread
 
 MAX_TITLE = 200
@@ -43,7 +43,8 @@ def check_template(template: str, spec: KindSpec, at: yaml.Node, report: yaml.Re
     known = title_fields(spec)
     for name in _FIELD.findall(template):
         if name not in known:
-            report.error(at, "unknown-field", f"a {spec.kind} title has no field {{{name}}}", suggest_or_list(name, known))
+            hint = suggest(name, known) or f"its fields: {', '.join(sorted(known))}"
+            report.error(at, "unknown-field", f"a {spec.kind} title has no field {{{name}}}", hint)
     if set(_FIELD.sub("", template)) & set("{}"):
         report.error(at, "template", "a brace that belongs to no field", "write {place}, or leave braces out")
 

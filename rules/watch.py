@@ -1,7 +1,7 @@
 """Rule files that are edited while the daemon runs: what comes into force, what is refused, what waits for its operator.
 
-`decide` is a pure function over texts. Files are in force only without an error among them all, so that an edit breaks neither its
-own file nor another that uses its lists. `settled` reads a folder that an editor may be writing to.
+`decide` is a pure function over texts. Files are in force only without an error among them all: an edit breaks neither its own
+file nor another that uses its lists. `settled` reads a folder that an editor may be writing to.
 """
 
 from __future__ import annotations

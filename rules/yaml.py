@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ruamel.yaml import YAML
@@ -219,7 +219,7 @@ class _Builder:
                     key, "doubled-key", f"the key `{key.text}` stands twice, first in line {first.line}", "keep one of them"
                 )
             else:
-                pairs[key.text] = (key, value)
+                pairs[key.text] = (key, _beside(key, value))
         return Mapping(tuple(pairs.values()), *_at(start))
 
     def _put(self, node: Node) -> None:
@@ -227,6 +227,13 @@ class _Builder:
             self._open[-1][1].append(node)
         elif self._root is None:
             self._root = node
+
+
+def _beside(key: Scalar, value: Node) -> Node:
+    """The value of a key; where there is none, it is placed behind the key, not at whatever comes next."""
+    if isinstance(value, Scalar) and value.plain and not value.text:
+        return replace(value, line=key.line, col=key.col + len(key.text) + 1)
+    return value
 
 
 def _at(event: Any) -> tuple[int, int]:
