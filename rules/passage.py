@@ -21,11 +21,6 @@ def passage(fact: Statement, item: Item | None) -> str:
 
 
 def sentence(text: str, start: int, end: int) -> str:
-    """The sentences that `text[start:end]` stands in."""
-    return text[_start(text, start) : _end(text, end)].strip()
-
-
-def sentence(text: str, start: int, end: int) -> str:
     """The sentences that a span stands in, without white space around them."""
     return text[_start(text, start) : _end(text, end)].strip()
 
@@ -41,6 +36,8 @@ def _end(text: str, at: int) -> int:
     """Where the sentence ends whose text goes on until this position."""
     at = max(at - 1, 0)
     while at < len(text) and not _ends_sentence(text, at):
+        at += 1
+    while at < len(text) and text[at] in _ENDS + _CLOSING:
         at += 1
     return at
 
