@@ -1,167 +1,250 @@
-"""Casualty figures of a section: numbers of people killed, wounded, missing, displaced or captured."""
+"""Casualty figures of a section: people killed, wounded, missing, displaced or captured."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 from spacy.tokens import Span, Token
 
 from monitor.facts import casualty_slots as slots
+from monitor.facts import casualty_time as time
 from monitor.facts.attribution import Attribution, source_of
 from monitor.facts.casualty_figures import figures
 from monitor.facts.casualty_links import Link, link_figures
+from monitor.facts.casualty_names import NamedPerson, named_people
+from monitor.facts.casualty_places import Mention, named_place, place_of, places
 from monitor.facts.casualty_words import casualty_words
 from monitor.facts.parsing import Section
 from monitor.facts.status import status_of
 from monitor.model import CasualtyFigure, Status
 
+_PARENT_REACH = 8  # figures back among which a part finds its whole
+_OPEN = frozenset({"people", "other"})
 
-@dataclass(frozen=True, slots=True)
-class _Context:
-    """What earlier sentences leave to later ones: the last place and the last figures."""
 
+@dataclass(slots=True)
+class _Reader:
+    """One section at work: what earlier sentences leave to later ones."""
+
+    section: Section
+    attributions: Sequence[Attribution]
+    published: float | None
     place: str | None = None
-    figures: tuple[CasualtyFigure, ...] = ()
+    metric: str | None = None  # of the last sentence that told of casualties, figures or not
+    found: list[CasualtyFigure] = field(default_factory=list)
+
+    def read(self, sentence: Span) -> None:
+        """Take one sentence in."""
+        mentions = places(sentence)
+        links = link_figures(sentence, figures(sentence), self.metric)
+        start = len(self.found)
+        for link in links:
+            self.found.append(self._figure(sentence, links, link, mentions, self.found[start:]))
+        for person in named_people(sentence, links):
+            self._add_person(sentence, person, links, mentions, start)
+        facts = self.found[start:]
+        self.metric = facts[-1].metric if facts else slots.metric_named(sentence) or self.metric
+        self.place = next((f.place for f in reversed(facts) if f.place), None) or _place_left(mentions) or self.place
+
+    # -------------------------------------------------------------------------------------------- figures
+
+    def _figure(
+        self, sentence: Span, links: Sequence[Link], link: Link, mentions: Sequence[Mention], done: Sequence[CasualtyFigure]
+    ) -> CasualtyFigure:
+        quantity = link.figure.quantity
+        low, high, qualifier = slots.bounds_of(sentence, link)
+        parent = done[link.parent] if link.parent is not None and link.parent < len(done) else self._whole(link, low)
+        start, end = _span(self.section, link.start, link.end)
+        attribution = source_of(self.attributions, start, end)
+        own = time.since_of(sentence, link)
+        before = self._continued(sentence, link)
+        since = own or (parent.since if parent else before.since if before else None)
+        status, why = self._status(sentence, link, attribution, own)
+        cause = slots.cause_of(sentence, link, links)
+        running = time.is_cumulative(sentence, link, own, cause)
+        return CasualtyFigure(
+            id=str(len(self.found)),
+            start=start,
+            end=end,
+            evidence=self.section.text[start:end],
+            status=status,
+            within=self.section.within,
+            source=attribution.speaker if attribution else None,
+            source_kind=attribution.kind if attribution else None,
+            confidence=round(link.strength, 2),
+            why=f"{link.frame}: {link.cue.text}; {why}",
+            metric=link.metric,
+            low=low,
+            high=high,
+            qualifier=qualifier,
+            category=self._category(sentence, link, done, parent or before),
+            scope=_scope(status, running, parent or before),
+            since=since,
+            place=self._place(link, mentions, links, parent),
+            part_of=parent.id if parent else None,
+            revision=slots.revision_of(sentence, link, links),
+            cue="retract" if slots.has_any(sentence, "retract") else None,
+            cause=slots.cause_text(cause) if cause is not None else None,
+            derived_low=_derived(quantity.share, quantity.over, parent),
+        )
+
+    def _place(
+        self, link: Link, mentions: Sequence[Mention], links: Sequence[Link], parent: CasualtyFigure | None
+    ) -> str | None:
+        place = place_of(link, mentions, links)
+        if place is not None:
+            return place.text
+        return parent.place if parent else self.place or named_place(mentions)
+
+    def _whole(self, link: Link, low: int | None) -> CasualtyFigure | None:
+        """The figure of an earlier sentence of which a subset is a part: "six of those killed were rebels"."""
+        if link.figure.counts != "subset":
+            return None
+        for fact in reversed(self.found[-_PARENT_REACH:]):
+            if fact.metric == link.metric and fact.part_of is None and fact.low is not None and fact.low >= (low or 0):
+                return fact
+        return None
+
+    def _continued(self, sentence: Span, link: Link) -> CasualtyFigure | None:
+        """The earlier figure whose window this one shares: "another 11 were killed", "in the same period"."""
+        same = any(phrase in sentence.text.lower() for phrase in casualty_words().lists["same_window"])
+        if not self.found or not (same or link.figure.quantity.more):
+            return None
+        last = next((f for f in reversed(self.found) if f.metric == link.metric and f.since), None)
+        return last if last is not None and last.scope == "cumulative" else None
+
+    # -------------------------------------------------------------------------------------------- status
+
+    def _status(self, sentence: Span, link: Link, attribution: Attribution | None, since: str | None) -> tuple[Status, str]:
+        if link.superseded or slots.once_thought(link):
+            return "superseded", "an older figure"
+        if link.metric == "killed" and slots.feared(link.cue):
+            return "hypothetical", "feared"
+        history = time.history_of(sentence, link, since, self.published)
+        if history:
+            return "historic", history
+        status, why = status_of(_governing(link), self.section)
+        if status == "historic" and (since is not None or why.startswith("the year")):
+            status, why = "asserted", "dated"  # windows and dates are judged above, where the day is known too
+        if status in {"negated", "denied"} and not _own_negation(link, why, attribution):
+            status, why = "asserted", "plain clause"
+        if status != "asserted":
+            return status, why
+        if attribution is None:
+            return status, why
+        return ("denied", "denied") if attribution.stance == "denies" else ("claimed", "attributed")
+
+    # -------------------------------------------------------------------------------------------- who
+
+    def _category(self, sentence: Span, link: Link, done: Sequence[CasualtyFigure], parent: CasualtyFigure | None) -> str:
+        figure = link.figure
+        if figure.counts == "subset" or figure.quantity.qualifier == "share":
+            said = slots.complement_category(sentence.doc, link, sentence.end)
+            return said or (parent.category if parent else slots.last_people(sentence, figure.start) or "people")
+        if figure.counts in {"event", "bare"}:
+            among = slots.among_category(sentence.doc, link, sentence.end)
+            if among or figure.category:
+                return among or figure.category or "people"
+            if parent is not None:
+                return parent.category
+            wholes = [f for f in done if f.part_of is None and f.category != "named_person"]
+            near = wholes[-1] if wholes and figure.counts == "bare" and "toll" not in link.frame else None
+            if near is None and link.superseded and self.found:
+                near = self.found[-1]
+            return near.category if near else "people"
+        return figure.category or "people"
+
+    # -------------------------------------------------------------------------------------------- named people
+
+    def _add_person(
+        self, sentence: Span, person: NamedPerson, links: Sequence[Link], mentions: Sequence[Mention], first: int
+    ) -> None:
+        parent = self.found[first + person.parent] if person.parent is not None else None
+        start, end = _span(self.section, person.start, person.end)
+        if any(f.start <= start and end <= f.end and f.low == 1 for f in self.found[first:]):
+            # "A local politician, X, was killed": the figure is the person.
+            self.found[first:] = [
+                replace(f, name=person.name, category="named_person") if f.start <= start and end <= f.end and f.low == 1 else f
+                for f in self.found[first:]
+            ]
+            return
+        attribution = source_of(self.attributions, start, end)
+        status, why = status_of(person.cue, self.section)
+        if status == "asserted" and attribution is not None:
+            status = "denied" if attribution.stance == "denies" else "claimed"
+        located = [m for m in mentions if m.located and not m.owner]
+        self.found.append(
+            CasualtyFigure(
+                id=str(len(self.found)),
+                start=start,
+                end=end,
+                evidence=self.section.text[start:end],
+                status=status,
+                within=self.section.within,
+                source=attribution.speaker if attribution else None,
+                source_kind=attribution.kind if attribution else None,
+                confidence=0.6,
+                why=f"named: {person.cue.text}; {why}",
+                metric=person.metric,
+                low=1,
+                high=1,
+                category="named_person",
+                name=person.name,
+                scope="historic" if status == "historic" else "incident",
+                place=located[0].text if located else self.place,
+                part_of=parent.id if parent else None,
+            )
+        )
 
 
-def read_casualties(section: Section, attributions: Sequence[Attribution]) -> list[CasualtyFigure]:
-    """All casualty figures of a section in order. Ids count within the section, and `part_of` refers to them."""
-    context = _Context()
+def read_casualties(
+    section: Section, attributions: Sequence[Attribution], published: float | None = None
+) -> list[CasualtyFigure]:
+    """All casualty figures of a section, in order of their sentences. Ids count within the section; `part_of` refers to them.
+    `published` is an instant; without it a bare year or month in a clause is taken for the past."""
+    reader = _Reader(section, attributions, published)
     for sentence in section.doc.sents:
-        context = _read_sentence(section, sentence, attributions, context)
-    return list(context.figures)
+        reader.read(sentence)
+    return reader.found
 
 
-def _read_sentence(section: Section, sentence: Span, attributions: Sequence[Attribution], context: _Context) -> _Context:
-    mentions = slots.places(sentence)
-    found = figures(sentence)
-    links = link_figures(sentence, found) if found else []
-    facts: list[CasualtyFigure] = []
-    for link in links:
-        fact = _fact(section, sentence, attributions, context, links, facts, link, mentions)
-        facts.append(fact)
-    place = next((m.text for m in mentions if m.located), None) or context.place
-    return _Context(place, context.figures + tuple(facts))
+# ------------------------------------------------------------------------------------------------ small questions
 
 
-def _fact(
-    section: Section,
-    sentence: Span,
-    attributions: Sequence[Attribution],
-    context: _Context,
-    links: Sequence[Link],
-    done: Sequence[CasualtyFigure],
-    link: Link,
-    mentions: Sequence[slots.Mention],
-) -> CasualtyFigure:
-    start, end = _span(section, link)
-    parent = done[link.parent] if link.parent is not None and link.parent < len(done) else None
-    quantity = link.figure.quantity
-    attribution = source_of(attributions, start, end)
-    status, why = _status(section, link, attribution)
-    since = slots.since_of(sentence, link) or (parent.since if parent else None)
-    noun = slots.cause_of(sentence, link, links)
-    place = slots.place_of(link, mentions, links)
-    scope = _scope(status, since, noun, parent)
-    return CasualtyFigure(
-        id=f"c{len(context.figures) + len(done)}",
-        start=start,
-        end=end,
-        evidence=section.text[start:end],
-        status=status,
-        within=section.within,
-        source=attribution.speaker if attribution else None,
-        source_kind=attribution.kind if attribution else None,
-        confidence=round(link.strength, 2),
-        why=f"{link.frame}: {link.cue.text}; {why}",
-        metric=link.metric,
-        low=quantity.low,
-        high=quantity.high,
-        qualifier=quantity.qualifier,
-        category=_category(sentence, link, links, done, parent),
-        scope=scope,
-        since=since,
-        place=place.text if place else (parent.place if parent else context.place),
-        part_of=parent.id if parent else None,
-        revision=slots.revision_of(sentence, link, links),
-        cue="retract" if slots.has_any(sentence, "retract") else None,
-        cause=slots.cause_text(noun) if noun is not None else None,
-        derived_low=_derived(link, parent),
-    )
-
-
-def _span(section: Section, link: Link) -> tuple[int, int]:
+def _span(section: Section, start: int, end: int) -> tuple[int, int]:
     doc = section.doc
-    first, last = doc[link.start], doc[link.end - 1]
+    first, last = doc[start], doc[end - 1]
     return first.idx, last.idx + len(last.text)
 
 
-# ------------------------------------------------------------------------------------------------ status, scope
-
-
-def _status(section: Section, link: Link, attribution: Attribution | None) -> tuple[Status, str]:
+def _governing(link: Link) -> Token:
+    """The verb over a toll, else the cue: whose clause's status is asked."""
     cue = link.cue
-    if link.superseded or _once_thought(link):
-        return "superseded", "an older figure"
-    if link.metric == "killed" and _feared(cue):
-        return "hypothetical", "feared"
-    governing = cue.head if "toll" in link.frame and cue.head.pos_ in {"VERB", "AUX"} else cue
-    status, why = status_of(governing, section)
-    if status == "negated":
-        status = "asserted" if link.figure.quantity.qualifier == "none" else status
-    if status == "asserted" and attribution is not None:
-        return ("denied", "denied") if attribution.stance == "denies" else ("claimed", "attributed")
-    return status, why
+    return cue.head if "toll" in link.frame and cue.head.pos_ in {"VERB", "AUX"} else cue
 
 
-def _once_thought(link: Link) -> bool:
-    """ "Initially thought to have died", "had earlier put the toll at"."""
-    words, doc = casualty_words(), link.cue.doc
-    before = doc[max(link.cue.sent.start, min(link.start, link.cue.i) - 6) : link.cue.i]
-    return any(
-        words.has("superseded", t) and t.i + 1 < len(doc) and words.has("superseded_verbs", doc[t.i + 1]) for t in before
-    )
+def _own_negation(link: Link, why: str, attribution: Attribution | None) -> bool:
+    """True where the negation or denial is of the figure's own clause, and the figure is not itself "none"."""
+    if link.figure.quantity.qualifier == "none" or (attribution is not None and attribution.stance != "denies"):
+        return False
+    return " above " not in why or why.endswith(f" above {link.cue.text}")
 
 
-def _feared(cue: Token) -> bool:
-    words = casualty_words()
-    return any(words.has("feared", t) for t in cue.doc[max(cue.sent.start, cue.i - 3) : cue.i])
-
-
-def _scope(status: Status, since: str | None, noun: Token | None, parent: CasualtyFigure | None) -> str:
+def _scope(status: Status, running: bool, parent: CasualtyFigure | None) -> str:
     if status == "historic":
         return "historic"
-    if parent is not None:
+    if parent is not None and parent.scope != "historic":
         return parent.scope
-    if since is not None:
-        return "cumulative"
-    return "cumulative" if noun is not None and noun.lower_ in casualty_words().lists["cumulative_causes"] else "incident"
+    return "cumulative" if running else "incident"
 
 
-# ------------------------------------------------------------------------------------------------ who
+def _derived(share: float | None, over: bool, parent: CasualtyFigure | None) -> int | None:
+    """The least number that a share of a known figure stands for."""
+    return int(parent.low * share) + over if share and parent is not None and parent.low is not None else None
 
 
-def _category(
-    sentence: Span, link: Link, links: Sequence[Link], done: Sequence[CasualtyFigure], parent: CasualtyFigure | None
-) -> str:
-    figure = link.figure
-    if figure.counts == "subset" or figure.quantity.qualifier == "share":
-        said = slots.complement_category(sentence.doc, link, sentence.end)
-        return said or (parent.category if parent else "people")
-    if figure.counts in {"event", "bare"}:
-        among = slots.among_category(sentence.doc, link, sentence.end)
-        if among or figure.category:
-            return among or figure.category or "people"
-        if parent is not None:
-            return parent.category
-        near = done[-1] if done and figure.counts == "bare" and "toll" not in link.frame else None
-        return near.category if near and near.category != "named_person" else "people"
-    return figure.category or "people"
-
-
-def _derived(link: Link, parent: CasualtyFigure | None) -> int | None:
-    quantity = link.figure.quantity
-    if quantity.share is None or parent is None or parent.low is None or quantity.share == 0:
-        return None
-    return int(parent.low * quantity.share) + quantity.over
+def _place_left(mentions: Sequence[Mention]) -> str | None:
+    """The place that a sentence without figures leaves to the next."""
+    located = [m for m in mentions if m.located and not m.owner] or [m for m in mentions if m.located]
+    return located[0].text if located else None

@@ -57,10 +57,13 @@ def _figure(sentence: Span, quantity: Quantity, words: CasualtyWords) -> Figure 
     if _is_other_number(sentence, quantity, start, number, end, words):
         return None
     subset, head, close, metric = _phrase(doc, end, sentence.end, words)
+    if head is not None and doc[end].lower_ == "of" and any(t.tag_ in {"JJS", "RBS"} for t in doc[end : head.i]):
+        return None  # "one of the deadliest attacks"
     if subset:
         return Figure(quantity, start, close, "subset", head, _category(doc, head, end, close, words), metric)
     if head is None:
-        if quantity.qualifier in {"none", "share"} or _year_like(doc, number, end):
+        anaphoric = quantity.qualifier == "exact" and doc[start].lower_ == "the"
+        if quantity.qualifier in {"none", "share"} or anaphoric or _year_like(doc, number, end):
             return None
         return Figure(quantity, start, close, "bare", metric=metric)
     if _is_rate(doc, close, sentence.end, words):
@@ -167,9 +170,11 @@ def _phrase(doc: Doc, i: int, stop: int, words: CasualtyWords) -> tuple[bool, To
                 break
             metric = inside
             continue
-        if words.any_role(token, "active", "intransitive"):
+        if words.any_role(token, "active", "intransitive") or (
+            token.lower_ == "remains" and k + 1 < stop and doc[k + 1].pos_ == "ADJ"
+        ):
             break
-        if token.pos_ in _NOMINAL or words.category(token.lower_) or inside or token.ent_type_ == "NORP":
+        if _nominal(token, words) or inside:
             if head is not None and _closed(head, token, words):
                 break
             if token.pos_ != "ADJ" or words.category(token.lower_) or token.ent_type_ == "NORP":
@@ -179,6 +184,12 @@ def _phrase(doc: Doc, i: int, stop: int, words: CasualtyWords) -> tuple[bool, To
         ) or (head is not None and token.tag_ not in {"POS", "HYPH"}):
             break
     return False, head, end, metric
+
+
+def _nominal(token: Token, words: CasualtyWords) -> bool:
+    """Nouns, names and adjectives; names in capitals are read as verbs now and then ("18 IS jihadists")."""
+    known = words.category(token.lower_) is not None or token.ent_type_ == "NORP"
+    return token.pos_ in _NOMINAL or known or (token.text.isupper() and len(token.text) > 1)
 
 
 def _skip_lead(doc: Doc, i: int, stop: int) -> tuple[int, bool]:
@@ -225,12 +236,12 @@ def _category(doc: Doc, head: Token | None, start: int, end: int, words: Casualt
     """The category of a noun phrase; None where nothing says that people are counted."""
     if head is None:
         return None
-    pair = f"{doc[head.i - 1].lower_} {head.lower_}" if head.i > start else head.lower_
-    own = words.category(pair) or words.category(head.lower_)
+    pair = words.category(f"{doc[head.i - 1].lower_} {head.lower_}") if head.i > start else None
+    own = pair or words.category(head.lower_)
     if own is None and words.role(head, "noun") is None:
         # "Palestinians", "Ukrainians": nationalities are people.
         return "people" if head.ent_type_ == "NORP" and head.tag_ in {"NNS", "NNPS", "NNP", "JJ"} else None
-    if words.category(pair) is None and (words.is_weak(head.lower_) or own is None):
+    if pair is None and (words.is_weak(head.lower_) or own is None):
         return _by_modifiers(doc, head, start, words) or own
     return own
 
@@ -272,6 +283,9 @@ def _singles(sentence: Span, words: CasualtyWords) -> Iterator[Figure]:
     for token in sentence:
         if not words.has("singles", token) or token.lower_ == "one":
             continue
+        first = _first_event(doc, token, sentence.end, words)
+        if first is not None:
+            yield first
         head = _single_head(doc, token.i + 1, sentence.end, words)
         if head is None:
             continue
@@ -280,6 +294,16 @@ def _singles(sentence: Span, words: CasualtyWords) -> Iterator[Figure]:
             continue
         one = Quantity(token.i - sentence.start, head.i + 1 - sentence.start, token.i - sentence.start, 1, 1, "exact")
         yield Figure(one, token.i, head.i + 1, "people", head, category, single=True)
+
+
+def _first_event(doc: Doc, token: Token, stop: int, words: CasualtyWords) -> Figure | None:
+    """ "Its first fatality", "the first death": the first is one."""
+    i = token.i
+    if i + 2 >= stop or doc[i + 1].lower_ != "first" or doc[i + 2].tag_ != "NN":
+        return None
+    metric = words.role(doc[i + 2], "noun")
+    one = Quantity(i, i + 3, i, 1, 1, "exact")
+    return Figure(one, i, i + 3, "event", doc[i + 2], None, metric, single=True) if metric else None
 
 
 def _single_head(doc: Doc, i: int, stop: int, words: CasualtyWords) -> Token | None:

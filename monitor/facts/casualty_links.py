@@ -36,15 +36,17 @@ class Link:
     superseded: bool = False
 
 
-def link_figures(sentence: Span, found: Sequence[Figure]) -> list[Link]:
-    """The links of a sentence's figures, in order; `parent` is an index into the result."""
-    return _Linker(sentence, found).links()
+def link_figures(sentence: Span, found: Sequence[Figure], known: str | None = None) -> list[Link]:
+    """The links of a sentence's figures, in order; `parent` is an index into the result. `known` is the metric that
+    the sentences before told of: what "the total" counts."""
+    return _Linker(sentence, found, known).links() if found else []
 
 
 class _Linker:
     """One sentence at work."""
 
-    def __init__(self, sentence: Span, found: Sequence[Figure]) -> None:
+    def __init__(self, sentence: Span, found: Sequence[Figure], known: str | None) -> None:
+        self._known = known
         self._doc: Doc = sentence.doc
         self._start, self._stop = sentence.start, sentence.end
         self._figures = found
@@ -61,6 +63,7 @@ class _Linker:
             self._lost,
             self._among_dead,
             self._parsed,
+            self._total,
         )
 
     def links(self) -> list[Link]:
@@ -129,6 +132,18 @@ class _Linker:
             if token.text in ";.?!" or (token.dep_ in {"ccomp", "ROOT"} and self._words.any_role(token, "active", "passive")):
                 return None
         return None
+
+    def _total(self, figure: Figure) -> Link | None:
+        """ "The revised total is 321,000", where deaths were told of just before."""
+        if figure.counts not in {"bare", "people"} or figure.single or not self._toll_step(figure.start - 1):
+            return None
+        metric = self._known or next(
+            (m for t in self._doc[self._start : figure.start] if (m := self._words.role(t, "noun"))), None
+        )
+        nouns = [t for t in self._doc[max(self._start, figure.start - 6) : figure.start] if self._words.has("toll_nouns", t)]
+        if metric is None or not nouns or nouns[-1].pos_ != "NOUN":
+            return None
+        return self._link(figure, metric, nouns[-1], "toll total", 0.6)
 
     def _toll_step(self, i: int) -> bool:
         return self._has("toll_links", i) or self._has("rise", i) or self._has("fall", i)
@@ -394,7 +409,10 @@ class _Linker:
         while k > self._start and (self._low(k) in {"the", "a", "reportedly", "also", "("}):
             k -= 1
         if self._has("including", k) and self._low(k) != "among":
-            return self._larger(before, figure)
+            definite = figure.single and self._low(figure.start) not in {"a", "an", "another"}
+            return None if definite else self._larger(before, figure)
+        if figure.counts == "bare" and before[last].figure.counts == "subset" and self._has("auxiliaries", figure.end):
+            return before[last].parent  # "six of those killed were rebels while four were volunteers"
         return self._listed(figure, before)
 
     def _larger(self, before: list[Link], figure: Figure) -> int:

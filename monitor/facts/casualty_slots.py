@@ -3,168 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 from spacy.tokens import Doc, Span, Token
 
 from monitor.facts.casualty_links import Link
 from monitor.facts.casualty_words import casualty_words
-
-_LOCATIVE = frozenset({"in", "at", "near", "on", "off", "outside", "around", "across", "inside", "throughout", "from", "over"})
-_PLACE_ENTS = frozenset({"GPE", "LOC", "FAC"})
-_NO_PLACE_ENTS = frozenset(
-    {"DATE", "TIME", "PERSON", "CARDINAL", "MONEY", "PERCENT", "ORDINAL", "QUANTITY", "NORP", "EVENT", "LAW"}
-)
-_WINDOW_LEADS = frozenset({"in", "over", "during", "within", "for", "the", "of"})
-_CLAUSE_MARKS = frozenset(".;:")
-
-
-@dataclass(frozen=True, slots=True)
-class Mention:
-    """A place as written, doc[start:end]; `located` says that a preposition of place leads to it."""
-
-    start: int
-    end: int
-    text: str
-    located: bool
-
-
-# ------------------------------------------------------------------------------------------------ places
-
-
-def places(sentence: Span) -> list[Mention]:
-    """The places that a sentence names, in order."""
-    found: list[Mention] = []
-    i = sentence.start
-    while i < sentence.end:
-        token = sentence.doc[i]
-        end = _name_end(sentence, i) if token.pos_ == "PROPN" or token.ent_type_ in _PLACE_ENTS else i
-        if end == i:
-            i += 1
-            continue
-        located = _located(sentence, i)
-        kinds = {t.ent_type_ for t in sentence.doc[i:end]}
-        if _is_place(sentence, i, end, kinds, located):
-            found.append(Mention(i, end, sentence.doc[i:end].text, located))
-        i = end
-    return found
-
-
-def _name_end(sentence: Span, i: int) -> int:
-    """Where the run of name words that starts at i ends."""
-    doc, k = sentence.doc, i
-    kind = doc[i].ent_type_
-    while k < sentence.end and (doc[k].pos_ == "PROPN" or (kind and doc[k].ent_type_ == kind) or _joins(sentence, k)):
-        if k > i and kind and doc[k].ent_iob_ == "B":
-            break
-        k += 1
-    while k > i and not doc[k - 1].text[:1].isalnum():
-        k -= 1
-    return k
-
-
-def _joins(sentence: Span, k: int) -> bool:
-    doc = sentence.doc
-    inside = sentence.start < k < sentence.end - 1 and doc[k - 1].pos_ == "PROPN" and doc[k + 1].pos_ == "PROPN"
-    return inside and (doc[k].text in "-–'’" or doc[k].lower_ in {"al", "el", "de", "of"}) and doc[k].lower_ != "of"
-
-
-def _located(sentence: Span, i: int) -> bool:
-    """True where a preposition of place leads to i, over adjectives and common nouns of places."""
-    doc, k = sentence.doc, i - 1
-    steps = 0
-    while k >= sentence.start and steps < 6:
-        token = doc[k]
-        if token.lower_ in _LOCATIVE:
-            return True
-        if token.lower_ != "of" and token.pos_ not in {"DET", "ADJ", "NOUN", "ADV", "PART"} and token.text not in "-'s’":
-            return False
-        k, steps = k - 1, steps + 1
-    return False
-
-
-def _is_place(sentence: Span, start: int, end: int, kinds: set[str], located: bool) -> bool:
-    doc = sentence.doc
-    if kinds & _PLACE_ENTS:
-        after = doc[end] if end < sentence.end else None
-        # "Syria troops", "Russia says": a name that modifies or acts is no place of the event.
-        return located or not (after is not None and after.pos_ in {"NOUN", "VERB", "AUX"})
-    words = casualty_words()
-    if not located or kinds & _NO_PLACE_ENTS or any(words.category(t.lower_) for t in doc[start:end]):
-        return False
-    return doc[end - 1].pos_ == "PROPN" and not any(t.like_num or t.is_digit for t in doc[start:end])
-
-
-def place_of(link: Link, mentions: Sequence[Mention], links: Sequence[Link]) -> Mention | None:
-    """The place of a figure: the next located one that no other figure stands before, else the nearest located one before it,
-    else any."""
-    following = [x.figure.start for x in links if x.figure.start > link.figure.start]
-    limit = min(following, default=10**9)
-    after = [m for m in mentions if link.figure.start <= m.start < limit and m.located]
-    if after:
-        return after[0]
-    before = [m for m in mentions if m.end <= link.figure.start and m.located]
-    if before and link.parent is None:
-        return before[-1]
-    later = [m for m in mentions if m.start >= limit and m.located]
-    if later and not before:
-        return later[0]
-    return before[-1] if before else next(iter(mentions), None)
-
-
-# ------------------------------------------------------------------------------------------------ time
-
-
-def since_of(sentence: Span, link: Link) -> str | None:
-    """The start of a running total, or its window: "Wednesday" of "since Wednesday", "the past 24 hours"."""
-    for token in sentence:
-        if token.lower_ == "since" and token.i + 1 < sentence.end and _speaks_of(sentence, token, link):
-            return _since(sentence, token)
-        window = _window(sentence, token)
-        if window is not None and _speaks_of(sentence, token, link):
-            return window
-    return None
-
-
-def _speaks_of(sentence: Span, token: Token, link: Link) -> bool:
-    """True unless a clause of its own with another verb stands between."""
-    low, high = sorted((token.i, link.cue.i))
-    between = sentence.doc[low + 1 : high]
-    return not any(t.text == ";" for t in between) and not any(
-        t.dep_ in {"relcl", "ROOT", "ccomp"} and t.pos_ == "VERB" and t.i != link.cue.i and token.i > link.cue.i
-        for t in between
-    )
-
-
-def _since(sentence: Span, token: Token) -> str | None:
-    doc, end = sentence.doc, token.i + 1
-    while end < sentence.end and end - token.i < 12:
-        t = doc[end]
-        if t.text in ".;:()" or (t.text == "," and not (end + 1 < sentence.end and doc[end + 1].like_num)):
-            break
-        if t.pos_ in {"AUX"} or (t.tag_ in {"VBZ", "VBP"} and end > token.i + 1) or t.lower_ in {"said", "stands"}:
-            break
-        end += 1
-    text = doc[token.i + 1 : end].text.strip()
-    return text or None
-
-
-def _window(sentence: Span, token: Token) -> str | None:
-    """ "the past 24 hours", "recent days", "the last week"; the preposition is left out."""
-    words, doc = casualty_words(), sentence.doc
-    if not words.has("window_adjectives", token) or token.i == sentence.start:
-        return None
-    start = token.i - (doc[token.i - 1].lower_ in {"the", "these"})
-    lead = doc[start - 1].lower_ if start > sentence.start else ""
-    if lead not in _WINDOW_LEADS:
-        return None
-    for k in range(token.i + 1, min(sentence.end, token.i + 5)):
-        if words.has("window_nouns", doc[k]):
-            return str(doc[start : k + 1].text)
-        if not (doc[k].like_num or doc[k].pos_ in {"NUM", "ADJ"} or doc[k].lower_ in {"few", "couple", "of", "a"}):
-            return None
-    return None
-
+from monitor.facts.numbers import bounds
 
 # ------------------------------------------------------------------------------------------------ cause, revision
 
@@ -269,9 +113,56 @@ def among_category(doc: Doc, link: Link, stop: int) -> str | None:
     for token in doc[start : min(stop, link.end + 10)]:
         if token.lower_ not in {"among", "amongst"} or token.i + 1 >= stop:
             continue
-        for t in doc[token.i + 1 : min(stop, token.i + 7)]:
-            if t.pos_ in {"VERB", "AUX"} or t.text in ",.;":
+        found = None
+        for t in doc[token.i + 1 : min(stop, token.i + 8)]:
+            if t.pos_ in {"VERB", "AUX", "ADP"} or t.text in ",.;":
                 break
-            if (found := words.category(t.lower_)) and found != "people":
-                return found
+            found = words.category(t.lower_) or found
+        if found and found != "people":
+            return found
     return None
+
+
+def last_people(sentence: Span, before: int) -> str | None:
+    """The category of the people named last before a word: whom "scores of them" means."""
+    words = casualty_words()
+    nouns = [words.category(t.lower_) for t in sentence.doc[sentence.start : before] if t.tag_ in {"NNS", "NNPS"}]
+    return next((c for c in reversed(nouns) if c), None)
+
+
+# ------------------------------------------------------------------------------------------------ bounds, doubts, metrics
+
+
+def bounds_of(sentence: Span, link: Link) -> tuple[int | None, int | None, str]:
+    """Low, high and qualifier. After a verb of rising "up to" belongs to the verb: "rises up to 358" is 358."""
+    quantity = link.figure.quantity
+    before = sentence.doc[link.figure.start - 1] if link.figure.start > sentence.start else None
+    if (
+        quantity.qualifier == "up_to"
+        and before is not None
+        and casualty_words().has("rise", before)
+        and quantity.high is not None
+    ):
+        return *bounds(quantity.high, "exact"), "exact"
+    return quantity.low, quantity.high, quantity.qualifier
+
+
+def once_thought(link: Link) -> bool:
+    """ "Initially thought to have died", "had originally put the toll at"."""
+    words, doc = casualty_words(), link.cue.doc
+    before = doc[max(link.cue.sent.start, min(link.start, link.cue.i) - 6) : link.cue.i]
+    return any(
+        words.has("superseded", t) and t.i + 1 < len(doc) and words.has("superseded_verbs", doc[t.i + 1]) for t in before
+    )
+
+
+def feared(cue: Token) -> bool:
+    """ "Feared dead", "presumed killed"."""
+    words = casualty_words()
+    return any(words.has("feared", t) for t in cue.doc[max(cue.sent.start, cue.i - 3) : cue.i])
+
+
+def metric_named(sentence: Span) -> str | None:
+    """The metric that a sentence without figures tells of ("the number of deaths is higher than reported")."""
+    words = casualty_words()
+    return next((m for t in sentence if (m := words.role(t, "noun"))), None)

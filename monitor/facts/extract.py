@@ -33,7 +33,7 @@ class FactReader:
         if language not in READ_LANGUAGES:
             return Reading(language)
         parsed = self._parser.parse(document)
-        facts = [fact for section in parsed.sections for fact in self._read_section(section)]
+        facts = [fact for section in parsed.sections for fact in self._read_section(section, document.published)]
         setting = _setting(parsed, self._gazetteer, document.country)
         placed = [_placed(fact, setting, self._gazetteer) for fact in facts]
         return Reading(
@@ -44,9 +44,9 @@ class FactReader:
             countries=setting.countries,
         )
 
-    def _read_section(self, section: Section) -> list[Fact]:
+    def _read_section(self, section: Section, published: float | None) -> list[Fact]:
         said = attributions(section)
-        return [*read_casualties(section, said), *read_statements(section, said)]
+        return [*read_casualties(section, said, published), *read_statements(section, said)]
 
 
 def default_reader() -> FactReader:

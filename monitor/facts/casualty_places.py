@@ -1,0 +1,214 @@
+"""Where it happened: places named in a sentence, and which of them a figure belongs to.
+
+The parser's entity labels are wrong for small towns, so a name is a place where the words before it say so ("in", "town of",
+"struck"), unless it is known for something else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+
+from spacy.tokens import Doc, Span, Token
+
+from monitor.facts.casualty_links import Link
+from monitor.facts.casualty_words import casualty_words, singulars
+from monitor.facts.lexicon import load
+
+_PLACE_ENTS = frozenset({"GPE", "LOC", "FAC"})
+_TIME_ENTS = frozenset({"DATE", "TIME", "CARDINAL", "MONEY", "PERCENT", "ORDINAL", "QUANTITY"})
+_JOINERS = frozenset(
+    {"-", "–", "'", "’", "al", "el", "as", "ash", "de", "del", "la", "le", "sur", "bin", "ibn", "ad", "az", "ez", "es", "ar"}
+)
+_STEPS = 8  # words between a preposition and its name
+_CHAIN = frozenset({",", "(", "in", "of", "near", "the", "'s", "’s", "at", "on", "and", "outside"})
+
+
+@dataclass(frozen=True, slots=True)
+class Mention:
+    """A place as written, doc[start:end]. `located` is 0 where it is only named, 1 near it, 2 in it."""
+
+    start: int
+    end: int
+    text: str
+    located: int
+    owner: bool = False  # "Syria" in "Syria's Homs province"
+
+
+@cache
+def _place_nouns() -> frozenset[str]:
+    return frozenset(noun for group in load("place_nouns").values() if isinstance(group, list) for noun in group)
+
+
+@cache
+def _actors() -> frozenset[str]:
+    rows = load("actors")["actors"]
+    return frozenset(name.lower() for row in rows for name in (row["name"], *row.get("aliases", ())))
+
+
+def _is_place_noun(token: Token) -> bool:
+    return any(w in _place_nouns() for w in singulars(token.lower_)) or casualty_words().has("place_parts", token)
+
+
+def places(sentence: Span) -> list[Mention]:
+    """The places that a sentence names, in order."""
+    found: list[Mention] = []
+    i = sentence.start
+    while i < sentence.end:
+        end = _name_end(sentence, i)
+        mention = _mention(sentence, i, end) if end > i else None
+        if mention is not None:
+            found.append(mention)
+        i = max(i + 1, end)
+    return found
+
+
+def _starts_name(token: Token) -> bool:
+    if not token.text[:1].isupper() or token.ent_type_ in _TIME_ENTS:
+        return False
+    if token.pos_ == "PROPN" or token.ent_type_ in _PLACE_ENTS:
+        return True
+    # "The Syrian border", but not "the Syrian town of".
+    after = token.doc[token.i + 1] if token.i + 1 < token.sent.end else None
+    return token.ent_type_ == "NORP" and after is not None and casualty_words().has("place_parts", after)
+
+
+def _name_end(sentence: Span, i: int) -> int:
+    """Where the run of name words from i ends, with the nouns that make it a place ("Homs province")."""
+    doc, stop = sentence.doc, sentence.end
+    if not _starts_name(doc[i]):
+        return i
+    k = i + 1
+    while k < stop:
+        token = doc[k]
+        capital = token.text[:1].isupper() and token.pos_ not in {"VERB", "AUX", "PRON", "ADP", "DET"}
+        inner = token.lower_ in _JOINERS and k + 1 < stop and (doc[k + 1].text[:1].isupper() or doc[k + 1].lower_ in _JOINERS)
+        through = token.lower_ == "of" and _is_place_noun(doc[k - 1]) and _capital_after(doc, k + 1, stop)
+        if token.ent_type_ in _TIME_ENTS or not (
+            capital or inner or through or (token.lower_ == "the" and doc[k - 1].lower_ == "of")
+        ):
+            break
+        k += 1
+    while k < stop and doc[k].pos_ in {"NOUN", "PROPN"} and _is_place_noun(doc[k]):
+        k += 1
+    return k
+
+
+def _capital_after(doc: Doc, k: int, stop: int) -> bool:
+    k += k < stop and doc[k].lower_ == "the"
+    return k < stop and doc[k].text[:1].isupper()
+
+
+def _mention(sentence: Span, start: int, end: int) -> Mention | None:
+    doc = sentence.doc
+    text = doc[start:end].text
+    bare = text.lower()
+    kinds = {t.ent_type_ for t in doc[start:end] if not (t.ent_type_ == "NORP" and t.tag_ == "NNP")}
+    noun = _is_place_noun(doc[end - 1])
+    if bare in _actors() or casualty_words().has("causes", doc[end - 1]) or casualty_words().has("group_nouns", doc[end - 1]):
+        return None
+    if len(text) <= 5 and text.isupper() and not casualty_words().has("short_places", doc[start]):
+        return None
+    if (kinds == {"NORP"} and not noun) or any(
+        casualty_words().category(t.lower_) for t in doc[start:end] if t.ent_type_ not in _PLACE_ENTS
+    ):
+        return None
+    after = doc[end] if end < sentence.end else None
+    owner = after is not None and after.lower_ in {"'s", "’s"}
+    modifies = after is not None and after.pos_ == "NOUN" and after.i == end and not casualty_words().has("causes", after)
+    located, sure = _located(sentence, start)
+    if located and not modifies and (kinds & _PLACE_ENTS or noun or sure or not kinds & {"PERSON", "ORG", "NORP", "EVENT"}):
+        return Mention(start, end, text, located, owner)
+    return Mention(start, end, text, 0, owner) if kinds & _PLACE_ENTS else None
+
+
+def _located(sentence: Span, start: int) -> tuple[int, bool]:
+    """How the words before a name place it (0, 1, 2), and whether they leave no doubt that it is one."""
+    doc, words, k = sentence.doc, casualty_words(), start - 1
+    noun = False
+    for step in range(_STEPS):
+        token = doc[k] if k >= sentence.start else None
+        if token is None:
+            break
+        if words.has("within_preps", token):
+            return 2, noun or step == 0
+        if words.has("near_preps", token):
+            return 1, noun
+        if words.has("strike_verbs", token):
+            return 2, True
+        if token.lower_ == "of" and k > sentence.start and _is_place_noun(doc[k - 1]):
+            if words.has("directions", doc[k - 1]):
+                return 1, True
+            noun, k = True, k - 2
+        elif _before_name(token, start):
+            k -= 1
+        else:
+            break
+    return (2 if noun else 0), noun
+
+
+def _before_name(token: Token, start: int) -> bool:
+    """True for words that may stand between a preposition and its name: "in Syria's central", "in the strategic port"."""
+    if (
+        token.lower_ in {"'s", "’s"}
+        or token.pos_ in {"DET", "ADJ", "ADV"}
+        or token.ent_type_ == "NORP"
+        or _is_place_noun(token)
+    ):
+        return True
+    return token.i + 1 < start and token.nbor().lower_ in {"'s", "’s"}
+
+
+# ------------------------------------------------------------------------------------------------ which place
+
+
+def place_of(link: Link, mentions: Sequence[Mention], links: Sequence[Link]) -> Mention | None:
+    """The located place of a figure: in the phrase of its toll, else the next one before another figure, else the nearest
+    before it, else the next of the sentence."""
+    located = [m for m in mentions if m.located]
+    if not located:
+        return None
+    figure = link.figure
+    if "toll" in link.frame:
+        inner = [m for m in located if link.cue.i < m.start < figure.start]
+        if inner:
+            return _first(inner)
+    limit = min((x.figure.start for x in links if x.figure.start > figure.start), default=10**9)
+    after = [m for m in located if figure.start < m.start < limit]
+    beyond = [m for m in after if m.start > link.cue.i]
+    if after:
+        return _first(beyond or after)
+    before = [m for m in located if m.end <= figure.start]
+    if before:
+        return _first(_last_chain(before))
+    return _first([m for m in located if m.start >= limit])
+
+
+def _first(chain: Sequence[Mention]) -> Mention | None:
+    """The first of a run of places: one that lies in it before one near it, an owner only if nothing else is there."""
+    run = _run(chain)
+    inside = [m for m in run if m.located == 2 and not m.owner]
+    return next(iter(inside or [m for m in run if not m.owner] or run), None)
+
+
+def _run(chain: Sequence[Mention]) -> list[Mention]:
+    """The places that follow one another without much between: "in Salma, in Jabal Akrad"."""
+    run = list(chain[:1])
+    for m in chain[1:]:
+        if m.start - run[-1].end > 4:
+            break
+        run.append(m)
+    return run
+
+
+def _last_chain(before: Sequence[Mention]) -> list[Mention]:
+    k = len(before) - 1
+    while k > 0 and before[k].start - before[k - 1].end <= 4:
+        k -= 1
+    return list(before[k:])
+
+
+def named_place(mentions: Sequence[Mention]) -> str | None:
+    """A country or town that is only named, where nothing better is known ("Peru announces ...")."""
+    return next((m.text for m in mentions), None)

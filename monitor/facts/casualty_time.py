@@ -1,0 +1,234 @@
+"""When: windows and starts of running totals, the scope of a figure, and dates that make it history."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from functools import cache
+
+from spacy.tokens import Span, Token
+
+from monitor.facts.casualty_links import Link
+from monitor.facts.casualty_words import casualty_words
+from monitor.facts.lexicon import load
+
+_WINDOW_LEADS = frozenset({"in", "over", "during", "within", "for", "the", "of", "these"})
+_YEAR = re.compile(r"(?:19|20)\d\d")
+_RECORD_REACH = 9  # words before a window in which "deadliest" or "first" makes it a record's window
+_SINCE_REACH = 12
+_SHORT_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+_RECENT_DAYS = 45.0  # a month named alone is another time when it lies further back
+
+
+@cache
+def _months() -> dict[str, int]:
+    """Names of months to their numbers."""
+    names = load("numbers")["months"]
+    return {name: _SHORT_MONTHS.index(name[:3]) + 1 for name in names}
+
+
+# ------------------------------------------------------------------------------------------------ starts and windows
+
+
+def since_of(sentence: Span, link: Link) -> str | None:
+    """The start of a running total, or its window: "Wednesday" of "since Wednesday", "the past 24 hours"."""
+    for token in sentence:
+        start = _start(sentence, token)
+        if start is not None and _speaks_of(sentence, token, link):
+            return start
+        window = None if "toll" in link.frame else _window(sentence, token)
+        if window is not None and _speaks_of(sentence, token, link):
+            return window
+    return None
+
+
+def _start(sentence: Span, token: Token) -> str | None:
+    """ "Since Wednesday", "which began on August 26"."""
+    if token.lower_ == "since" and token.i + 1 < sentence.end:
+        return _until_clause(sentence, token.i + 1)
+    if token.lower_ in {"began", "started", "begun"} and token.dep_ in {"relcl", "acl", "advcl"} and token.i + 1 < sentence.end:
+        first = token.i + 1 + (token.nbor().lower_ in {"on", "in"})
+        dated = first < sentence.end and sentence.doc[first].ent_type_ == "DATE"
+        return _until_clause(sentence, first) if dated else None
+    return None
+
+
+def _until_clause(sentence: Span, first: int) -> str | None:
+    doc, end = sentence.doc, first
+    while end < sentence.end and end - first < _SINCE_REACH:
+        token = doc[end]
+        if token.text in '.;:()"”' or (token.text == "," and not (end + 1 < sentence.end and doc[end + 1].like_num)):
+            break
+        if (
+            token.pos_ == "AUX"
+            or (token.tag_ in {"VBZ", "VBP"} and end > first)
+            or token.lower_ in {"said", "stands", "stood", "rose"}
+        ):
+            break
+        end += 1
+    return doc[first:end].text.strip() or None
+
+
+def _window(sentence: Span, token: Token) -> str | None:
+    """ "The past 24 hours", "recent days", "the last week", "11 days of conflict"; the preposition is left out."""
+    words, doc = casualty_words(), sentence.doc
+    if words.has("window_nouns", token) and token.i + 2 < sentence.end and token.nbor().lower_ == "of":
+        counted = token.i > sentence.start and doc[token.i - 1].like_num and words.has("lasting", doc[token.i + 2])
+        return str(doc[token.i - 1 : token.i + 1].text) if counted else None
+    if not words.has("window_adjectives", token) or token.i == sentence.start:
+        return None
+    start = token.i - (doc[token.i - 1].lower_ in {"the", "these"})
+    lead = doc[start - 1].lower_ if start > sentence.start else ""
+    if lead not in _WINDOW_LEADS:
+        return None
+    for k in range(token.i + 1, min(sentence.end, token.i + 5)):
+        if words.has("window_nouns", doc[k]):
+            return str(doc[start : k + 1].text)
+        if not (doc[k].like_num or doc[k].pos_ in {"NUM", "ADJ"} or doc[k].lower_ in {"few", "couple", "of", "a"}):
+            return None
+    return None
+
+
+def _speaks_of(sentence: Span, token: Token, link: Link) -> bool:
+    """True unless the time belongs to a record ("the deadliest since") or to another clause."""
+    doc = sentence.doc
+    before = doc[max(sentence.start, token.i - _RECORD_REACH) : token.i]
+    record = [t for t in before if (t.tag_ in {"JJS", "RBS"} and t.lower_ != "least") or t.lower_ in {"first", "record"}]
+    if any(t.i > link.end and not t.i < link.figure.end for t in record):
+        return False
+    low, high = sorted((token.i, link.cue.i))
+    between = doc[low + 1 : high]
+    if any(t.text == ";" for t in between):
+        return False
+    closing = {"relcl", "ccomp", "ROOT"}
+    return not (
+        token.i > link.cue.i
+        and any(t.dep_ in closing and t.pos_ in {"VERB", "AUX"} and t.i != link.cue.i and t.i != token.i for t in between)
+        and token.dep_ != "relcl"
+    )
+
+
+# ------------------------------------------------------------------------------------------------ history
+
+
+def history_of(sentence: Span, link: Link, since: str | None, published: float | None) -> str:
+    """Why a figure tells of another time, or an empty text: a war's total, a bare year or month in its clause."""
+    if since is not None:
+        low = since.lower()
+        if any(phrase in low for phrase in casualty_words().lists["background"]):
+            return f"since {since}"
+        return f"since {since}" if _YEAR.fullmatch(low) and not _is_year_of(low, published) else ""
+    for token in _clause(sentence, link):
+        if _YEAR.fullmatch(token.text) and _bare_date(sentence, token) and not _is_year_of(token.text, published):
+            return f"the year {token.text}"
+        if _is_bare_month(sentence, token) and not _recent(token, published):
+            return f"in {token.text}"
+    return ""
+
+
+def _clause(sentence: Span, link: Link) -> list[Token]:
+    """The words around a figure that its verb governs: to the next verb that stands on its own."""
+    doc, cue = sentence.doc, link.cue
+    start = cue.i
+    while start > sentence.start and doc[start - 1].text not in {",", ";", "\u2014"}:
+        start -= 1
+    end = max(link.end, cue.i + 1)
+    while (
+        end < sentence.end
+        and doc[end].text not in {",", ";"}
+        and not (doc[end].pos_ == "VERB" and doc[end].dep_ in {"ROOT", "conj"})
+    ):
+        end += 1
+    inner = doc[start:end]
+    outer = [t for t in cue.head.subtree if t.i < cue.i] if cue.dep_ in {"advcl", "conj"} and cue.head.i != cue.i else []
+    return [*inner, *(t for t in outer if cue.dep_ == "advcl" and t.i < start)]
+
+
+def _bare_date(sentence: Span, token: Token) -> bool:
+    """True for "in 2016" and "June 2016", not for a full date such as "8 January 2020"."""
+    doc, i = sentence.doc, token.i
+    before = [t for t in doc[max(sentence.start, i - 3) : i] if t.text != ","]
+    month = next((t for t in before if t.lower_.rstrip(".") in _months()), None)
+    if month is None:
+        return bool(before) and before[-1].lower_ in {"in", "since", "during", "of", "early", "late", "mid"}
+    near = doc[max(sentence.start, month.i - 1) : i]
+    return not any(t.like_num and len(t.text) <= 2 for t in near)
+
+
+def _is_year_of(year: str, published: float | None) -> bool:
+    return published is not None and datetime.fromtimestamp(published, UTC).year <= int(year)
+
+
+def _is_bare_month(sentence: Span, token: Token) -> bool:
+    """ "In January", with neither day nor year."""
+    doc, i = sentence.doc, token.i
+    if token.lower_ not in _months() or not token.text[0].isupper() or i == sentence.start or doc[i - 1].lower_ != "in":
+        return False
+    return not (i + 1 < sentence.end and (doc[i + 1].like_num or _YEAR.fullmatch(doc[i + 1].text)))
+
+
+def _recent(month: Token, published: float | None) -> bool:
+    """True where the month may be the one of publication or just before it."""
+    if published is None:
+        return False
+    now = datetime.fromtimestamp(published, UTC)
+    behind = (now.month - _months()[month.lower_]) % 12
+    return behind * 30.0 + now.day - 30.0 <= _RECENT_DAYS - 30.0 or behind == 0
+
+
+# ------------------------------------------------------------------------------------------------ scope
+
+
+def is_cumulative(sentence: Span, link: Link, since: str | None, cause: Token | None) -> bool:
+    """True for totals of wars, epidemics, offensives and windows; False for one attack, accident or disaster."""
+    words = casualty_words()
+    if link.figure.single or link.figure.quantity.qualifier == "none":
+        return False
+    if since is not None or _whole_toll(sentence, link):
+        return True
+    if cause is not None and _governs(sentence, cause, link):
+        lasting = cause.lower_ in words.lists["cumulative_causes"]
+        return lasting or (cause.lower_ in words.lists["weak_cumulative_causes"] and _still_going(sentence, link))
+    return _running_losses(link)
+
+
+def _whole_toll(sentence: Span, link: Link) -> bool:
+    """ "The total death toll", "the nationwide toll"."""
+    before = sentence.doc[max(sentence.start, link.cue.i - 2) : link.cue.i]
+    return "toll" in link.frame and any(casualty_words().has("toll_wholes", t) for t in before)
+
+
+def _governs(sentence: Span, cause: Token, link: Link) -> bool:
+    """True where the cause is what killed: subject, antecedent, inside the toll's phrase, or after "in", "from", "during"."""
+    doc, cue = sentence.doc, link.cue
+    if link.start <= cause.i < link.figure.start:
+        return True
+    if cause.i > cue.i:
+        return any(
+            t.lower_ in {"in", "from", "during", "amid", "by", "of", "to", "since"}
+            for t in doc[max(cue.i + 1, cause.i - 6) : cause.i]
+        )
+    verb = cue if cue.pos_ in {"VERB", "AUX"} else cue.head
+    for node in (verb, verb.head):
+        if any(c.dep_ in {"nsubj", "nsubjpass"} and c.i <= cause.i and cause in list(c.subtree) for c in node.children):
+            return bool(node.i == verb.i or node.dep_ != "ROOT" or cue.tag_ != "VBG")
+    return verb.dep_ == "relcl" and any(t.i == cause.i for t in (verb.head, *verb.head.conjuncts, *verb.head.children))
+
+
+def _still_going(sentence: Span, link: Link) -> bool:
+    """ "Has left dozens dead", or a toll: it runs on."""
+    if "toll" in link.frame:
+        return True
+    before = sentence.doc[max(sentence.start, link.start - 4) : max(link.start, link.cue.i)]
+    return any(t.lower_ in {"has", "have"} for t in before) and any(
+        t.lower_ in {"left", "killed", "claimed", "wounded", "displaced"} for t in sentence
+    )
+
+
+def _running_losses(link: Link) -> bool:
+    """ "Troops have suffered 4,700 casualties": a force's losses in the perfect tense."""
+    if link.frame != "event noun":
+        return False
+    doc, start = link.cue.doc, link.figure.start
+    before = doc[max(link.cue.sent.start, start - 3) : start]
+    return any(t.lower_ in {"have", "has"} for t in before) and any(casualty_words().has("suffer_verbs", t) for t in before)
