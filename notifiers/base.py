@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Protocol, Self
+from typing import Protocol, Self, runtime_checkable
 
 from pydantic import BaseModel, ConfigDict, SecretStr, model_validator
 
@@ -120,6 +120,13 @@ class Notifier(Protocol):
         ...
 
     async def close(self) -> None: ...
+
+
+@runtime_checkable
+class Paced(Protocol):
+    """A notifier whose other side allows only so many messages a second."""
+
+    per_second: float
 
 
 Notifiers = Mapping[str, Notifier]

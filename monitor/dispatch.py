@@ -1,0 +1,386 @@
+"""T3: due deliveries are claimed, rendered once, sent, and recorded after the receiver's answer.
+
+`decide` is the table of FAULTS.md ("Delivering") as a function; `Dispatcher` does what it says. Every send is a task that the
+dispatcher owns: none is forgotten, `stop` drains them. What a crash interrupts is still leased in the store, and due again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from monitor import log
+from monitor.clock import Clock
+from monitor.destinations import DEFAULT_PER_SECOND, PROBE_S, Destination
+from monitor.errors import FencedOff, StoreUnavailable
+from monitor.failpoints import hit
+from monitor.model import Delivery, DeliveryState, Json, make_id
+from monitor.notices import EXPIRES_S, notice_deliveries
+from notifiers.base import Fate, Notice, Notifier, Paced, Result
+from storage.base import Store
+
+_MINUTE, _HOUR = 60.0, 3600.0
+RETRY_DELAYS = (
+    *(0.0, 15.0, _MINUTE, 5 * _MINUTE, 15 * _MINUTE, 30 * _MINUTE),
+    *(_HOUR, 3 * _HOUR, 6 * _HOUR, 12 * _HOUR, 24 * _HOUR),
+)
+"""Seconds to wait before the first attempt, the second, and so on; the last one repeats."""
+JITTER = 0.2
+WAIT_S = 60.0
+"""How long a destination waits that asked for it without saying how long."""
+_LONGEST_WAIT_S = 24 * _HOUR
+
+LEASE_S = 180.0
+_SEND_LIMIT_S = 120.0  # of the wall clock; within the lease, so that nobody else sends meanwhile
+_PATIENCE_S = 0.25  # of the wall clock
+_CHORES_S = _MINUTE
+_SUMMARY_S = _HOUR
+_STRANDED = 200
+_LETTERS = 500
+_LINES = 20
+_NOTE_TRIES = 5
+_ANSWERS = frozenset({Fate.SENT, Fate.WAIT, Fate.DOWNGRADE, Fate.DEAD})  # these say that credentials and address are good
+
+
+# ---------------------------------------------------------------------------------------------------------------- deciding
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What becomes of a delivery, and of its destination. `hold`: the destination waits until then; `pause`: it is paused;
+    `downgrade`: the next attempt sends plain text."""
+
+    state: DeliveryState
+    error: str = ""
+    due: float = 0.0
+    counted: bool = True
+    hold: float | None = None
+    pause: bool = False
+    downgrade: bool = False
+
+
+def retry_delay(key: str, attempts: int) -> float:
+    """Seconds until the next try after this many; the jitter is the same on every run."""
+    base = RETRY_DELAYS[min(attempts, len(RETRY_DELAYS) - 1)]
+    share = int(make_id("retry", key, str(attempts)), 16) / 2**64
+    return base * (1 - JITTER + 2 * JITTER * share)
+
+
+def _sent(result: Result, delivery: Delivery, now: float) -> Decision:
+    return Decision(DeliveryState.SENT)
+
+
+def _again(result: Result, delivery: Delivery, now: float) -> Decision:
+    due = now + retry_delay(delivery.key, delivery.attempts + 1)
+    if due < delivery.expires:
+        return Decision(DeliveryState.PENDING, result.detail, due)
+    return Decision(DeliveryState.DEAD, f"given up after {delivery.attempts + 1} attempts: {result.detail}")
+
+
+def _wait(result: Result, delivery: Delivery, now: float) -> Decision:
+    until = now + min(max(result.retry_after or WAIT_S, 1.0), _LONGEST_WAIT_S)
+    return Decision(DeliveryState.PENDING, result.detail, until, counted=False, hold=until)
+
+
+def _downgrade(result: Result, delivery: Delivery, now: float) -> Decision:
+    if delivery.downgraded:
+        return _dead(result, delivery, now)
+    return Decision(DeliveryState.PENDING, result.detail, now, downgrade=True)
+
+
+def _pause(result: Result, delivery: Delivery, now: float) -> Decision:
+    return Decision(DeliveryState.PENDING, result.detail, now, counted=False, pause=True)
+
+
+def _dead(result: Result, delivery: Delivery, now: float) -> Decision:
+    return Decision(DeliveryState.DEAD, result.detail)
+
+
+_BY_FATE: Mapping[Fate, Callable[[Result, Delivery, float], Decision]] = {
+    Fate.SENT: _sent,
+    Fate.RETRY: _again,
+    Fate.UNCERTAIN: _again,  # with the same key, so that the receiver can tell
+    Fate.WAIT: _wait,
+    Fate.DOWNGRADE: _downgrade,
+    Fate.PAUSE: _pause,
+    Fate.DEAD: _dead,
+}
+
+
+def decide(result: Result, delivery: Delivery, now: float) -> Decision:
+    """What the answer to an attempt means for this delivery, as FAULTS.md has it."""
+    return _BY_FATE[result.fate](result, delivery, now)
+
+
+# ------------------------------------------------------------------------------------------------------------------- doing
+
+
+class Dispatcher:
+    """Sends what is due. `operator` and `fallback` are names of notifiers: who is told of trouble, and who gets an alert
+    all of whose notifiers are paused. `tick` whenever something may be due, `stop` at the end."""
+
+    def __init__(
+        self,
+        store: Store,
+        notifiers: Mapping[str, Notifier],
+        clock: Clock,
+        operator: Sequence[str] = (),
+        fallback: Sequence[str] = (),
+        lease_s: float = LEASE_S,
+        patience_s: float = _PATIENCE_S,
+    ) -> None:
+        self._store, self._notifiers, self._clock = store, dict(notifiers), clock
+        self._operator, self._fallback = tuple(operator), tuple(fallback)
+        self._lease_s, self._patience_s = lease_s, patience_s
+        self._destinations = {name: Destination(name, _pace(notifier)) for name, notifier in self._notifiers.items()}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._failures: list[BaseException] = []
+        self._stopping = False
+        self._chores_due = self._summary_due = 0.0
+        self._log = log.get("deliver")
+        self.tally: Counter[str] = Counter()
+        """Answers by fate since the start; `uncertain` bounds the duplicates that receivers may have got."""
+
+    @property
+    def paused(self) -> Mapping[str, str]:
+        """The paused destinations, with the reason."""
+        return {name: d.paused for name, d in self._destinations.items() if d.paused is not None}
+
+    def resume(self, name: str) -> bool:
+        """Try a paused destination at once; False where there is none of this name."""
+        return name in self._destinations and self._destinations[name].resume()
+
+    async def tick(self) -> None:
+        """Begin all that is due, as rate limits allow, and stay a moment to see it done. A slow receiver does not hold the
+        others up: its sends go on after this returns. Raises what a task of this or an earlier tick failed with."""
+        loop = asyncio.get_running_loop()
+        until = loop.time() + self._patience_s
+        while not self._stopping:
+            await self._chores()
+            if await self._begin():
+                continue
+            left = until - loop.time()
+            if not self._tasks or left <= 0:
+                break
+            await asyncio.wait(self._tasks, timeout=left, return_when=asyncio.FIRST_COMPLETED)
+        self._raise_failure()
+
+    async def stop(self, grace: float = 5.0) -> None:
+        """Begin nothing more, let what was begun end within `grace` seconds, cancel the rest: its rows are due again."""
+        self._stopping = True
+        if self._tasks:
+            _, late = await asyncio.wait(self._tasks, timeout=grace)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
+
+    # -- claiming ---------------------------------------------------------------------------------------------------------
+
+    async def _begin(self) -> int:
+        """Claim what each destination has room for and start the sends; returns how many."""
+        now = self._clock.now()
+        room = {name: d.room(now) for name, d in self._destinations.items()}
+        closed = frozenset(name for name, free in room.items() if not free)
+        next_due = await self._store.next_delivery(closed)
+        if next_due is None or next_due > now:
+            return 0
+        begun = 0
+        for name in room.keys() - closed:
+            others = frozenset(room.keys() - {name})
+            # One notifier at a time: what is claimed can be sent at once, not when some limit allows, late in its lease.
+            for delivery in await self._store.claim_deliveries(now, room[name], self._lease_s, others):
+                self._start(delivery, now)
+                begun += 1
+        return begun
+
+    def _start(self, delivery: Delivery, now: float) -> None:
+        destination = self._destinations.get(delivery.notifier)
+        if destination is not None:
+            destination.begin(now)
+        task = asyncio.create_task(self._deliver(delivery, destination), name=f"deliver {delivery.key}")
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._failures.append(error)
+
+    def _raise_failure(self) -> None:
+        failures, self._failures = self._failures, []
+        if failures:
+            raise failures[0]
+
+    # -- one delivery -----------------------------------------------------------------------------------------------------
+
+    async def _deliver(self, delivery: Delivery, destination: Destination | None) -> None:
+        try:
+            await self._attempt(delivery, destination)
+        except FencedOff as error:
+            # The lease ended meanwhile (a suspended machine): whoever claimed the row since then decides.
+            self._log.warning("an answer came too late", key=delivery.key, error=str(error))
+        finally:
+            if destination is not None:
+                destination.end()
+
+    async def _attempt(self, delivery: Delivery, destination: Destination | None) -> None:
+        now = self._clock.now()
+        if destination is None:
+            await self._bury(delivery, f"notifier `{delivery.notifier}` is no longer configured")
+            return
+        if now >= delivery.expires:
+            await self._bury(delivery, f"expired: {delivery.error or 'it never could be sent'}")
+            return
+        notifier = self._notifiers[delivery.notifier]
+        payload, result = await self._try(notifier, delivery)
+        self.tally[result.fate] += 1
+        if result.fate in _ANSWERS and destination.resume():
+            self._log.info("a paused notifier answers again", notifier=destination.name)
+        decision = decide(result, delivery, self._clock.now())
+        await self._follow(decision, destination)
+        await self._record(decision, delivery, result, payload)
+        if decision.pause:
+            self._chores_due = self._clock.now()  # the alert may have nobody else
+
+    async def _try(self, notifier: Notifier, delivery: Delivery) -> tuple[Json | None, Result]:
+        """The payload as it was sent, and what became of it."""
+        payload = delivery.payload
+        try:
+            if payload is None:
+                payload = notifier.render(delivery.edges, delivery.recipient)
+                await self._store.keep_payload(delivery.key, delivery.fence, payload)
+            hit("before_send")
+            async with asyncio.timeout(_SEND_LIMIT_S):
+                result = await notifier.send(payload, delivery.recipient, delivery.key)
+        except (FencedOff, StoreUnavailable):
+            raise
+        except TimeoutError:
+            return payload, Result(Fate.UNCERTAIN, f"no answer within {_SEND_LIMIT_S:g} s")
+        except Exception as error:  # noqa: BLE001 - a notifier's mistake must cost neither this row nor the others
+            # Its type only: the text of an unforeseen error may hold an address that is a secret.
+            self._log.error("a notifier failed", notifier=notifier.name, key=delivery.key, error=type(error).__name__)
+            return payload, Result(Fate.RETRY, f"notifier {notifier.name} failed: {type(error).__name__}")
+        if result.fate is Fate.SENT:
+            hit("accepted")
+        return payload, result
+
+    async def _follow(self, decision: Decision, destination: Destination) -> None:
+        """What the answer means for the destination."""
+        now = self._clock.now()
+        if destination.paused is not None:
+            destination.hold(now + PROBE_S)
+        if decision.hold is not None:
+            destination.hold(decision.hold)
+        if decision.pause and destination.pause(decision.error, now):
+            self._log.warning("notifier paused", notifier=destination.name, reason=decision.error)
+            lines = (decision.error, "Its alerts wait; it is tried again every hour, and after a restart.")
+            notice = Notice(f"Notifier {destination.name} is paused", lines, now)
+            await self._store.add_deliveries(self._notice_rows(notice, {destination.name}))
+
+    async def _record(self, decision: Decision, delivery: Delivery, result: Result, payload: Json | None) -> None:
+        key, fence, store = delivery.key, delivery.fence, self._store
+        if decision.state is DeliveryState.SENT:
+            hit("before_ack")
+            await self._note(lambda: store.mark_sent(key, fence, self._clock.now(), result.provider_id))
+        elif decision.state is DeliveryState.DEAD:
+            await self._bury(delivery, decision.error)
+        else:
+            if decision.downgrade:
+                plain = None if payload is None else self._notifiers[delivery.notifier].downgrade(payload)
+                if plain is None:
+                    await self._bury(delivery, decision.error)
+                    return
+                await self._note(lambda: store.keep_payload(key, fence, plain, downgraded=True))
+            await self._note(lambda: store.mark_retry(key, fence, decision.due, decision.error, decision.counted))
+
+    async def _bury(self, delivery: Delivery, error: str) -> None:
+        self._log.warning("dead letter", key=delivery.key, error=error)
+        await self._note(lambda: self._store.mark_dead(delivery.key, delivery.fence, self._clock.now(), error))
+
+    async def _note(self, write: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Record an answer. A store that cannot just now is asked again: an answer lost here is a duplicate later."""
+        for _ in range(_NOTE_TRIES - 1):
+            try:
+                return await write()
+            except StoreUnavailable:
+                await self._clock.sleep(1.0)
+        return await write()
+
+    # -- chores -----------------------------------------------------------------------------------------------------------
+
+    async def _chores(self) -> None:
+        now = self._clock.now()
+        if now < self._chores_due:
+            return
+        self._chores_due = now + _CHORES_S
+        await self._hand_on_stranded(now)
+        if now >= self._summary_due and await self._report_dead(now):
+            self._summary_due = now + _SUMMARY_S
+
+    async def _hand_on_stranded(self, now: float) -> None:
+        """Alerts all of whose notifiers are paused go to the fallback; their own rows wait on."""
+        paused = frozenset(self.paused)
+        fallback = [name for name in self._fallback if name in self._notifiers and name not in paused]
+        if not paused or not fallback:
+            return
+        while stranded := await self._store.stranded(paused, _STRANDED):
+            rows = [row for delivery in stranded for row in self._redirected(delivery, fallback, now)]
+            await self._store.hand_on([delivery.key for delivery in stranded], rows)
+            self._log.warning("alerts handed on to the fallback", alerts=len(stranded), fallback=fallback)
+
+    def _redirected(self, delivery: Delivery, names: Sequence[str], now: float) -> list[Delivery]:
+        message = delivery.key.removesuffix(f"/{delivery.notifier}/{delivery.recipient}")
+        lane = delivery.lane.removesuffix(f"/{delivery.notifier}/{delivery.recipient}")
+        return [
+            Delivery(
+                key=f"{message}/{name}/{recipient}",
+                lane=f"{lane}/{name}/{recipient}",
+                notifier=name,
+                recipient=recipient,
+                created=now,
+                due=now,
+                expires=now + EXPIRES_S,
+                edges=delivery.edges,
+            )
+            for name in names
+            for recipient in self._notifiers[name].recipients
+        ]
+
+    async def _report_dead(self, now: float) -> bool:
+        """One summary of the dead letters since the last, through a channel that has none of them if there is one."""
+        dead = await self._store.unreported_dead(_LETTERS)
+        if not dead:
+            return False
+        failing = {delivery.notifier for delivery in dead}
+        # A notice that died is told only where another channel is left, else notices would beget notices.
+        letters = [d for d in dead if d.edges or self._channels(failing)]
+        rows = self._notice_rows(_summary(letters, now), failing) if letters else ()
+        await self._store.report_dead([delivery.key for delivery in dead], rows)
+        return bool(rows)
+
+    def _channels(self, avoid: Collection[str]) -> tuple[str, ...]:
+        """The operator's channels that are neither paused nor to be avoided, else the fallback's."""
+        for names in (self._operator, self._fallback):
+            free = tuple(n for n in names if n in self._notifiers and n not in avoid and n not in self.paused)
+            if free:
+                return free
+        return ()
+
+    def _notice_rows(self, notice: Notice, avoid: Collection[str]) -> tuple[Delivery, ...]:
+        return notice_deliveries(notice, self._channels(avoid) or self._operator, self._notifiers)
+
+
+def _pace(notifier: Notifier) -> float:
+    return notifier.per_second if isinstance(notifier, Paced) else DEFAULT_PER_SECOND
+
+
+def _summary(dead: Sequence[Delivery], now: float) -> Notice:
+    lines = [f"{d.notifier} to {d.recipient}: {d.edges[0].title if d.edges else 'a notice'}: {d.error}" for d in dead[:_LINES]]
+    if len(dead) > _LINES:
+        lines.append(f"and {len(dead) - _LINES} more")
+    many = "1 message" if len(dead) == 1 else f"{len(dead)} messages"
+    hint = "`wirewatch outbox` lists them and can send one again."
+    return Notice(f"{many} could not be delivered", (*lines, hint), now)
