@@ -25,12 +25,13 @@ def within_share(a: int, b: int, share: float) -> bool:
 
 
 def above(new: Bounds, best: Bounds) -> bool:
-    return level(new) > level(best)
+    """Whether there are more than was known. "Up to 50" says of no number that there are more."""
+    return (new.low or 0) > level(best)
 
 
 def below(new: Bounds, best: Bounds) -> bool:
     """Whether all of `new` lies under `best`: "at least 30" does not lie under 34."""
-    return new.high is not None and new.high < level(best)
+    return new.high is not None and new.high < (best.low or 0)
 
 
 def covers(new: Bounds, best: Bounds) -> bool:
@@ -42,6 +43,8 @@ def refines(new: Bounds, best: Bounds) -> bool:
     """Whether `new` says more exactly what `best` said by a word or roughly."""
     if best.qualifier in WORDS:
         return new.qualifier not in WORDS and level(new) >= level(best)
+    if not best.low:
+        return bool(new.low) and (best.high is None or new.low <= best.high)
     return best.qualifier in ROUGH and new.qualifier not in WORDS | ROUGH and within_share(level(best), level(new), ROUGH_SHARE)
 
 
