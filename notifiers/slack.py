@@ -26,6 +26,8 @@ class SlackSettings(Settings):
 class SlackNotifier:
     """Titles are plain text, values are escaped, links do not unfurl, names do not link."""
 
+    per_second = 1.0  # Slack's own limit for a channel
+
     def __init__(self, name: str, url: SecretStr, door: Door) -> None:
         self.name = name
         self._url, self._door = url, door
