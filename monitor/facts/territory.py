@@ -21,8 +21,10 @@ from monitor.facts.attribution import Attribution, source_of
 from monitor.facts.parsing import Section
 from monitor.facts.status import status_of
 from monitor.facts.territory_frames import Predicate, frames, predicates
-from monitor.facts.territory_places import Mention, PlaceScanner, nouns
+from monitor.facts.territory_items import Mention
+from monitor.facts.territory_places import PlaceScanner
 from monitor.facts.territory_roles import Party, Roles
+from monitor.facts.territory_words import place_nouns
 from monitor.gazetteer import Gazetteer, Place
 from monitor.model import LIVE_STATUSES, Document, Status, TerritoryChange
 
@@ -83,7 +85,7 @@ class _Reader:
         self._section, self._said, self._context = section, attributions, context
         self._gazetteer, self._actors = context.gazetteer, context.actors
         self._doc, self._text = section.doc, section.text
-        self._scanner = PlaceScanner(self._doc, self._text, self._is_people)
+        self._scanner = PlaceScanner(self._doc, self._text, self._is_people, self._is_region)
         self._roles = Roles(self._doc, self._text, self._actors)
         self._sets = frames().sets
         self._countries = self._likely_countries()
@@ -288,12 +290,15 @@ class _Reader:
             if around is not None and around.level != "country":
                 near.append(around)
         place = self._gazetteer.link(name, self._countries, near)
-        if place is None and mention.head in nouns().sets["area"] and mention.part == "area":
+        if place is None and mention.head in place_nouns().sets["area"] and mention.part == "area":
             place = self._gazetteer.link(mention.place, self._countries, near)
         return place
 
     def _is_people(self, word: str) -> bool:
         return len(word) > 2 and self._gazetteer.country(word.capitalize() if word.islower() else word) is not None
+
+    def _is_region(self, name: str) -> bool:
+        return any(place.level == "region" for place in self._gazetteer.lookup(name))
 
     def _is_country(self, name: str) -> bool:
         return self._gazetteer.country(name) is not None
@@ -375,7 +380,7 @@ class _Reader:
                 else None
             )
             noun = (before[1] or before[2]).lower() if before else None
-            kind = nouns().kinds.get(noun or "")
+            kind = place_nouns().kinds.get(noun or "")
             if kind in {"whole", "quarter", "facility"}:
                 yield Mention(name, first, last, kind if kind == "facility" else "whole", head=noun, name=name)
             elif self._gazetteer.link(name, self._countries, self._near[-4:]) is not None and not self._person(
@@ -384,7 +389,7 @@ class _Reader:
                 yield Mention(name, first, last, name=name)
 
     def _names_of_title(self, title: Section) -> list[Mention]:
-        scanner = PlaceScanner(title.doc, title.text, self._is_people)
+        scanner = PlaceScanner(title.doc, title.text, self._is_people, self._is_region)
         return list(self._places_named(scanner, 0, len(title.text)))
 
     def _remember(self, sentence: Span) -> None:

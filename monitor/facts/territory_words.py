@@ -1,0 +1,137 @@
+"""The words of place phrases: place nouns, words with their capitals, and where a name ends.
+
+The text is split here and not by the parser, which tears transliterated names ("Ma'arrat al-Nu'man") apart.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, Final
+
+from spacy.tokens import Doc
+
+from monitor.facts.lexicon import load
+
+_WORD: Final = re.compile(r"[\w'’‘ʿʾʻʼ`´′]+(?:[-‑/][\w'’‘ʿʾʻʼ`´′]+)*|[^\w\s]|\n+")
+_LINKED: Final = re.compile(
+    r"(?:al|el|ul|ar|as|ash|at|an|az|ad|ed|es|et|ez|er|de|du|da|di|la|le|von|der|wa|bin|ibn)\Z", re.IGNORECASE
+)
+_ORDINAL: Final = re.compile(r"\d+(?:st|nd|rd|th)\Z")
+_QUOTE_MARKS: Final = frozenset("‘’'ʿʾʻʼ`")
+_LINKS_THAT_ARE_WORDS: Final = frozenset({"as", "at", "an"})
+_OF_NAMES: Final = frozenset({"republic", "kingdom"})
+_OF_BARE_NAMES: Final = frozenset({"gulf", "port", "bay", "isle", "cape"})
+_SINGULAR_S: Final = frozenset({"headquarters", "barracks", "steelworks", "crossroads", "outskirts"})
+POSSESSIVE: Final = re.compile(r"(?:['’]s|(?<=s)['’])\Z")
+
+
+@dataclass(frozen=True, slots=True)
+class PlaceNouns:
+    """The lexicon of place nouns: `kinds` by noun, plurals included; `sets` of helper words; `longest` in words."""
+
+    kinds: Mapping[str, str]
+    sets: Mapping[str, frozenset[str]]
+    joints: tuple[tuple[str, ...], ...]
+    longest: int
+
+
+@cache
+def place_nouns(language: str = "en") -> PlaceNouns:
+    """The lexicon `place_nouns.json`."""
+    lexicon: Mapping[str, Any] = load("place_nouns", language)
+    kinds: dict[str, str] = {}
+    for kind in ("part", "area", "facility", "quarter", "whole"):
+        for noun in lexicon[kind]:
+            kinds[noun] = kind
+            kinds[_plural(noun)] = kind
+    sets = {name: frozenset(words) for name, words in lexicon.items() if isinstance(words, list)}
+    joints = tuple(tuple(joint.split()) for joint in lexicon["joints"])
+    return PlaceNouns(kinds, sets, joints, max(len(noun.split()) for noun in kinds))
+
+
+def _plural(noun: str) -> str:
+    if noun.endswith("y") and noun[-2] not in "aeiou":
+        return noun[:-1] + "ies"
+    return noun + ("es" if noun.endswith(("s", "x", "ch", "sh")) else "s")
+
+
+def is_plural(noun: str) -> bool:
+    """True for the plural of a place noun."""
+    return noun.endswith("s") and noun.split()[-1] not in _SINGULAR_S
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """A word or mark of the text, with the tag that the parser gives to what starts there."""
+
+    text: str
+    start: int
+    end: int
+    tag: str
+
+    @property
+    def low(self) -> str:
+        """In lower case, without a possessive ending."""
+        return POSSESSIVE.sub("", self.text.lower())
+
+    @property
+    def capital(self) -> bool:
+        """Starts with a capital, behind an ayn or a quotation mark too."""
+        return self.text[0].isupper() or (self.text[0] in _QUOTE_MARKS and len(self.text) > 2 and self.text[1].isupper())
+
+    @property
+    def possessive(self) -> bool:
+        """Ends in 's or s'."""
+        return bool(POSSESSIVE.search(self.text))
+
+    @property
+    def named(self) -> bool:
+        """Written like a name: a capital, an article joined to one ("al-Bab"), or an ordinal ("16th Brigade")."""
+        if self.capital or _ORDINAL.match(self.text):
+            return True
+        head, _, rest = self.text.partition("-")
+        return bool(rest) and rest[0].isupper() and _LINKED.match(head) is not None
+
+
+def words_of(doc: Doc, text: str) -> list[Word]:
+    """The words and marks of a text, in order."""
+    tags = {t.idx: str(t.tag_) for t in doc}
+    return [Word(m.group(), m.start(), m.end(), tags.get(m.start(), "")) for m in _WORD.finditer(text)]
+
+
+def name_length(words: Sequence[Word]) -> int:
+    """How many of the first words make one name: "Deir ez-Zor", "Khan al Assal", "Wad Madani"; 0 for none."""
+    if not words or not words[0].named:
+        return 0
+    size = 1
+    while size < len(words) and not words[size - 1].possessive:
+        more = _more(words, size)
+        if not more:
+            break
+        size += more
+    return size
+
+
+def _more(words: Sequence[Word], size: int) -> int:
+    """How many words the next piece of a name has, 0 where it ends."""
+    word, gap = words[size], words[size].start - words[size - 1].end
+    if gap > 1 or word.text.startswith("\n"):
+        return 0
+    if (word.named and word.tag != "VBZ") or (word.text.isdigit() and len(word.text) <= 3):
+        return 1
+    following = words[size + 1] if size + 1 < len(words) else None
+    if following is None:
+        return 0
+    if following.named and _LINKED.match(word.text) and word.low not in _LINKS_THAT_ARE_WORDS:
+        return 2
+    if word.text in {"-", "–"} and gap == 0 and following.start == word.end and following.named:
+        return 2
+    if word.low == "of" and words[size - 1].low in _OF_NAMES:
+        skip = 1 if following.low == "the" else 0
+        return 2 + skip if size + 1 + skip < len(words) and words[size + 1 + skip].named else 0
+    if word.low == "of" and words[size - 1].low in _OF_BARE_NAMES and following.named:
+        return 2
+    return 0
