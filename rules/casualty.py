@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from monitor.model import Bounds, CasualtyFigure, Event, Kind
 from monitor.model import EventName as E
-from rules.conditions import Names
+from rules.conditions import Names, Terms
 from rules.kind import FACT_FIELDS, PLACE, STATUS_GIVES, KindSpec
 from rules.shapes import AnyOf, Choice, Key, OrNull, Range, Text
 from rules.wording import figure, plain
@@ -43,11 +43,6 @@ def words(event: Event) -> Mapping[str, str]:
     }
 
 
-def key(event: Event) -> str:
-    """A series of figures."""
-    return event.key
-
-
 SPEC = KindSpec(
     kind=Kind.CASUALTY,
     where=FACT_FIELDS
@@ -64,7 +59,7 @@ SPEC = KindSpec(
         "part_of": Key(OrNull(AnyOf(Text())), doc="null: figures that no larger one includes"),
         "revision": Key(OrNull(AnyOf(Choice(("up", "down")))), doc="up, down"),
         "cue": Key(OrNull(AnyOf(Choice(("retract",)))), doc="retract"),
-        "cause": Key(Names(), doc="what killed, as written"),
+        "cause": Key(Terms(), doc="words of what killed, such as strike*"),
     },
     titles={
         E.NEW_FIGURE: "{figure} {who} {metric} in {place}",
@@ -79,7 +74,6 @@ SPEC = KindSpec(
     },
     words=words,
     title_fields=frozenset({"toll", "who", "figure"}),
-    key=key,
     gives=STATUS_GIVES
     | {
         "status": STATUS_GIVES["status"] | {"denied": frozenset({E.DISPUTED, E.IGNORED})},

@@ -1,4 +1,4 @@
-"""What a kind of rule is: the fields that its conditions may name, its titles, and its key. One file makes one of these."""
+"""What a kind of rule is: the fields that its conditions may name, and its titles. One file makes one of these."""
 
 from __future__ import annotations
 
@@ -44,15 +44,14 @@ Titles = Mapping[EventName | None, str]
 @dataclass(frozen=True, slots=True)
 class KindSpec:
     """`where` is the table of conditions beside `common`; `titles` the default title by event (None: all others); `words` gives
-    the fields of titles that are not simply fields of the fact, `title_fields` their names; `key` what an alert is about;
-    `gives` the events that a value of a condition can give, to warn of what can never hold."""
+    the fields of titles that are not simply fields of the fact, `title_fields` their names; `gives`
+    the events that a value of a condition can give, to warn of what can never hold."""
 
     kind: Kind
     where: Mapping[str, Key]
     titles: Titles
-    words: Callable[[Event], Mapping[str, str]]
-    title_fields: frozenset[str]
-    key: Callable[[Event], str]
+    words: Callable[[Event], Mapping[str, str]] = lambda event: {}
+    title_fields: frozenset[str] = frozenset()
     gives: Gives = field(default_factory=dict)
     common: Mapping[str, Key] = field(default_factory=lambda: COMMON)
 

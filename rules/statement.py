@@ -24,11 +24,6 @@ def words(event: Event) -> Mapping[str, str]:
     return {"quote": quoted, "old": clip(one_line(event.old), _QUOTE) if isinstance(event.old, str) else ""}
 
 
-def key(event: Event) -> str:
-    """A statement."""
-    return event.key
-
-
 SPEC = KindSpec(
     kind=Kind.STATEMENT,
     where=FACT_FIELDS
@@ -48,6 +43,5 @@ SPEC = KindSpec(
     },
     words=words,
     title_fields=frozenset({"quote"}),
-    key=key,
     gives={"anchored": STATUS_GIVES["anchored"], "status": {"historic": frozenset({E.IGNORED})}},
 )

@@ -31,11 +31,6 @@ def words(event: Event) -> Mapping[str, str]:
     return {"origins": str(len(event.origins)) if event.origins else ""}
 
 
-def key(event: Event) -> str:
-    """A story."""
-    return event.story_id
-
-
 SPEC = KindSpec(
     kind=Kind.STORY,
     where=PLACE
@@ -55,7 +50,6 @@ SPEC = KindSpec(
     },
     words=words,
     title_fields=frozenset({"origins"}),
-    key=key,
     gives={
         "phase": {
             "new": frozenset({E.FIRST_REPORT}),

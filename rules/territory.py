@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from monitor.model import Bounds, Event, Kind, TerritoryChange
+from monitor.model import Event, Kind, TerritoryChange
 from monitor.model import EventName as E
 from rules.conditions import Names
 from rules.kind import FACT_FIELDS, PLACE, STATUS_GIVES, KindSpec
@@ -36,12 +36,6 @@ def words(event: Event) -> Mapping[str, str]:
     }
 
 
-def key(event: Event) -> str:
-    """A place and its holder; a count is one series, whatever it stands at."""
-    holder = event.new if isinstance(event.new, str) else event.old if isinstance(event.old, str) else ""
-    return event.key if isinstance(event.new, Bounds) or event.name in _COUNTS else f"{event.key}|{holder}"
-
-
 SPEC = KindSpec(
     kind=Kind.TERRITORY,
     where=FACT_FIELDS
@@ -69,7 +63,6 @@ SPEC = KindSpec(
     },
     words=words,
     title_fields=frozenset({"where", "claim"}),
-    key=key,
     gives=STATUS_GIVES
     | {
         "change": {
