@@ -15,8 +15,8 @@ E = EventName
 MIN = 60.0
 
 
-def fact(low: int | None, high: int | None | str = "same", **changes: Any) -> CasualtyFigure:
-    top = low if high == "same" else high
+def fact(low: int | None, high: int | None = -1, **changes: Any) -> CasualtyFigure:
+    top = low if high == -1 else high
     values: dict[str, Any] = {"id": "f", "start": 0, "end": 1, "evidence": "x", "status": "asserted", "metric": "killed"}
     return CasualtyFigure(low=low, high=top, **(values | changes))
 
@@ -33,7 +33,8 @@ def seen(what: CasualtyFigure, minute: float = 0, outlet: str = "AFP", **changes
 
 
 def run(*observations: Observation, inside: figures.Inside = figures.nowhere_inside) -> tuple[Figures, list[Event]]:
-    state, events = Figures("s"), []
+    state = Figures("s")
+    events: list[Event] = []
     for o in observations:
         state, new = figures.observe(state, o, inside)
         state = Figures.from_json(state.to_json())

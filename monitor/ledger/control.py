@@ -13,7 +13,7 @@ from typing import Any
 from monitor.codec import whole_fact_to_json
 from monitor.ledger import counts
 from monitor.ledger import series as one
-from monitor.ledger.names import fold, is_vaguer, may_be_one, same_actor, same_place
+from monitor.ledger.names import fold, is_vaguer, may_be_one, same_actor, same_place, same_side
 from monitor.model import (
     LIVE_STATUSES,
     Event,
@@ -232,6 +232,13 @@ def _by_holder(s: Control, r: Report) -> bool:
     return loose and not s.holder.is_(r.loser) and not r.gainer.is_(s.before)
 
 
+def _by_one_before(s: Control, r: Report) -> bool:
+    """Whether the taker held the place before, by name or as the same kind of force."""
+    if s.before is None or r.gainer is None:
+        return False
+    return r.gainer.is_(s.before) or same_side(r.gainer.name, s.before.name)
+
+
 def _supports(s: Control, r: Report) -> bool:
     """Whether the report says what is believed already, in these or other words."""
     if not _is_recent(s, r):
@@ -297,8 +304,7 @@ def _is_handed_over(s: Control, r: Report) -> bool:
 
 
 def _is_retaken(s: Control, r: Report) -> bool:
-    before = r.gainer is not None and r.gainer.is_(s.before)
-    return r.takes and not r.claims and (r.fact.change == "recaptured" or before)
+    return r.takes and not r.claims and (r.fact.change == "recaptured" or _by_one_before(s, r))
 
 
 def _is_claimed(s: Control, r: Report) -> bool:

@@ -7,6 +7,9 @@ import re
 from monitor import text
 
 _GAPS = re.compile(r"[\W_]+")
+_STOPS = dict.fromkeys(map(ord, "'’‘ʼʿʾ`´"))
+"""Signs inside a word that spellings of one name leave out: Sana'a, Sanaa."""
+
 _ARTICLES = frozenset({"the", "a", "an", "al", "el", "ar", "as", "at", "ad", "of", "and"})
 
 # What kind of force a common noun means. A name without such a word may be either.
@@ -27,7 +30,7 @@ _FILLING = frozenset(
 
 def fold(name: str) -> str:
     """Without case, accents and signs; words parted by single blanks."""
-    return _GAPS.sub(" ", text.fold(name)).strip()
+    return _GAPS.sub(" ", text.fold(name).translate(_STOPS)).strip()
 
 
 def words(name: str) -> tuple[str, ...]:
@@ -67,8 +70,12 @@ def same_person(a: str, b: str) -> bool:
     return bool(x and y) and (x <= y or y <= x)
 
 
-def _initials(name: tuple[str, ...]) -> str:
-    return "".join(w[0] for w in name)
+def _initials(name: str) -> frozenset[str]:
+    """The short forms that a name of three words or more may have: with or without its articles and words like "forces"."""
+    every = tuple(fold(name).split())
+    bare = tuple(w for w in every if w not in _ARTICLES)
+    forms = (every, bare, tuple(w for w in bare if w not in _FILLING))
+    return frozenset("".join(w[0] for w in form) for form in forms if len(form) > 2)
 
 
 def _stems(name: tuple[str, ...]) -> frozenset[str]:
@@ -84,11 +91,7 @@ def same_actor(a: str, b: str) -> bool:
     left, right = _stems(x), _stems(y)
     if left and right and (left <= right or right <= left):
         return True
-    every_a, every_b = tuple(fold(a).split()), tuple(fold(b).split())
-    return any(
-        len(short) == 1 and len(long) > 2 and short[0] in {_initials(long), _initials(full)}
-        for short, long, full in ((x, y, every_b), (y, x, every_a))
-    )
+    return (len(x) == 1 and x[0] in _initials(b)) or (len(y) == 1 and y[0] in _initials(a))
 
 
 def may_be_one(a: str, b: str) -> bool:
@@ -99,6 +102,12 @@ def may_be_one(a: str, b: str) -> bool:
     ]
     (rebel_a, state_a, vague_a), (rebel_b, state_b, vague_b) = kinds
     return (vague_a or vague_b) and not (rebel_a and state_b) and not (state_a and rebel_b)
+
+
+def same_side(a: str, b: str) -> bool:
+    """Whether both forms say the same kind of force: two words for a government's, or two for insurgents."""
+    x, y = set(words(a)), set(words(b))
+    return bool(x & _STATE and y & _STATE) or bool(x & _INSURGENT and y & _INSURGENT)
 
 
 def is_vaguer(a: str, b: str) -> bool:
