@@ -107,6 +107,11 @@ class Store(Protocol):
         """T1: store items, versions, validators, health and next time, release the lease, and mark each item pending."""
         ...
 
+    async def add_version(self, item: Item) -> bool:
+        """T1 for article text that came after its item: store the next version of a stored item and mark it pending, that of
+        a baseline's item as such. False, and nothing stored, where `item.version` is not the next one."""
+        ...
+
     # -- T2 ---------------------------------------------------------------------------------------------------------------
 
     async def pending(self, limit: int) -> list[Pending]:

@@ -96,6 +96,9 @@ class SqliteStore:
         await self._write(lambda db: sqlite_collect.commit_poll(db, record))
         hit("after_t1")
 
+    async def add_version(self, item: Item) -> bool:
+        return await self._write(lambda db: sqlite_collect.add_version(db, item))
+
     # -- T2 ---------------------------------------------------------------------------------------------------------------
 
     async def pending(self, limit: int) -> list[Pending]:

@@ -96,6 +96,18 @@ def _store_version(db: Connection, item: Item, baseline: bool) -> None:
         db.execute(_UPSERT_ITEM, item_row(item))
 
 
+def add_version(db: Connection, item: Item) -> bool:
+    before = db.execute(
+        "SELECT v.baseline FROM items i JOIN item_versions v ON v.item_id = i.id AND v.version = i.version "
+        "WHERE i.id = ? AND i.version = ?",
+        [item.id, item.version - 1],
+    ).fetchone()
+    if before is None:
+        return False
+    _store_version(db, item, bool(before[0]))
+    return True
+
+
 def record_death(db: Connection, item_id: str, version: int, most: int) -> int:
     row = db.execute(
         "UPDATE item_versions SET deaths = deaths + 1, "

@@ -13,6 +13,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -167,7 +168,9 @@ class Writer:
 
     def _undo(self) -> None:
         if self._connection.in_transaction:
-            self._connection.execute("ROLLBACK")
+            # Where even this fails, the next BEGIN says so to its callers; this thread must live to serve them.
+            with suppress(sqlite3.Error):
+                self._connection.execute("ROLLBACK")
 
     def _alone(self, job: _Job) -> None:
         """The batch was lost as a whole: let each unit stand or fall by itself."""
