@@ -5,13 +5,12 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import functools
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 from urllib.parse import urlsplit
 
-import structlog
-
+from monitor import log
 from monitor.clock import Clock
 from monitor.collect import identity, politeness
 from monitor.collect.fetch import HostWaits, Verdict, request_headers, validators, verdict
@@ -19,12 +18,12 @@ from monitor.collect.parse import Parsed
 from monitor.collect.service import body_hash
 from monitor.errors import FencedOff, FetchError
 from monitor.failpoints import hit
-from monitor.model import Feed, FeedState, PollRecord
+from monitor.model import Feed, FeedState, Item, PollRecord
 from monitor.net import Door, Response
 from notifiers.base import Notice
 from storage.base import DueFeed, Store
 
-_log = structlog.get_logger()
+_log = log.get("collect")
 
 
 class FeedParser(Protocol):
@@ -59,7 +58,7 @@ _TELL = {
 
 class Collector:
     """Polls the feeds that are due. `tick` once a second, `stop` at the end. `tell` is given what the operator must know,
-    `woken` is called whenever items were stored."""
+    `woken` is called whenever items were stored, `offer` is given those whose articles might be fetched."""
 
     def __init__(
         self,
@@ -72,9 +71,11 @@ class Collector:
         pace: Pace | None = None,
         tell: Callable[[Notice], Awaitable[None]] | None = None,
         woken: Callable[[], None] | None = None,
+        offer: Callable[[Feed, Sequence[Item]], None] | None = None,
     ) -> None:
         self._store, self._door, self._parser, self._clock = store, door, parser, clock
-        self._baseline_s, self._pace, self._tell, self._woken = baseline_hours * 3600, pace or Pace(), tell, woken
+        self._baseline_s, self._pace = baseline_hours * 3600, pace or Pace()
+        self._tell, self._woken, self._offer = tell, woken, offer
         self._active = asyncio.Semaphore(self._pace.active)
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._hosts: dict[str, asyncio.Semaphore] = {}
@@ -123,7 +124,7 @@ class Collector:
 
     async def _poll(self, due: DueFeed, claimed: float) -> None:
         """One poll, whatever happens in it: nothing of one feed may stop the others."""
-        log = _log.bind(feed=due.feed.name, feed_id=due.feed.id)
+        say = _log.bind(feed=due.feed.name, feed_id=due.feed.id)
         try:
             record = await self._record(due, claimed)
             if record is None:
@@ -131,12 +132,14 @@ class Collector:
             await self._store.commit_poll(record)
             if record.items and self._woken is not None:
                 self._woken()
-            log.debug("polled", items=len(record.items), health=record.state.health, error=record.state.error)
+            if self._offer is not None:
+                self._offer(due.feed, [i for i in record.items if not record.baseline or i.id in record.fresh])
+            say.debug("polled", items=len(record.items), health=record.state.health, error=record.state.error)
             await self._report(due, record.state)
         except FencedOff as error:
-            log.warning("poll came too late", error=str(error))
-        except Exception:  # the store failed, or a defect: the lease ends, and the feed is polled again
-            log.exception("poll failed")
+            say.warning("poll came too late", error=str(error))
+        except Exception:  # noqa: BLE001 - the store failed, or a defect: the lease ends, and the feed is polled again
+            say.exception("poll failed")
 
     async def _record(self, due: DueFeed, claimed: float) -> PollRecord | None:
         feed, state = due.feed, due.state

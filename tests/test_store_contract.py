@@ -34,6 +34,7 @@ UNITS: dict[str, Unit] = {
     "sync_feeds": lambda s, m: s.sync_feeds([m.feed("f1", country="SY"), m.feed("f3")], m.now),
     "add_feed": lambda s, m: s.add_feed(m.feed("f9"), m.now),
     "commit_poll": lambda s, m: s.commit_poll(m.poll(m.item("i3"), m.item("i1", version=2, title="New"), fence=1)),
+    "add_version": lambda s, m: s.add_version(m.item("i1", version=2, text="The article.")),
     "commit_steps": lambda s, m: s.commit_steps([m.changed(m.full_step("i2"), edges=(m.edge("a2"),))]),
     "commit_timer": lambda s, m: s.commit_steps([m.step(None, events=(m.event(),), edges=(m.edge("a3"),))]),
     "keep_payload": lambda s, m: s.keep_payload("a1/1/hook/x", 1, {"text": "hello"}),

@@ -1,9 +1,37 @@
-"""The text of an article page. `extract` runs on hostile bytes: in a worker only."""
+"""The article behind an item: whether to fetch it, and its text. `extract` and `robots_allow` run on hostile bytes: in a worker
+only."""
 
 from __future__ import annotations
 
+import dataclasses
+
+from monitor.model import Feed, Item
+from monitor.text import clean
+
+ROBOTS_LENGTH = 512_000  # RFC 9309 asks for at least 500 KiB
 _LENGTH = 200_000
 _SHORTEST = 200
+
+
+def wants_article(feed: Feed, item: Item) -> bool:
+    """Whether the article is worth fetching: `auto` where the feed carries no text of its own."""
+    return item.link is not None and (feed.full_text == "always" or (feed.full_text == "auto" and not item.text))
+
+
+def with_text(item: Item, text: str) -> Item | None:
+    """The next version of an item, with its article's text; None where the text says no more than the item does.
+
+    It is ordered where its item is: it was not written later, only read later."""
+    if len(text) <= len(item.body) or text == item.text:
+        return None
+    return dataclasses.replace(item, text=text, version=item.version + 1, edited=item.at)
+
+
+def robots_allow(robots: bytes, agent: str, url: str) -> bool:
+    """Whether a robots.txt lets `agent` read `url`."""
+    from protego import Protego
+
+    return bool(Protego.parse(robots[:ROBOTS_LENGTH].decode("utf-8", "replace")).can_fetch(url, agent))
 
 
 def extract(page: bytes, url: str) -> str:
@@ -12,5 +40,5 @@ def extract(page: bytes, url: str) -> str:
     import trafilatura
 
     text = trafilatura.extract(page, url=url, include_comments=False, include_tables=False, favor_precision=True) or ""
-    text = "\n\n".join(line.strip() for line in text.splitlines() if line.strip())
+    text = clean("\n\n".join(line for line in text.splitlines() if line.strip()))
     return text[:_LENGTH] if len(text) >= _SHORTEST else ""

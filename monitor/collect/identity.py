@@ -164,6 +164,11 @@ def _old(
     return item
 
 
+def dated(told: float | None, seen: float) -> float:
+    """The instant of publication: as told where that can be believed, never later than it was first seen."""
+    return seen if told is None or told < _OLDEST else min(told, seen)
+
+
 def _told(entry: Entry) -> float | None:
     """When the feed says that this was published, where that can be believed."""
     return next((t for t in (entry.published, entry.updated) if t is not None and t >= _OLDEST), None)
@@ -181,7 +186,7 @@ def _item(feed: Feed, n: _Named, item_id: str, old: Item | None, seen: float) ->
         summary=e.summary or (e.content if not text else ""),
         text=text,
         link=n.link,
-        published=seen if told is None else min(told, seen),
+        published=dated(told, seen),
         seen=seen,
         outlet=feed.name,
         language=feed.language or e.language,

@@ -9,7 +9,7 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from typing import Any
 
-from monitor.collect.article import extract
+from monitor.collect.article import extract, robots_allow
 from monitor.collect.parse import Parsed, parse
 from monitor.errors import FetchError, WorkerDied, WorkerError
 from monitor.model import Json
@@ -32,6 +32,10 @@ class ParserService:
     def article(self, body_b64: str, url: str) -> str:
         """The article's text, or an empty text."""
         return extract(base64.b64decode(body_b64), url)
+
+    def robots(self, body_b64: str, agent: str, url: str) -> bool:
+        """Whether this robots.txt lets `agent` read `url`."""
+        return robots_allow(base64.b64decode(body_b64), agent, url)
 
 
 def body_hash(body: bytes) -> str:
@@ -69,6 +73,10 @@ class Parser:
     async def article(self, body: bytes, url: str) -> str:
         """The text of an article page, or an empty text; raises as `parse` does."""
         return str(await self._call(body, url, "article", url))
+
+    async def robots(self, robots: bytes, agent: str, url: str) -> bool:
+        """Whether a robots.txt lets `agent` read `url`; raises as `parse` does."""
+        return bool(await self._call(robots, url, "robots", agent, url))
 
     async def close(self) -> None:
         """End all workers."""
