@@ -9,9 +9,9 @@ stay out.
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import Final
 
 from spacy.tokens import Span, Token
@@ -22,10 +22,9 @@ from monitor.facts.parsing import Section
 from monitor.facts.status import status_of
 from monitor.facts.territory_frames import Predicate, frames, predicates
 from monitor.facts.territory_items import Mention
-from monitor.facts.territory_places import PlaceScanner
+from monitor.facts.territory_proof import Find, PlaceJudge
 from monitor.facts.territory_roles import Party, Roles
-from monitor.facts.territory_words import place_nouns
-from monitor.gazetteer import Gazetteer, Place
+from monitor.gazetteer import Gazetteer
 from monitor.model import LIVE_STATUSES, Document, Status, TerritoryChange
 
 _PRONOUN_PLACES: Final = frozenset({"it", "them", "there", "both"})
@@ -66,15 +65,6 @@ class TerritoryContext:
     title: Section | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class _Find:
-    """A place with what is known of it."""
-
-    mention: Mention
-    place: Place | None
-    sure: bool
-
-
 def read_territory(section: Section, attributions: Sequence[Attribution], context: TerritoryContext) -> list[TerritoryChange]:
     """The changes of control that a section reports, in order of the text; ids are unique in the section."""
     return _Reader(section, attributions, context).read()
@@ -82,17 +72,15 @@ def read_territory(section: Section, attributions: Sequence[Attribution], contex
 
 class _Reader:
     def __init__(self, section: Section, attributions: Sequence[Attribution], context: TerritoryContext) -> None:
-        self._section, self._said, self._context = section, attributions, context
-        self._gazetteer, self._actors = context.gazetteer, context.actors
+        self._section, self._said = section, attributions
+        self._actors, self._country = context.actors, context.document.country
         self._doc, self._text = section.doc, section.text
-        self._scanner = PlaceScanner(self._doc, self._text, self._is_people, self._is_region)
+        self._judge = PlaceJudge(section, context.title, context.gazetteer, context.actors, self._country)
         self._roles = Roles(self._doc, self._text, self._actors)
         self._sets = frames().sets
-        self._countries = self._likely_countries()
-        self._near: list[Place] = []
-        self._named: list[Mention] = [] if context.title is None else self._names_of_title(context.title)
-        self._war = sum(self._actors.armed(t.text) for t in self._doc if t.pos_ in {"NOUN", "PROPN"})
         self._facts: list[TerritoryChange] = []
+        published = context.document.published
+        self._year = None if published is None else datetime.fromtimestamp(published, UTC).year
 
     def read(self) -> list[TerritoryChange]:
         for sentence in self._doc.sents:
@@ -101,7 +89,7 @@ class _Reader:
                 found += self._of(predicate, sentence)
             found += self._denials(sentence, found)
             self._facts += found
-            self._remember(sentence)
+            self._judge.remember(sentence.start_char, sentence.end_char, found)
         return [replace(f, id=f"{self._section.within}.territory.{n}") for n, f in enumerate(_without_doubles(self._facts), 1)]
 
     # ---------------------------------------------------------------------------------------------------------- one predicate
@@ -112,10 +100,12 @@ class _Reader:
         if not mentions:
             return
         gainer, loser = self._parties(predicate, limit)
-        if predicate.frame == "fall" and not predicate.noun and gainer is None and not self._war:
+        if predicate.frame == "fall" and not predicate.noun and gainer is None and not self._judge.war:
+            return
+        if predicate.token.lemma_.lower() in {"give", "yield"} and gainer is None:
             return
         for mention in mentions:
-            find = self._proved(mention, predicate, gainer, loser)
+            find = self._judge.proved(mention, predicate, [p.name for p in (gainer, loser) if p is not None])
             if find is not None:
                 yield self._fact(predicate, find, gainer, loser, sentence)
 
@@ -130,13 +120,13 @@ class _Reader:
             and predicate.strength > 1
         ):
             return []
-        found = self._scanner.scan(predicate.end, sentence.end_char)
+        found = self._judge.scanner.scan(predicate.end, sentence.end_char)
         if found:
-            return [m for m in (self._antecedent(m, predicate.token.i) for m in found) if m is not None]
+            return [m for m in (self._judge.antecedent(m, predicate.token.i) for m in found) if m is not None]
         pronoun = re.match(r"\s+(it|them)\b(?!\s+\w+ing)", self._text[predicate.end :])
         if pronoun and predicate.strength >= 2:
             start = predicate.end + pronoun.start(1)
-            back = self._antecedent(Mention(pronoun[1], start, start + len(pronoun[1]), back=True), predicate.token.i)
+            back = self._judge.antecedent(Mention(pronoun[1], start, start + len(pronoun[1]), back=True), predicate.token.i)
             return [back] if back else []
         if predicate.token.dep_ == "relcl":
             return self._of_antecedent(predicate.token.head, predicate)
@@ -153,7 +143,9 @@ class _Reader:
         if subject is not None and subject.lower_ in {"which", "that", "who"} and token.dep_ == "relcl":
             return self._of_antecedent(token.head, predicate)
         if subject is not None and subject.lower_ in _PRONOUN_PLACES:
-            back = self._antecedent(Mention(subject.text, subject.idx, subject.idx + len(subject.text), back=True), token.i)
+            back = self._judge.antecedent(
+                Mention(subject.text, subject.idx, subject.idx + len(subject.text), back=True), token.i
+            )
             return [back] if back and predicate.strength >= 2 else []
         starts = {sentence.start_char}
         starts |= {t.idx for t in sentence if t.i < token.i and t.i > sentence.start and t.nbor(-1).lower_ in _LEFT_BREAKS}
@@ -162,18 +154,18 @@ class _Reader:
         if token.dep_ == "acl":
             starts.add(token.head.left_edge.idx)
         for start in sorted(starts):
-            found = self._scanner.scan(start, stop, strict=True)
+            found = self._judge.scanner.scan(start, stop, strict=True)
             if found:
-                return [m for m in (self._antecedent(m, token.i) for m in found) if m is not None]
+                return [m for m in (self._judge.antecedent(m, token.i) for m in found) if m is not None]
         return []
 
     def _of_antecedent(self, noun: Token, predicate: Predicate) -> list[Mention]:
         """The place that a relative clause is about: the noun before it."""
         end = predicate.token.left_edge.idx
         for start in (noun.left_edge.idx, noun.idx):
-            found = self._scanner.scan(start, max(end, noun.idx + len(noun.text)))
+            found = self._judge.scanner.scan(start, max(end, noun.idx + len(noun.text)))
             if found:
-                resolved = self._antecedent(found[-1], predicate.token.i)
+                resolved = self._judge.antecedent(found[-1], predicate.token.i)
                 return [resolved] if resolved else []
         return []
 
@@ -196,7 +188,7 @@ class _Reader:
             party = self._roles.agent(predicate, limit)
             return (self._roles.resolved(party, predicate.token, predicate.token) if party else None), None
         if frame == "fall":
-            return self._behind(predicate, limit, r"(?:in)?to(?: the hands of)?"), None
+            return self._behind(predicate, limit, r"(?:in)?to(?: the hands of)?"), self._behind(predicate, limit, "from")
         if predicate.passive:
             agent = self._roles.agent(predicate, limit)
             agent = self._roles.resolved(agent, predicate.token, predicate.token) if agent else None
@@ -241,178 +233,10 @@ class _Reader:
         party = self._roles.phrase_around(subject)
         return party if self._actors.armed(party.name) else None
 
-    # ----------------------------------------------------------------------------------------------------------------- places
-
-    def _proved(self, mention: Mention, predicate: Predicate, gainer: Party | None, loser: Party | None) -> _Find | None:
-        """The mention as a place, where enough speaks for it."""
-        strength = predicate.strength
-        holder = mention.holder
-        armed = any(self._actors.armed(p.name) for p in (gainer, loser) if p) or (
-            holder is not None and self._actors.perhaps_armed(holder)
-        )
-        perhaps = armed or any(self._actors.perhaps_armed(p.name) for p in (gainer, loser) if p)
-        unnamed = gainer is None and loser is None
-        if mention.name is None or not self._capitalised(mention.name):
-            allowed = armed or (strength >= 2 and self._war > 1 and mention.count is not None)
-            return _Find(mention, None, False) if allowed and strength >= 1 and mention.head not in _VAGUE else None
-        name = mention.name
-        if name in self._sets["nonplaces"] or self._is_country(name):
-            return None
-        place = self._link(mention)
-        headed = mention.head is not None and (mention.part != "area" or strength >= 2)
-        if self._is_actor(name) and not headed:
-            return None
-        if place is not None and place.level == "country":
-            return None
-        if place is None and not headed:
-            # A name that nobody knows: only people under arms take it.
-            if strength >= 2 and armed and not self._person(mention):
-                return _Find(mention, None, False)
-            return None
-        if (
-            (strength >= 3 and (perhaps or unnamed or self._war))
-            or (strength >= 2 and (armed or (perhaps and headed) or (self._war > 1 and (unnamed or perhaps))))
-            or (strength == 1 and (armed or (self._war > 1 and perhaps)))
-            or (strength == 0 and armed and self._war > 1)
-        ):
-            return _Find(mention, place, True)
-        return None
-
-    @staticmethod
-    def _capitalised(name: str) -> bool:
-        return any(c.isupper() for c in name)
-
-    def _link(self, mention: Mention) -> Place | None:
-        name = mention.name or mention.place
-        near = list(self._near[-6:])
-        if mention.within:
-            around = self._gazetteer.link(mention.within, self._countries, near)
-            if around is not None and around.level != "country":
-                near.append(around)
-        place = self._gazetteer.link(name, self._countries, near)
-        if place is None and mention.head in place_nouns().sets["area"] and mention.part == "area":
-            place = self._gazetteer.link(mention.place, self._countries, near)
-        return place
-
-    def _is_people(self, word: str) -> bool:
-        return len(word) > 2 and self._gazetteer.country(word.capitalize() if word.islower() else word) is not None
-
-    def _is_region(self, name: str) -> bool:
-        return any(place.level == "region" for place in self._gazetteer.lookup(name))
-
-    def _is_country(self, name: str) -> bool:
-        return self._gazetteer.country(name) is not None
-
-    def _is_actor(self, name: str) -> bool:
-        actor = self._actors.resolve(name)
-        if actor is None:
-            return False
-        return actor.kind != "official" or not self._gazetteer.lookup(name)
-
-    def _person(self, mention: Mention) -> bool:
-        """Called a person, and called so before a verb or a title: only a vote, so a hyphen or an article outweighs it."""
-        span = self._doc.char_span(mention.start, mention.start + len(mention.name or mention.place))
-        if span is None or re.search(r"[-‘’']|\b[Aa]l\b", span.text):
-            return False
-        return any(t.ent_type_ == "PERSON" for t in span) and len(span) > 1
-
-    def _likely_countries(self) -> list[str]:
-        """ISO codes, the likeliest first: the document's prior, then those that the text names most."""
-        counts: Counter[str] = Counter()
-        for _, _, name in self._scanner.names():
-            code = self._gazetteer.country(re.sub(r"['’]s?$", "", name))
-            if code is None:
-                first = re.sub(r"['’]s?$", "", name.split()[0])
-                code = self._gazetteer.country(first)
-            if code is not None:
-                counts[code] += 2
-            actor = self._actors.resolve(name)
-            if actor is not None and actor.country is not None:
-                counts[actor.country] += 1
-        prior = [self._context.document.country] if self._context.document.country else []
-        return prior + [code for code, _ in counts.most_common(6) if code not in prior]
-
-    # ------------------------------------------------------------------------------------------------------------ antecedents
-
-    def _antecedent(self, mention: Mention, at: int) -> Mention | None:
-        """A phrase that points back gets the name of the place that was named before it; None where there is none."""
-        if not mention.back:
-            return mention
-        here = [m for m in self._sentence_names(at) if m.start < mention.start]
-        candidates = [m for m in [*self._named, *here] if m.name]
-        if mention.head is not None:
-            same = [
-                m
-                for m in candidates
-                if m.head == mention.head or (m.head is None and m.part == "whole") or mention.head in _ANY_HEAD
-            ]
-            candidates = same
-        if not candidates:
-            return None
-        chosen = candidates[-1]
-        return replace(
-            mention,
-            place=chosen.place,
-            name=chosen.name,
-            part=mention.part if mention.part != "whole" else chosen.part,
-            head=chosen.head or mention.head,
-            back=False,
-        )
-
-    def _sentence_names(self, at: int) -> Iterator[Mention]:
-        sentence = self._doc[at].sent if at < len(self._doc) else None
-        if sentence is not None:
-            yield from self._places_named(self._scanner, sentence.start_char, sentence.end_char)
-
-    def _places_named(self, scanner: PlaceScanner, start: int, end: int) -> Iterator[Mention]:
-        """Places that a stretch of text names, in whatever sentence: by a place noun or by the gazetteer."""
-        for first, last, name in scanner.names():
-            if (
-                not start <= first < end
-                or self._is_country(name)
-                or name in self._sets["nonplaces"]
-                or self._actors.resolve(name)
-            ):
-                continue
-            before = (
-                re.search(r"(\w+)\s+of\s+(?:the\s+)?$|(\w+)\s+$", self._text[max(0, first - 40) : first])
-                if scanner is self._scanner
-                else None
-            )
-            noun = (before[1] or before[2]).lower() if before else None
-            kind = place_nouns().kinds.get(noun or "")
-            if kind in {"whole", "quarter", "facility"}:
-                yield Mention(name, first, last, kind if kind == "facility" else "whole", head=noun, name=name)
-            elif self._gazetteer.link(name, self._countries, self._near[-4:]) is not None and not self._person(
-                Mention(name, first, last, name=name)
-            ):
-                yield Mention(name, first, last, name=name)
-
-    def _names_of_title(self, title: Section) -> list[Mention]:
-        scanner = PlaceScanner(title.doc, title.text, self._is_people, self._is_region)
-        return list(self._places_named(scanner, 0, len(title.text)))
-
-    def _remember(self, sentence: Span) -> None:
-        self._named += self._places_named(self._scanner, sentence.start_char, sentence.end_char)
-        for fact in self._facts:
-            if sentence.start_char <= fact.start < sentence.end_char and fact.place_id:
-                place = self._gazetteer.get(fact.place_id)
-                if place is not None:
-                    self._near.append(place)
-        for fact in self._facts:
-            if (
-                sentence.start_char <= fact.start < sentence.end_char
-                and fact.count is None
-                and fact.place
-                and fact.place[0].isupper()
-                and fact.part == "whole"
-            ):
-                self._named.append(Mention(fact.place, fact.start, fact.end, name=fact.place))
-
     # ------------------------------------------------------------------------------------------------------------------ facts
 
     def _fact(
-        self, predicate: Predicate, find: _Find, gainer: Party | None, loser: Party | None, sentence: Span
+        self, predicate: Predicate, find: Find, gainer: Party | None, loser: Party | None, sentence: Span
     ) -> TerritoryChange:
         mention = find.mention
         token = predicate.token
@@ -428,13 +252,13 @@ class _Reader:
                 ends.append(party.end if predicate.passive else 0)
         start, end = min(starts), max(ends)
         end = start + len(self._text[start:end].rstrip(" ,"))
-        status, why = status_of(token, self._section)
+        status, why = self._clause(predicate)
         source = source_of(self._said, token.idx, end) or source_of(self._said, token.idx, token.idx + len(token.text))
         gained = gainer.name if gainer else None
         lost = loser.name if loser else mention.holder
         if lost is None and predicate.frame not in {"leave", "hold", "lose"}:
             lost = self._roles.loser(predicate, mention.end, sentence.end_char, gained)
-            if lost is None and predicate.frame == "take" and find.sure:
+            if lost is None and predicate.frame == "take" and (find.place or mention.head):
                 lost = self._roles.other_party(
                     (sentence.start_char, sentence.end_char), gained, source.speaker if source else None
                 )
@@ -455,7 +279,7 @@ class _Reader:
             change=change,
             place=mention.place,
             place_id=place.id if place else None,
-            country=place.country if place else self._country_of(mention),
+            country=place.country if place else self._judge.country_of(mention) or self._country,
             part=part,
             count=mention.count,
             gainer=gained,
@@ -464,18 +288,34 @@ class _Reader:
             loser_id=self._actor_id(lost),
         )
 
-    def _country_of(self, mention: Mention) -> str | None:
-        if mention.within:
-            around = self._gazetteer.link(mention.within, self._countries)
-            code = self._gazetteer.country(mention.within)
-            if code or around:
-                return code or (around.country if around else None)
-        return self._context.document.country
+    def _clause(self, predicate: Predicate) -> tuple[Status, str]:
+        """The status of the clause. What is told in passing of a place is history, unless it is said to be fresh."""
+        token = predicate.token
+        status, why = status_of(token, self._section, self._year)
+        if status not in LIVE_STATUSES:
+            return status, why
+        words = {t.lower_ for t in token.subtree}
+        passing = token.dep_ == "relcl" or (token.dep_ == "acl" and token.tag_ == "VBN" and token.head.dep_ != "ROOT")
+        past = token.tag_ in {"VBD", "VBN"}
+        if (
+            passing
+            and past
+            and predicate.change != "held"
+            and (words & self._sets["background"] or not words & self._sets["fresh"])
+        ):
+            return "historic", "told in passing"
+        behind = _PAST_YEAR.match(self._text[token.idx : token.sent.end_char])
+        if behind and (self._year is None or int(behind[1]) < self._year):
+            return "historic", f"the year {behind[1]}"
+        return status, why
 
     def _change(self, predicate: Predicate, mention: Mention) -> tuple[str, str]:
         part = mention.part
         if predicate.frame in _ENTRY_PARTS and part == "whole":
             part = _ENTRY_PARTS[predicate.frame]
+        before = self._doc[max(predicate.token.sent.start, predicate.token.i - 3) : predicate.token.i]
+        if part == "whole" and any(t.lower_ in self._sets["nearly"] for t in before):
+            part = "part"
         if predicate.change == "advance" and predicate.frame == "take" and part == "whole":
             part = "part"
         return predicate.change, part
@@ -533,29 +373,9 @@ class _Reader:
                 )
 
 
-_VAGUE: Final = frozenset(
-    {
-        "part",
-        "parts",
-        "house",
-        "houses",
-        "street",
-        "streets",
-        "building",
-        "buildings",
-        "state",
-        "states",
-        "front",
-        "post",
-        "site",
-        "position",
-        "line",
-        "route",
-        "land",
-        "capital",
-    }
-) - {"post"}
-_ANY_HEAD: Final = frozenset({"city", "town", "village", "settlement", "locality", "place"})
+_PAST_YEAR: Final = re.compile(
+    r"[^.;,\n]{0,100}?\b(?:in|since|during|until) (?:(?:early|late|mid|[A-Z][a-z]+)[ -])?((?:19|20)\d\d)\b"
+)
 
 
 def _hedged(token: Token) -> bool:
@@ -565,7 +385,7 @@ def _hedged(token: Token) -> bool:
     )
 
 
-def _confidence(find: _Find, predicate: Predicate, gainer: str | None) -> float:
+def _confidence(find: Find, predicate: Predicate, gainer: str | None) -> float:
     score = (
         0.4
         + 0.1 * predicate.strength

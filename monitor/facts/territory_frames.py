@@ -16,11 +16,14 @@ from spacy.tokens import Span, Token
 from monitor.facts.lexicon import load
 
 _CONTROL: Final = r"(?:\s*[\w-]+ly\b)?\s+(?:the\s+|a\s+)?(?:[\"“]?[\w-]+\s+){0,2}?control[\"”]?\s+(?:of|over)\b"
-_UNDER: Final = r"\s+(?:[\w-]+\s+){0,1}?under\s+(?:the\s+)?(?P<owner>(?:[\w'’-]+\s+){0,4}?)(?:control|rule|occupation)\b(?P<of>\s+(?:of|by)\b)?"
+_UNDER: Final = (
+    r"\s+(?:[\w-]+\s+){0,1}?under\s+(?:the\s+)?(?:[\w-]*full\w*\s+|complete\s+)?(?P<owner>(?:[\w'’-]+\s+){0,4}?)"
+    r"(?:control|rule|occupation)\b(?P<of>\s+(?:of|by)\b)?"
+)
 _BACK_TO: Final = r"\s+(?:[\w-]+ly\s+)?to\s+(?:the\s+)?(?P<owner>(?:[\w'’-]+\s+){0,3}?)control\b(?P<of>\s+(?:of|by)\b)?"
 _SKIP: Final = re.compile(
     r"(?:\s+(?:(?:late |early )?(?:on |this )?(?:mon|tues|wednes|thurs|fri|satur|sun)day"
-    r"(?: (?:morning|evening|night|afternoon))?|today|yesterday|overnight|[\w-]+ly|also|now|then|back|again|once again|in \w+ minutes)\b,?)+",
+    r"(?: (?:morning|evening|night|afternoon))?|today|yesterday|overnight|[\w-]+ly|also|now|then|back|again|once again)\b,?)+",
     re.IGNORECASE,
 )
 _AUX: Final = frozenset(
@@ -104,7 +107,9 @@ def _pattern(particle: str, lexicon: Mapping[str, Any]) -> tuple[str, str]:
     kind = "particle"
     pieces = []
     for piece in particle.split():
-        if piece == "<control>":
+        if piece == "in" and particle.startswith("in <control>"):
+            pieces.append(r"(?:\s+(?:now|still|fully|firmly|currently|back))?\s+in")
+        elif piece == "<control>":
             pieces.append(_CONTROL)
         elif piece == "<troops>":
             pieces.append(r"\s+(?:[\w'’-]+\s+){0,3}?(?:" + "|".join(lexicon["troops"]) + r")\b")
@@ -135,7 +140,7 @@ def predicates(sentence: Span, text: str, language: str = "en") -> Iterator[Pred
         low = token.lower_
         if low in known.nouns and _is_noun(token):
             yield from _noun(token, known.nouns[low])
-        elif low in known.verbs and not _named(token):
+        elif low in known.verbs and not _named(token) and not _attributive(token):
             found = _verb(token, known.verbs[low], known, text, limit)
             if found is not None:
                 yield found
@@ -143,7 +148,14 @@ def predicates(sentence: Span, text: str, language: str = "en") -> Iterator[Pred
 
 def _named(token: Token) -> bool:
     """Part of a name: "Fall River", "Take That"."""
-    return token.text[0].isupper() and token.i > token.sent.start and token.pos_ == "PROPN" and token.nbor(-1).text[0].isupper()
+    if not token.text[0].isupper() or token.i == token.sent.start:
+        return False
+    return bool(token.pos_ == "PROPN" and token.nbor(-1).text[0].isupper())
+
+
+def _attributive(token: Token) -> bool:
+    """ "besieged villages": a participle that only describes."""
+    return bool(token.dep_ == "amod" and token.tag_ in {"VBN", "VBD", "JJ", "VBG"} and token.i < token.head.i)
 
 
 def _is_noun(token: Token) -> bool:
@@ -174,14 +186,17 @@ def _verb(token: Token, forms: Sequence[tuple[str, int]], known: Frames, text: s
     for verb, form in forms:
         for row in known.rows.get(verb, ()):
             match = row.pattern.match(text, end, limit)
-            if match is None or (row.kind == "" and not _usable(token, verb, form)):
+            if match is None or (row.kind in {"", "people"} and not _usable(token, form, row)):
                 continue
             if row.kind == "under":
                 return _under(token, row, match)
+            change = row.change
+            if change == "held" and row.frame == "hold" and "now" in match.group().lower().split() and verb == "be":
+                change = "captured"
             passive = row.kind != "people" and _passive(token, form, verb, text, match.end())
             owner = " ".join((match.groupdict().get("people") or "").split()) or None
             finish = match.end() if passive else _skip(text, match.end(), limit)
-            return Predicate(token, row.frame, row.change, row.strength, finish, passive, owner=owner)
+            return Predicate(token, row.frame, change, row.strength, finish, passive, owner=owner)
     return None
 
 
@@ -199,10 +214,14 @@ def _under(token: Token, row: _Row, match: re.Match[str]) -> Predicate:
     return Predicate(token, row.frame, change, row.strength, match.end(), passive=True, owner=owner, by=by)
 
 
-def _usable(token: Token, verb: str, form: int) -> bool:
-    """A bare form that may as well be a noun must stand where a verb can."""
-    if form > 1 or token.pos_ in {"VERB", "AUX"}:
-        return bool(token.pos_ != "ADP" or form > 1)
+def _usable(token: Token, form: int, row: _Row) -> bool:
+    """A form that may as well be a noun must stand where a verb can; weak verbs must be tagged as verbs."""
+    if token.i > token.sent.start and token.nbor(-1).text == "-" and not token.nbor(-1).whitespace_:
+        return False  # "rebel-held"
+    if token.pos_ in {"VERB", "AUX"} or (form > 1 and row.strength > 1):
+        return True
+    if row.strength < 2 or row.kind == "people":
+        return False
     previous = token.nbor(-1) if token.i > token.sent.start else None
     if previous is None:
         return False
@@ -214,7 +233,7 @@ def _passive(token: Token, form: int, verb: str, text: str, end: int) -> bool:
         return False
     left = token.i - 1
     while left >= token.sent.start and (
-        token.doc[left].tag_ in {"RB", "RBR"} or token.doc[left].lower_ in {"reportedly", "fully", "been"}
+        token.doc[left].tag_ in {"RB", "RBR", "``", "''"} or token.doc[left].lower_ in {"reportedly", "fully", "been"}
     ):
         if token.doc[left].lower_ == "been":
             return True

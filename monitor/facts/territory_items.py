@@ -155,6 +155,8 @@ class ItemReader:
                 holder = held["who"]
             elif not self._describes(word):
                 return holder
+            elif self._in("holders"):
+                holder = word.text
             self._i += 1
             following = self._peek(1)
             if self._low() in {",", "and"} and following is not None and following.tag[:2] == "JJ" and not following.named:
@@ -205,7 +207,7 @@ class ItemReader:
         surface = self._text[first.start : last.end]
         mention = Mention(surface, first.start, last.end, _part(kind, named=False), None, noun)
         if is_plural(noun):
-            return [replace(mention, count=quantity)]
+            return [replace(mention, count=quantity if quantity != 1 else None)]
         if kind == "facility" and not self._definite(start):
             return [mention]
         return [replace(mention, back=True)] if self._definite(start) else []
@@ -215,7 +217,7 @@ class ItemReader:
         size = self._is_noun()
         while size and self._is_noun(size):
             word, following = self._peek(), self._peek(size)
-            if word is None or word.capital or following is None or following.capital:
+            if word is None or word.capital or word.possessive or following is None or following.capital:
                 break
             self._i += size
             size = self._is_noun()
@@ -286,6 +288,7 @@ class ItemReader:
 
     def _sited(self, first: Word, noun: str) -> list[Mention]:
         """ "military base in Baga", "road linking A to B": the place is the facility, known by where it is."""
+        mark, last = self._i, self._w[self._i - 1]
         is_road = noun in self._known.sets["roads"]
         for _ in range(3 if is_road else 1):
             if not (self._in("site_links") or (is_road and self._low() == "and")):
@@ -293,7 +296,11 @@ class ItemReader:
             self._i += 1
             while self._low() in {"the", "its", "capital", "city", "town", "village", "of"}:
                 self._i += 1
-            self._i += self._name()
+            size = self._name()
+            if not size:
+                self._i = mark
+                return [Mention(self._text[first.start : last.end], first.start, last.end, "facility", None, noun)]
+            self._i += size
         end = self._w[self._i - 1].end
         surface = self._text[first.start : end]
         return [Mention(surface, first.start, end, "facility", None, noun, surface)]

@@ -26,7 +26,7 @@ class PlaceScanner:
     names of provinces and other regions."""
 
     def __init__(self, doc: Doc, text: str, demonym: Callable[[str], bool], region: Callable[[str], bool]) -> None:
-        self._text, self._demonym, self._region = text, demonym, region
+        self.text, self._demonym, self._region = text, demonym, region
         self._words = words_of(doc, text)
         self._nouns = place_nouns()
 
@@ -34,7 +34,7 @@ class PlaceScanner:
         """The places of the phrase that begins at `start` (code points), read no further than `end`. With `strict` the phrase
         must fill the stretch: used for subjects."""
         words = [w for w in self._words if start <= w.start and w.end <= end]
-        reader = _Phrase(words, self._text, self._nouns, self._demonym)
+        reader = _Phrase(words, self.text, self._nouns, self._demonym)
         reader.region = self._region
         found = reader.read()
         return found if not strict or reader.rest_is_clear() else []
@@ -46,7 +46,7 @@ class PlaceScanner:
             size = name_length(self._words[i:])
             if size:
                 start, end = self._words[i].start, self._words[i + size - 1].end
-                yield start, end, self._text[start:end]
+                yield start, end, self.text[start:end]
             i += size or 1
 
 
@@ -222,7 +222,7 @@ def _with_examples(found: list[Mention], named: list[Mention]) -> list[Mention]:
     """Names stand for the vague heads before them ("several towns and villages, including A"); counts stay."""
     last = found[-1]
     kept = list(found)
-    while kept and kept[-1].name is None and kept[-1].count is None:
+    while kept and kept[-1].name is None and kept[-1].count is None and not (kept[-1].part == "facility" and kept[-1].holder):
         kept.pop()
     part = last.part if last.name is None else "whole"
     return [*kept, *(replace(m, part=part if m.part == "whole" else m.part, holder=m.holder or last.holder) for m in named)]

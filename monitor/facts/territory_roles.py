@@ -170,6 +170,8 @@ class Roles:
         i, last = token.i, -1
         while i < len(self._doc) and self._doc[i].idx < limit:
             word = self._doc[i]
+            if word.tag_ == "DT" and last >= 0 and self._doc[i - 1].lower_ not in {"of", "and", "to", "with", "/"}:
+                break  # "the army this week"
             if word.tag_ in _INNER or word.lower_ in {"'", "’", "-", "–", "/"}:
                 if word.pos_ in {"NOUN", "PROPN", "ADJ", "NUM", "VERB"} or word.tag_ == "-RRB-":
                     last = i

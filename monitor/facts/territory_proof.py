@@ -1,0 +1,192 @@
+"""Is it a place, and which one? What proves it, its entry in the gazetteer, and what "the town" means."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+from monitor.facts.actors import Actors
+from monitor.facts.parsing import Section
+from monitor.facts.territory_frames import Predicate, frames
+from monitor.facts.territory_items import Mention
+from monitor.facts.territory_places import PlaceScanner
+from monitor.facts.territory_words import place_nouns
+from monitor.gazetteer import Gazetteer, Place
+from monitor.model import TerritoryChange
+
+_ANY_SETTLEMENT: Final = frozenset({"city", "town", "village", "settlement", "locality"})
+_POSSESSIVE: Final = re.compile(r"['’]s?$")
+_NOUN_BEFORE: Final = re.compile(r"(\w+)\s+of\s+(?:the\s+)?$|(\w+)\s+$")
+_NEAR_KEPT: Final = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Find:
+    """A place with what is known of it."""
+
+    mention: Mention
+    place: Place | None
+
+
+class PlaceJudge:
+    """Judges the place phrases of one section, and remembers the places that were named."""
+
+    def __init__(
+        self, section: Section, title: Section | None, gazetteer: Gazetteer, actors: Actors, country: str | None
+    ) -> None:
+        self._doc, self._text = section.doc, section.text
+        self._gazetteer, self._actors = gazetteer, actors
+        self._sets, self._nouns = frames().sets, place_nouns()
+        self.scanner = PlaceScanner(section.doc, section.text, self._is_people, self._is_region)
+        self.countries = self._likely_countries(country)
+        self.war = sum(actors.armed(t.text) for t in section.doc if t.pos_ in {"NOUN", "PROPN"})
+        self._near: list[Place] = []
+        self._named: list[Mention] = self._names_of_title(title) if title is not None else []
+
+    # ------------------------------------------------------------------------------------------------------------------ proof
+
+    def proved(self, mention: Mention, predicate: Predicate, parties: Sequence[str]) -> Find | None:
+        """The mention as a place, where enough speaks for it: the predicate's strength, people under arms among the parties,
+        a place noun, the gazetteer."""
+        strength = predicate.strength
+        armed = any(self._actors.armed(p) for p in parties) or (
+            mention.holder is not None and self._actors.perhaps_armed(mention.holder)
+        )
+        perhaps = armed or any(self._actors.perhaps_armed(p) for p in parties)
+        if mention.head in self._nouns.sets["vague"] and mention.name is None:
+            return None
+        if mention.name is None or not any(c.isupper() for c in mention.name):
+            counted = strength >= 2 and self.war > 1 and mention.count is not None
+            return Find(mention, None) if strength >= 1 and (armed or counted) else None
+        if mention.name in self._sets["nonplaces"] or self._gazetteer.country(mention.name) is not None:
+            return None
+        place = self._link(mention)
+        headed = mention.head is not None and (mention.part != "area" or strength >= 2)
+        if (place is not None and place.level == "country") or (not headed and self._is_actor(mention.name)):
+            return None
+        if place is None and not headed:
+            known_frame = (
+                (strength >= 2 and armed) or (strength >= 3 and perhaps) or (strength >= 2 and self.war > 2 and not parties)
+            )
+            return Find(mention, None) if known_frame and not self._is_person(mention) else None
+        if not parties:
+            enough = strength >= 3 or (strength >= 2 and self.war > 1)
+        else:
+            enough = (
+                (armed and strength >= 1)
+                or (armed and self.war > 1)
+                or (
+                    perhaps
+                    and (strength >= 3 or (strength >= 2 and (headed or self.war > 1)) or (strength >= 1 and self.war > 1))
+                )
+                or (strength >= 3 and self.war > 0)
+            )
+        return Find(mention, place) if enough else None
+
+    def _link(self, mention: Mention) -> Place | None:
+        near = self._near[-_NEAR_KEPT:]
+        if mention.within:
+            around = self._gazetteer.link(mention.within, self.countries, near)
+            if around is not None and around.level != "country":
+                near = [*near, around]
+        return self._gazetteer.link(mention.name or mention.place, self.countries, near)
+
+    def country_of(self, mention: Mention) -> str | None:
+        """The country of a place that the gazetteer lacks, where the phrase itself tells it."""
+        if mention.within is None:
+            return None
+        around = self._gazetteer.link(mention.within, self.countries)
+        return self._gazetteer.country(mention.within) or (around.country if around else None)
+
+    def _is_people(self, word: str) -> bool:
+        return len(word) > 2 and self._gazetteer.country(word.capitalize() if word.islower() else word) is not None
+
+    def _is_region(self, name: str) -> bool:
+        return any(place.level == "region" for place in self._gazetteer.lookup(name))
+
+    def _is_actor(self, name: str) -> bool:
+        actor = self._actors.resolve(name)
+        return actor is not None and (actor.kind != "official" or not self._gazetteer.lookup(name))
+
+    def _is_person(self, mention: Mention) -> bool:
+        """Called a person by the parser, or begins like one. The parser's word is only a vote: names that are built like
+        names of places outweigh it."""
+        words = re.findall(r"[\w'’‘]+", (mention.name or mention.place).lower())
+        if words[0] in self._sets["given_names"]:
+            return True
+        if words[0] in self._nouns.sets["topographic"]:
+            return False
+        span = self._doc.char_span(mention.start, mention.start + len(mention.name or mention.place))
+        return span is not None and len(words) > 1 and any(t.ent_type_ == "PERSON" for t in span)
+
+    def _likely_countries(self, prior: str | None) -> list[str]:
+        """ISO codes, the likeliest first: the document's prior, then those that the text names most."""
+        counts: Counter[str] = Counter()
+        for _, _, name in self.scanner.names():
+            bare = _POSSESSIVE.sub("", name)
+            code = self._gazetteer.country(bare) or self._gazetteer.country(_POSSESSIVE.sub("", name.split()[0]))
+            if code is not None:
+                counts[code] += 2
+            actor = self._actors.resolve(bare)
+            if actor is not None and actor.country is not None:
+                counts[actor.country] += 1
+        found = [code for code, _ in counts.most_common(6)]
+        return [prior, *(c for c in found if c != prior)] if prior else found
+
+    # ------------------------------------------------------------------------------------------------------------ antecedents
+
+    def antecedent(self, mention: Mention, at: int) -> Mention | None:
+        """A phrase that points back gets the name of the place that was named before it; None where there is none."""
+        if not mention.back:
+            return mention
+        sentence = self._doc[at].sent
+        here = self._places_named(self.scanner, sentence.start_char, min(sentence.end_char, mention.start))
+        candidates = [m for m in [*self._named, *here] if m.name]
+        if mention.head is not None:
+            same = [m for m in candidates if m.head == mention.head]
+            candidates = same or [m for m in candidates if m.part == "whole" and mention.head in _ANY_SETTLEMENT]
+        if not candidates:
+            return None
+        chosen = candidates[-1]
+        part = mention.part if mention.part != "whole" else chosen.part
+        return replace(mention, place=chosen.place, name=chosen.name, part=part, head=chosen.head or mention.head, back=False)
+
+    def remember(self, start: int, end: int, facts: Iterable[TerritoryChange]) -> None:
+        """Note what a sentence named, and the places of its facts above all."""
+        self._named += self._places_named(self.scanner, start, end)
+        for fact in facts:
+            place = self._gazetteer.get(fact.place_id) if fact.place_id else None
+            if place is not None:
+                self._near.append(place)
+            if fact.count is None and fact.place and fact.place[0].isupper() and fact.part == "whole":
+                self._named.append(Mention(fact.place, fact.start, fact.end, name=fact.place))
+
+    def _places_named(self, scanner: PlaceScanner, start: int, end: int) -> Iterator[Mention]:
+        """Places that a stretch of text names, in whatever sentence: by a place noun or by the gazetteer."""
+        for first, last, written in scanner.names():
+            name = _POSSESSIVE.sub("", written)
+            if not start <= first < end or self._gazetteer.country(name) or name in self._sets["nonplaces"]:
+                continue
+            noun = self._noun_before(scanner, first)
+            kind = self._nouns.kinds.get(noun or "")
+            mention = Mention(name, first, last, "facility" if kind == "facility" else "whole", head=noun, name=name)
+            if kind in {"whole", "quarter", "facility"}:
+                yield mention
+            elif self._known_settlement(name) and not self._is_person(mention):
+                yield replace(mention, head=None)
+
+    def _known_settlement(self, name: str) -> bool:
+        if self._actors.resolve(name) is not None or self._is_region(name):
+            return False
+        return self._gazetteer.link(name, self.countries, self._near[-_NEAR_KEPT:]) is not None
+
+    def _noun_before(self, scanner: PlaceScanner, first: int) -> str | None:
+        before = _NOUN_BEFORE.search(scanner.text[max(0, first - 40) : first])
+        return (before[1] or before[2]).lower() if before else None
+
+    def _names_of_title(self, title: Section) -> list[Mention]:
+        scanner = PlaceScanner(title.doc, title.text, self._is_people, self._is_region)
+        return list(self._places_named(scanner, 0, len(title.text)))
