@@ -17,10 +17,11 @@ from monitor.facts.casualty_places import Mention, named_place, place_of, places
 from monitor.facts.casualty_words import casualty_words
 from monitor.facts.parsing import Section
 from monitor.facts.status import status_of
-from monitor.model import CasualtyFigure, Status
+from monitor.model import LIVE_STATUSES, CasualtyFigure, Status
 
 _PARENT_REACH = 8  # figures back among which a part finds its whole
-_OPEN = frozenset({"people", "other"})
+_DOUBTS = ("modal ", "a question", "a condition", "a time", "if", "unless", "about to", "set to", "going to", "expected to")
+_NEAR_BEFORE = 250  # code points back within which a figure for people in general covers one for a group
 
 
 @dataclass(slots=True)
@@ -54,7 +55,11 @@ class _Reader:
     ) -> CasualtyFigure:
         quantity = link.figure.quantity
         low, high, qualifier = slots.bounds_of(sentence, link)
+        spot = place_of(link, mentions, links)
+        place = spot.text if spot else None
         parent = done[link.parent] if link.parent is not None and link.parent < len(done) else self._whole(link, low)
+        if parent is not None and link.figure.counts != "subset" and link.parent is None and _elsewhere(place, parent):
+            parent = None
         start, end = _span(self.section, link.start, link.end)
         attribution = source_of(self.attributions, start, end)
         own = time.since_of(sentence, link)
@@ -81,7 +86,7 @@ class _Reader:
             category=self._category(sentence, link, done, parent or before),
             scope=_scope(status, running, parent or before),
             since=since,
-            place=self._place(link, mentions, links, parent),
+            place=place or (parent.place if parent else self.place or named_place(mentions)),
             part_of=parent.id if parent else None,
             revision=slots.revision_of(sentence, link, links),
             cue="retract" if slots.has_any(sentence, "retract") else None,
@@ -89,20 +94,32 @@ class _Reader:
             derived_low=_derived(quantity.share, quantity.over, parent),
         )
 
-    def _place(
-        self, link: Link, mentions: Sequence[Mention], links: Sequence[Link], parent: CasualtyFigure | None
-    ) -> str | None:
-        place = place_of(link, mentions, links)
-        if place is not None:
-            return place.text
-        return parent.place if parent else self.place or named_place(mentions)
-
     def _whole(self, link: Link, low: int | None) -> CasualtyFigure | None:
         """The figure of an earlier sentence of which a subset is a part: "six of those killed were rebels"."""
-        if link.figure.counts != "subset":
-            return None
+        if link.figure.quantity.more:
+            return self._sibling(link)
+        if link.figure.counts != "subset" and link.frame != "among the dead":
+            return self._wider(link, low)
         for fact in reversed(self.found[-_PARENT_REACH:]):
             if fact.metric == link.metric and fact.part_of is None and fact.low is not None and fact.low >= (low or 0):
+                return fact
+        return None
+
+    def _sibling(self, link: Link) -> CasualtyFigure | None:
+        """ "Another 11" goes on the list of parts that the figure before it belongs to."""
+        last = next((f for f in reversed(self.found[-_PARENT_REACH:]) if f.metric == link.metric), None)
+        return next((f for f in self.found if last is not None and f.id == last.part_of), None)
+
+    def _wider(self, link: Link, low: int | None) -> CasualtyFigure | None:
+        """The figure for people in general, told just before, that a figure for a narrower group belongs to."""
+        figure = link.figure
+        if figure.category in {None, "people"} or figure.single or figure.quantity.more or low is None:
+            return None
+        sentence = link.cue.sent
+        near = sentence.start_char - _NEAR_BEFORE
+        for fact in reversed(self.found[-_PARENT_REACH:]):
+            same = fact.metric == link.metric and fact.category == "people" and fact.part_of is None
+            if same and fact.status in LIVE_STATUSES and near < fact.end and fact.low is not None and fact.low > low:
                 return fact
         return None
 
@@ -127,7 +144,7 @@ class _Reader:
         status, why = status_of(_governing(link), self.section)
         if status == "historic" and (since is not None or why.startswith("the year")):
             status, why = "asserted", "dated"  # windows and dates are judged above, where the day is known too
-        if status in {"negated", "denied"} and not _own_negation(link, why, attribution):
+        if not _own_status(link, status, why, attribution):
             status, why = "asserted", "plain clause"
         if status != "asserted":
             return status, why
@@ -224,11 +241,16 @@ def _governing(link: Link) -> Token:
     return cue.head if "toll" in link.frame and cue.head.pos_ in {"VERB", "AUX"} else cue
 
 
-def _own_negation(link: Link, why: str, attribution: Attribution | None) -> bool:
-    """True where the negation or denial is of the figure's own clause, and the figure is not itself "none"."""
-    if link.figure.quantity.qualifier == "none" or (attribution is not None and attribution.stance != "denies"):
-        return False
-    return " above " not in why or why.endswith(f" above {link.cue.text}")
+def _own_status(link: Link, status: Status, why: str, attribution: Attribution | None) -> bool:
+    """True where a doubt is of the figure's own clause: "could kill", "failed to kill". "A bomb aimed at a bus killed 12"
+    is done, whatever was aimed at."""
+    own = why.endswith((f" above {link.cue.text}", f" to {link.cue.text}", f" before {link.cue.text}"))
+    if status in {"negated", "denied"}:
+        said = attribution is not None and attribution.stance != "denies"
+        return own and not said and link.figure.quantity.qualifier != "none"
+    if status in {"planned", "hypothetical", "conditional"}:
+        return own or why.startswith(_DOUBTS) or (status == "hypothetical" and why.endswith(" that"))
+    return True
 
 
 def _scope(status: Status, running: bool, parent: CasualtyFigure | None) -> str:
@@ -237,6 +259,11 @@ def _scope(status: Status, running: bool, parent: CasualtyFigure | None) -> str:
     if parent is not None and parent.scope != "historic":
         return parent.scope
     return "cumulative" if running else "incident"
+
+
+def _elsewhere(place: str | None, parent: CasualtyFigure) -> bool:
+    """True where a figure has a place of its own that is not its would-be parent's."""
+    return place is not None and parent.place is not None and place != parent.place
 
 
 def _derived(share: float | None, over: bool, parent: CasualtyFigure | None) -> int | None:

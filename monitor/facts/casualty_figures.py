@@ -36,9 +36,9 @@ class Figure:
     single: bool = False
 
     @property
-    def firm(self) -> bool:
-        """True where the noun, if any, surely counts people."""
-        return self.counts != "unknown"
+    def quantity_end(self) -> int:
+        """Where the number itself ends, in the document."""
+        return self.start + self.quantity.end - self.quantity.start
 
 
 def figures(sentence: Span) -> list[Figure]:
@@ -63,7 +63,9 @@ def _figure(sentence: Span, quantity: Quantity, words: CasualtyWords) -> Figure 
         return Figure(quantity, start, close, "subset", head, _category(doc, head, end, close, words), metric)
     if head is None:
         anaphoric = quantity.qualifier == "exact" and doc[start].lower_ == "the"
-        if quantity.qualifier in {"none", "share"} or anaphoric or _year_like(doc, number, end):
+        prior = doc[number - 1] if number > sentence.start and number == start else None
+        numbered = prior is not None and prior.pos_ == "PROPN" and not _predicate_follows(doc, close, sentence.end, words)
+        if quantity.qualifier in {"none", "share"} or anaphoric or numbered or _year_like(doc, number, end):
             return None
         return Figure(quantity, start, close, "bare", metric=metric)
     if _is_rate(doc, close, sentence.end, words):
@@ -77,6 +79,10 @@ def _figure(sentence: Span, quantity: Quantity, words: CasualtyWords) -> Figure 
     if words.is_thing(head.lower_) or _year_like(doc, number, end):
         return None
     return Figure(quantity, start, close, "unknown", head, None, metric)
+
+
+def _predicate_follows(doc: Doc, i: int, stop: int, words: CasualtyWords) -> bool:
+    return i < stop and words.role(doc[i], "passive") is not None
 
 
 # ------------------------------------------------------------------------------------------------ numbers of other things
@@ -156,34 +162,59 @@ def _phrase(doc: Doc, i: int, stop: int, words: CasualtyWords) -> tuple[bool, To
     """What stands after a number: whether it is a part of people named before, the head noun, where the phrase ends, and the
     metric of a participle inside it."""
     i, of = _skip_lead(doc, i, stop)
-    if of and i < stop and (words.has("of_subset", doc[i]) or doc[i].lower_ == "our"):
+    if of and i < stop and (words.has("of_subset", doc[i]) or doc[i].lower_ in {"our", "its", "their"}):
         return _subset(doc, i, stop, words)
     head: Token | None = None
+    nation: Token | None = None  # "12 Chinese were killed": the adjective is the noun where no noun follows
     metric: str | None = None
-    end = i
     for k in range(i, min(stop, i + _MAX_PHRASE)):
         token = doc[k]
-        inside = words.any_role(token, "passive", "noun")
-        if inside and words.role(token, "passive") and not (words.role(token, "noun") and k == i and of):
+        if words.role(token, "passive") and not (words.role(token, "noun") and k == i and of):
             # "12 wounded soldiers": the participle stands inside; "12 wounded in" ends the phrase.
             if not (k + 1 < stop and _attributive(doc, k, stop, words)):
                 break
-            metric = inside
-            continue
-        if words.any_role(token, "active", "intransitive") or (
-            token.lower_ == "remains" and k + 1 < stop and doc[k + 1].pos_ == "ADJ"
+            metric = words.role(token, "passive")
+        elif _ends_phrase(doc, k, stop, head, words):
+            break
+        elif token.ent_type_ == "NORP" and token.tag_ not in {"NNS", "NNPS"} and not words.category(token.lower_):
+            nation = nation or token
+        elif (
+            token.pos_ in {"NOUN", "PROPN"}
+            or words.category(token.lower_)
+            or words.role(token, "noun")
+            or token.ent_type_ == "NORP"
         ):
-            break
-        if _nominal(token, words) or inside:
-            if head is not None and _closed(head, token, words):
-                break
-            if token.pos_ != "ADJ" or words.category(token.lower_) or token.ent_type_ == "NORP":
-                head, end = token, k + 1
-        elif not (
-            token.text in "-–/'\"“”‘’" or token.tag_ in {"VBN", "VBG", "POS", "JJR", "JJS"} or token.lower_ in {"and", "of"}
-        ) or (head is not None and token.tag_ not in {"POS", "HYPH"}):
-            break
-    return False, head, end, metric
+            head = token
+    if head is not None and head.pos_ == "PROPN" and not words.category(head.lower_):
+        head = _noun_after_name(doc, head.i, stop, words) or head
+    head = head or nation
+    return False, head, head.i + 1 if head is not None else i, metric
+
+
+def _ends_phrase(doc: Doc, k: int, stop: int, head: Token | None, words: CasualtyWords) -> bool:
+    """True where the word at k is no more part of the noun phrase."""
+    token = doc[k]
+    if words.any_role(token, "active", "intransitive") and not words.role(token, "noun"):
+        return True
+    if token.lower_ == "remains" and k + 1 < stop and doc[k + 1].pos_ == "ADJ":
+        return True
+    if _nominal(token, words) or words.role(token, "noun"):
+        return head is not None and _closed(head, token, words)
+    if head is not None:
+        return token.tag_ not in {"POS", "HYPH"} and token.text not in "-–/"
+    return not (
+        token.text in "-–/'\"“”‘’" or token.tag_ in {"VBN", "VBG", "POS", "JJR", "JJS"} or token.lower_ in {"and", "of"}
+    )
+
+
+def _noun_after_name(doc: Doc, i: int, stop: int, words: CasualtyWords) -> Token | None:
+    """The noun for people at the end of a name with "of" or "and" in it: "55 Islamic State of Iraq and Syria insurgents"."""
+    for token in doc[i + 1 : min(stop, i + 8)]:
+        if token.pos_ == "NOUN" and words.category(token.lower_):
+            return token
+        if not (token.pos_ == "PROPN" or token.lower_ in {"of", "and", "the", "-"} or token.ent_type_ == "NORP"):
+            return None
+    return None
 
 
 def _nominal(token: Token, words: CasualtyWords) -> bool:
@@ -224,8 +255,7 @@ def _attributive(doc: Doc, k: int, stop: int, words: CasualtyWords) -> bool:
 
 def _closed(head: Token, token: Token, words: CasualtyWords) -> bool:
     """True where the phrase ends at `head`: a plural for people is the last noun unless another follows ("police officers")."""
-    known = words.category(head.lower_)
-    if known is None and head.ent_type_ != "NORP":
+    if words.category(head.lower_) is None and head.ent_type_ != "NORP":
         return False
     if words.category(token.lower_) or words.role(token, "noun"):
         return False
@@ -262,7 +292,9 @@ def _by_modifiers(doc: Doc, head: Token, start: int, words: CasualtyWords) -> st
 
 def _of_phrase(doc: Doc, head: Token) -> list[Token]:
     stop = head.sent.end
-    if head.i + 1 >= stop or doc[head.i + 1].lower_ not in {"of", "from", "and", "among"}:
+    if head.i + 2 >= stop or doc[head.i + 1].lower_ not in {"of", "from", "and", "among"}:
+        return []
+    if doc[head.i + 1].lower_ == "and" and (doc[head.i + 2].pos_ in {"DET", "NUM"} or doc[head.i + 2].like_num):
         return []
     tokens = []
     for token in doc[head.i + 2 : min(stop, head.i + 12)]:
@@ -316,7 +348,7 @@ def _single_head(doc: Doc, i: int, stop: int, words: CasualtyWords) -> Token | N
             break
         elif head is not None:
             # "a police car" is no policeman; "a civilian Ahmad" is one.
-            return head if token.pos_ == "PROPN" else None
+            return head if token.pos_ == "PROPN" and head.tag_ == "NN" else None
     if head is None or (head.i + 1 < stop and doc[head.i + 1].lower_ in {"'s", "’s", "force", "forces"}):
         return None
     return head

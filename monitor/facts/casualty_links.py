@@ -69,16 +69,16 @@ class _Linker:
     def links(self) -> list[Link]:
         direct = {i: link for i, f in enumerate(self._figures) if (link := self._direct(f)) is not None}
         result: list[Link] = []
-        place: dict[int, int] = {}
         for i, figure in enumerate(self._figures):
-            link = direct.get(i)
-            parent = self._parent(figure, result, link)
-            if parent is not None:
-                link = replace(link or self._like(figure, result[parent], "subset"), parent=parent)
-            link = link or self._backward(figure, result) or self._forward(i, direct)
-            if link is not None:
-                place[i] = len(result)
-                result.append(link)
+            if self._is_whole(i):
+                continue
+            link = direct.get(i) or self._part(figure, result) or self._backward(figure, result, i) or self._forward(i, direct)
+            if link is None:
+                continue
+            parent = self._parent(figure, result, link) if link.parent is None else link.parent
+            if parent is not None and result[parent].metric != link.metric:
+                parent = None  # "abducted ten workers, killing seven of them"
+            result.append(replace(link, parent=parent))
         return result
 
     def _direct(self, figure: Figure) -> Link | None:
@@ -304,6 +304,7 @@ class _Linker:
         inner = self._starts.get(i)
         if inner is not None and inner is not figure:
             allowed = self._has("including", i - 1) or self._low(i - 1) in {"than", "aged"} or inner.counts == "unknown"
+            allowed = allowed or "of" in {self._low(i - 1), self._low(i - 2)}
             return inner.end if allowed else None
         if token.text in _OPEN:
             close = next((k for k in range(i, min(self._stop, i + 25)) if self._doc[k].text in _CLOSE), None)
@@ -415,6 +416,24 @@ class _Linker:
             return before[last].parent  # "six of those killed were rebels while four were volunteers"
         return self._listed(figure, before)
 
+    def _part(self, figure: Figure, before: list[Link]) -> Link | None:
+        """A figure without a predicate of its own that is a part of one before."""
+        parent = self._parent(figure, before, None)
+        if parent is None:
+            return None
+        # A list of parts goes on with what was said of the last: "killing seven of them and another civilian".
+        model = before[-1] if before[-1].parent == parent else before[parent]
+        return replace(self._like(figure, model, "subset"), parent=parent)
+
+    def _is_whole(self, i: int) -> bool:
+        """ "Two of the 12 passengers": the twelve are not the figure, unless a predicate stands right behind them."""
+        if i == 0:
+            return False
+        figure, last = self._figures[i], self._figures[i - 1]
+        between = [t.lower_ for t in self._doc[last.quantity_end : figure.start]]
+        whole = bool(between) and between[0] == "of" and len(between) <= 3 and "," not in between
+        return whole and not self._next_is_own(figure)
+
     def _larger(self, before: list[Link], figure: Figure) -> int:
         """The nearest figure before that can hold this one; parts of parts only where it is inside one's phrase."""
         low = figure.quantity.low or 0
@@ -437,11 +456,13 @@ class _Linker:
     def _has_own_verb(self, figure: Figure) -> bool:
         return self._next_is_own(figure) or self._passive(figure) is not None
 
-    def _backward(self, figure: Figure, before: list[Link]) -> Link | None:
+    def _backward(self, figure: Figure, before: list[Link], i: int) -> Link | None:
         """ "Killed 14 jihadists and five civilians", "killed 232 people in Gaza and 11 in Israel"."""
-        if not before or figure.counts == "event":
+        if not before or figure.counts == "event" or self._has_other_verb(figure):
             return None
         last = before[-1]
+        if i > 0 and self._figures[i - 1] is not last.figure and not self._figures[i - 1].single:
+            return None
         if not self._coordinated(last.end, last.figure.end, figure.start):
             return None
         if figure.quantity.qualifier in {"none", "share"} or (figure.counts == "unknown" and last.strength < 0.7):
@@ -449,6 +470,16 @@ class _Linker:
         if figure.single and not (figure.head is not None and figure.head.dep_ in {"conj", "pobj"}):
             return None
         return self._like(figure, last, "coordinated")
+
+    def _has_other_verb(self, figure: Figure) -> bool:
+        """True where the figure is the subject of a verb that tells of something else: "five have been rescued"."""
+        after = self._doc[figure.end : min(self._stop, figure.end + 3)]
+        for token in after:
+            if token.pos_ == "AUX" or (token.pos_ == "VERB" and token.tag_ in {"VBD", "VBZ", "VBP", "VBN"}):
+                return self._words.any_role(token, "passive", "intransitive") is None
+            if token.pos_ != "ADV":
+                return False
+        return False
 
     def _coordinated(self, link_end: int, figure_end: int, start: int) -> bool:
         """True where only a joining word and phrases without a verb stand between."""

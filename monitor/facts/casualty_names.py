@@ -11,6 +11,7 @@ from monitor.facts.casualty_links import Link
 from monitor.facts.casualty_words import CasualtyWords, casualty_words
 
 _PARTS = frozenset({"-", "–", "'", "’", "al", "el", "bin", "ibn", "abu", "de", "van", "von", "der", "la", "da", "ben", "'s"})
+_SUFFERED = frozenset({"killed", "wounded"})
 _METRICS = frozenset({"killed", "wounded", "captured", "missing"})
 
 
@@ -46,13 +47,14 @@ def _of_predicate(sentence: Span, cue: Token, words: CasualtyWords) -> Iterator[
             for head in (subject, *subject.conjuncts):
                 yield from _person(sentence, head, metric, cue, min(subject.i, cue.i), cue.i + 1)
     metric = words.role(cue, "active")
-    if metric in _METRICS and cue.pos_ in {"VERB", "AUX"}:
+    # Captured by name is mostly an arrest or a town.
+    if metric in _SUFFERED and cue.pos_ in {"VERB", "AUX"}:
         for child in cue.children:
             if child.dep_ in {"dobj", "obj"} and child.i > cue.i:
                 for head in (child, *child.conjuncts):
                     yield from _person(sentence, head, metric, cue, cue.i, head.i + 1)
     metric = words.role(cue, "of_noun")
-    if metric in _METRICS and cue.pos_ == "NOUN" and cue.i + 2 < sentence.end and cue.nbor().lower_ == "of":
+    if metric in _SUFFERED and cue.pos_ == "NOUN" and cue.i + 2 < sentence.end and cue.nbor().lower_ == "of":
         objects = [c for p in cue.children if p.lower_ == "of" for c in p.children if c.dep_ == "pobj"]
         for head in objects:
             yield from _person(sentence, head, metric, cue, cue.i, head.i + 1)

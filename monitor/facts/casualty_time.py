@@ -59,6 +59,8 @@ def _until_clause(sentence: Span, first: int) -> str | None:
         token = doc[end]
         if token.text in '.;:()"”' or (token.text == "," and not (end + 1 < sentence.end and doc[end + 1].like_num)):
             break
+        if token.lower_ in {"to", "at"} and end + 1 < sentence.end and doc[end + 1].like_num:
+            break
         if (
             token.pos_ == "AUX"
             or (token.tag_ in {"VBZ", "VBP"} and end > first)
@@ -98,7 +100,7 @@ def _speaks_of(sentence: Span, token: Token, link: Link) -> bool:
         return False
     low, high = sorted((token.i, link.cue.i))
     between = doc[low + 1 : high]
-    if any(t.text == ";" for t in between):
+    if any(t.text == ";" or (t.tag_ == "VBG" and casualty_words().has("rise", t)) for t in between):
         return False
     closing = {"relcl", "ccomp", "ROOT"}
     return not (
