@@ -190,6 +190,12 @@ def test_charsets_right_and_wrong(body: bytes, content_type: str) -> None:
     assert only(body, content_type).title == "Kämpfe in Homs – “schwer”"
 
 
+def test_one_broken_character_does_not_change_the_charset_of_all() -> None:
+    title = "قوات المعارضة تسيطر على البلدة وتعلن حظر التجول"
+    body = rss(f"<title>{title}</title><description>x</description>").replace(b"<description>x", b"<description>\xd9 x")
+    assert only(body).title == title
+
+
 def test_a_title_full_of_tricks_is_cleaned_and_cut() -> None:
     trick = "A\u202eB\u200bC\ufeff &lt;script&gt;x&lt;/script&gt;\u0627e\u0301 " + "long " * 200_000
     title = only(rss(f"<title>{trick}</title>")).title

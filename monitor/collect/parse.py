@@ -26,6 +26,7 @@ _MARKUP_LENGTH = 1_000_000  # of one field, before it becomes text
 _ENTRIES = 20_000
 _KEY_LENGTH = 2_000
 _TITLE_MARKUP = 20_000
+_WHOLE_TO_BROKEN = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +82,8 @@ def _page(body: bytes, url: str) -> Parsed:
 
 def _xml_feed(body: bytes, content_type: str, url: str) -> Parsed:
     # No base is given: it would be joined to GUIDs too, and they would change whenever the feed moves.
-    headers = {"content-type": _charset_fixed(body, content_type)}
+    body, content_type = _readable(body, content_type)
+    headers = {"content-type": content_type}
     # Sanitizing and resolving inside markup is left out: markup becomes text here.
     found = feedparser.parse(BytesIO(body), response_headers=headers, sanitize_html=False, resolve_relative_uris=False)
     if not found.entries and not found.get("version"):
@@ -101,17 +103,21 @@ def _xml_feed(body: bytes, content_type: str, url: str) -> Parsed:
     )
 
 
-def _charset_fixed(body: bytes, content_type: str) -> str:
-    """The content type, with UTF-8 as its charset where the body is UTF-8 beyond doubt: servers and prologues are often wrong,
-    and text in another encoding practically never happens to be valid UTF-8."""
+def _readable(body: bytes, content_type: str) -> tuple[bytes, str]:
+    """The body and its content type, with UTF-8 as the charset where the body is UTF-8 beyond doubt: servers and prologues are
+    often wrong, and text in another encoding practically never looks like UTF-8. A few broken characters are replaced; left
+    in, they would have the whole feed read in another charset."""
     kind = content_type.partition(";")[0].strip() or "application/xml"
     if body.isascii() or b"\x00" in body[:64]:
-        return content_type or kind
-    try:
-        body.decode("utf-8")
-    except UnicodeDecodeError:
-        return content_type or kind
-    return f"{kind}; charset=utf-8"
+        return body, content_type or kind
+    text = body.decode("utf-8", "replace")
+    broken = text.count("\ufffd")
+    if broken:
+        whole = sum(not c.isascii() for c in text) - broken
+        if broken * _WHOLE_TO_BROKEN > whole:
+            return body, content_type or kind
+        body = text.encode()
+    return body, f"{kind}; charset=utf-8"
 
 
 def _get(row: Any, name: str) -> Any:
