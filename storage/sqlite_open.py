@@ -29,15 +29,15 @@ def open_sqlite(path: Path, *, daemon: bool, durable: bool = True, busy_s: float
 
     Raises StoreLocked (another daemon has it), StoreCorrupt (damaged, or not a store of ours; nothing was changed),
     ConfigError (made by a newer version), StoreUnavailable (no such file, no permission)."""
-    lock = _take_lock(path) if daemon else None
+    lock = take_lock(path) if daemon else None
     try:
-        _check_file(path, daemon)
-        with _explained(path):
+        check_file(path, daemon)
+        with explained(path):
             _prepare(path, daemon, busy_s)
             return SqliteStore(
                 str(path),
-                read_only=lambda: _connect(path, busy_s, writable=False),
-                writable=lambda: _connect(path, busy_s, durable=durable),
+                read_only=lambda: connect(path, busy_s, writable=False),
+                writable=lambda: connect(path, busy_s, durable=durable),
                 lock=lock,
             )
     except BaseException:
@@ -46,28 +46,15 @@ def open_sqlite(path: Path, *, daemon: bool, durable: bool = True, busy_s: float
         raise
 
 
-def check(path: Path) -> list[str]:
-    """What SQLite finds wrong in the whole file, one finding a line; empty where it is sound. Reads all of it."""
-    _check_file(path, daemon=False)
-    with _explained(path):
-        connection = _connect(path, 5.0, writable=False)
-        try:
-            found = [str(row[0]) for row in connection.execute("PRAGMA integrity_check")]
-            found += [f"foreign key: {row}" for row in connection.execute("PRAGMA foreign_key_check")]
-        finally:
-            connection.close()
-    return [line for line in found if line != "ok"]
-
-
 @contextmanager
-def _explained(path: Path) -> Iterator[None]:
+def explained(path: Path) -> Iterator[None]:
     try:
         yield
     except sqlite3.Error as error:
         raise explain(error, str(path)) from error
 
 
-def _take_lock(path: Path) -> IO[str]:
+def take_lock(path: Path) -> IO[str]:
     """An flock on a file beside the store: the kernel lets it go with the process, however that ends."""
     name = path.with_name(path.name + ".lock")
     try:
@@ -88,7 +75,7 @@ def _take_lock(path: Path) -> IO[str]:
     return lock
 
 
-def _check_file(path: Path, daemon: bool) -> None:
+def check_file(path: Path, daemon: bool) -> None:
     try:
         with path.open("rb") as file:
             header = file.read(len(_HEADER))
@@ -102,7 +89,7 @@ def _check_file(path: Path, daemon: bool) -> None:
         raise StoreCorrupt(f"{path}: this is no SQLite file; nothing was changed. Name another file, or put a backup there")
 
 
-def _connect(path: Path, busy_s: float, *, writable: bool = True, durable: bool = True) -> sqlite3.Connection:
+def connect(path: Path, busy_s: float, *, writable: bool = True, durable: bool = True) -> sqlite3.Connection:
     mode = "rwc" if writable else "ro"
     connection = sqlite3.connect(
         f"{path.absolute().as_uri()}?mode={mode}",
@@ -121,9 +108,9 @@ def _connect(path: Path, busy_s: float, *, writable: bool = True, durable: bool 
 
 def _prepare(path: Path, daemon: bool, busy_s: float) -> None:
     """Check that the file is ours; as a daemon bring its tables up to date."""
-    connection = _connect(path, busy_s, writable=daemon)
+    connection = connect(path, busy_s, writable=daemon)
     try:
-        _check_ours(connection, path, daemon)
+        check_ours(connection, path, daemon)
         if daemon:
             connection.execute("PRAGMA journal_mode = WAL")
             migrations.apply(sqlite_utils.Database(connection))
@@ -135,7 +122,7 @@ def _prepare(path: Path, daemon: bool, busy_s: float) -> None:
         connection.close()
 
 
-def _check_ours(connection: sqlite3.Connection, path: Path, daemon: bool) -> None:
+def check_ours(connection: sqlite3.Connection, path: Path, daemon: bool) -> None:
     tables = {row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
     have = migrations.applied(sqlite_utils.Database(connection, recursive_triggers=False)) if tables else frozenset()
     if tables and not have:

@@ -17,7 +17,8 @@ from monitor.errors import ConfigError, Exit, StoreCorrupt, StoreLocked, StoreUn
 from monitor.model import FeedState
 from storage import migrations
 from storage.open import open_store
-from storage.sqlite_open import check, open_sqlite
+from storage.sqlite_files import backup, check, restore
+from storage.sqlite_open import open_sqlite
 from storage.sqlite_reads import match_expression
 from storage.sqlite_writer import Writer
 
@@ -166,6 +167,51 @@ async def test_times_for_people(path, make):
         assert db.execute("SELECT seen FROM items_iso").fetchone() == ("2023-11-14T22:13:20Z",)
         assert db.execute("PRAGMA application_id").fetchone() == (migrations.APPLICATION_ID,)
         assert db.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+
+
+# --------------------------------------------------------------------------------------------------------- backup, restore
+
+
+async def test_a_backup_is_taken_while_the_daemon_writes_and_put_back(path, tmp_path, make):
+    copy = tmp_path / "copy.db"
+    store = open_sqlite(path, daemon=True)
+    await store.sync_feeds([make.feed("f1")], make.now)
+    await store.commit_poll(make.poll(make.item("i1")))
+    backup(path, copy)
+    await store.commit_poll(make.poll(make.item("i2")))
+    with pytest.raises(StoreUnavailable, match="already"):
+        backup(path, copy)
+    with pytest.raises(StoreLocked):
+        restore(copy, path)
+    await store.close()
+    assert check(copy) == []
+
+    old = restore(copy, path)
+    assert old is not None
+    for file, items in ((path, 1), (old, 2)):
+        store = open_sqlite(file, daemon=True)
+        assert (await store.counts())["items"] == items
+        await store.close()
+    assert not list(tmp_path.glob("*.part"))
+
+
+async def test_restoring_where_nothing_was(path, tmp_path):
+    await make_store(path)
+    backup(path, tmp_path / "copy.db")
+    assert restore(tmp_path / "copy.db", tmp_path / "elsewhere" / "new.db") is None
+    await open_sqlite(tmp_path / "elsewhere" / "new.db", daemon=False).close()
+
+
+async def test_what_is_no_backup_changes_nothing(path, tmp_path):
+    await make_store(path)
+    content = path.read_bytes()
+    (tmp_path / "text").write_text("not a database")
+    with closing(sqlite3.connect(tmp_path / "foreign")) as other:
+        other.execute("CREATE TABLE feeds (id)")
+    for name in ("text", "foreign"):
+        with pytest.raises(StoreCorrupt):
+            restore(tmp_path / name, path)
+        assert path.read_bytes() == content
 
 
 # --------------------------------------------------------------------------------------------------------------- the writer
