@@ -44,7 +44,7 @@ def refines(new: Bounds, best: Bounds) -> bool:
     if best.qualifier in WORDS:
         return new.qualifier not in WORDS and level(new) >= level(best)
     if not best.low:
-        return bool(new.low) and (best.high is None or new.low <= best.high)
+        return bool(new.low) and (best.high is None or level(new) <= best.high)
     return best.qualifier in ROUGH and new.qualifier not in WORDS | ROUGH and within_share(level(best), level(new), ROUGH_SHARE)
 
 
