@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gzip
 import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -12,6 +13,8 @@ import brotli
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
+from hypothesis import given
+from hypothesis import strategies as st
 from yarl import URL
 
 from monitor.clock import VirtualClock
@@ -398,3 +401,23 @@ def test_addresses_are_shown_without_credentials_and_secret_ones_without_their_p
     assert shown("https://hooks.a.org/T00/secret", secret=True) == "https://hooks.a.org/..."
     assert "pw" not in shown("https://u:pw@[bad")
     assert parse_url("http://a.org/x").host == "a.org"
+
+
+_ODD = st.text(st.characters(codec=None), max_size=40) | st.sampled_from(
+    ["http://[::1", "//[", "http://a:b@c:d/", "\\", "?", "#"]
+)
+
+
+@given(_ODD, st.sampled_from(["http://a.org/x", "https://u:p@a.org:8443/x?y#z"]))
+def test_any_text_is_an_address_or_refused(text: str, here: str) -> None:
+    for url in (text, f"http://{text}", f"https://user:hunter2@{text}"):
+        assert "hunter2" not in shown(url) and "hunter2" not in shown(url, secret=True)
+        with contextlib.suppress(FetchError):
+            assert parse_url(url).host
+        with contextlib.suppress(FetchError):
+            assert redirect_target(URL(here), url).scheme in {"http", "https"}
+
+
+@given(_ODD, st.floats(0, 1e11))
+def test_any_text_is_a_wait_or_none(text: str, now: float) -> None:
+    assert (seconds := retry_after(text, now)) is None or 60 <= seconds <= 86400
