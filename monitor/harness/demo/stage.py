@@ -3,6 +3,7 @@ receivers, Slack's and a mailbox's, that show what reaches them."""
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
@@ -10,7 +11,6 @@ from importlib import resources
 from pathlib import Path
 
 from aiohttp import web
-from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
 from monitor.clock import Clock
@@ -55,16 +55,16 @@ class Stage:
         app.router.add_post("/slack", self._slack)
         runner = web.AppRunner(app, access_log=None)
         await runner.setup()
-        mailbox = Controller(_Mailbox(self._screen), hostname="127.0.0.1", port=0)
+        loop = asyncio.get_running_loop()
+        mailbox = await loop.create_server(lambda: SMTP(_Mailbox(self._screen), loop=loop), "127.0.0.1", 0)
         try:
             await web.TCPSite(runner, "127.0.0.1", 0).start()
             self._port = runner.addresses[0][1]
-            mailbox.start()
-            assert mailbox.server is not None
-            self._mail_port = mailbox.server.sockets[0].getsockname()[1]
+            self._mail_port = mailbox.sockets[0].getsockname()[1]
             yield
         finally:
-            mailbox.stop(no_assert=True)
+            mailbox.close()
+            await mailbox.wait_closed()
             await runner.cleanup()
 
     async def _feed(self, request: web.Request) -> web.Response:

@@ -1,0 +1,101 @@
+"""A recorded stream through the daemon's own pipeline, on the clock of its `seen` instants."""
+
+from __future__ import annotations
+
+import resource
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from itertools import groupby
+
+from monitor.clock import iso
+from monitor.harness.documents import BadLine, StreamLine
+from monitor.harness.engine import Engine
+from monitor.model import Json, StepRecord
+from notifiers.render import as_json
+
+_AFTER_S = 86400.0
+"""How long the clock runs on at the end, so that what was held is told."""
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What a replay came to. `stories` has a row for every good line, as grouped at the end."""
+
+    lines: int = 0
+    bad: list[BadLine] = field(default_factory=list)
+    alerts: list[Json] = field(default_factory=list)
+    suppressed: list[Json] = field(default_factory=list)
+    story_of: dict[str, str] = field(default_factory=dict)
+    order: list[str] = field(default_factory=list)
+    facts: Counter[str] = field(default_factory=Counter)
+    anchored: Counter[str] = field(default_factory=Counter)
+    seconds: float = 0.0
+
+    @property
+    def stories(self) -> list[Json]:
+        return [{"id": item, "story": self.story_of[item]} for item in self.order]
+
+    def summary(self) -> list[str]:
+        """Counts, speed and peak memory, a line each."""
+        edges = Counter(f"{a['rule']} {a['edge']}" for a in self.alerts)
+        reasons = Counter(s["reason"] for s in self.suppressed)
+        own, workers = (resource.getrusage(who).ru_maxrss / 1024 for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+        return [
+            f"{self.lines} items in {len(set(self.story_of.values()))} stories, {len(self.bad)} bad lines",
+            "facts: " + _counted({f"{kind} ({self.anchored[kind]} anchored)": self.facts[kind] for kind in sorted(self.facts)}),
+            f"alerts: {len(self.alerts)}; " + _counted(edges),
+            f"kept silent: {len(self.suppressed)}; " + _counted(reasons),
+            f"{self.lines / max(self.seconds, 1e-9):.1f} items/s; peak memory {own:.0f} MiB, largest worker {workers:.0f} MiB",
+        ]
+
+
+def _counted(rows: Iterable[tuple[str, int]] | dict[str, int]) -> str:
+    pairs = rows.items() if isinstance(rows, dict) else rows
+    return ", ".join(f"{name} {number}" for name, number in pairs) or "none"
+
+
+async def replay(engine: Engine, lines: Iterable[StreamLine | BadLine], progress: Callable[[int, str], None]) -> Outcome:
+    """Run the stream to its end and 24 hours on. `progress` is called after every poll with the count of lines and the
+    instant."""
+    outcome, began = Outcome(), time.perf_counter()
+    last = 0.0
+    for poll in _polls(lines, outcome):
+        _add(outcome, await engine.poll(poll))
+        outcome.lines += len(poll)
+        outcome.order += [line.id for line in poll]
+        last = max(last, poll[-1].seen)
+        progress(outcome.lines, iso(poll[-1].seen))
+    _add(outcome, await engine.run_until(last + _AFTER_S))
+    outcome.seconds = time.perf_counter() - began
+    return outcome
+
+
+def _polls(lines: Iterable[StreamLine | BadLine], outcome: Outcome) -> Iterator[list[StreamLine]]:
+    """Lines of equal feed and instant that follow one another are one poll; bad lines are set aside."""
+
+    def good() -> Iterator[StreamLine]:
+        for line in lines:
+            if isinstance(line, StreamLine):
+                yield line
+            else:
+                outcome.bad.append(line)
+
+    for _, poll in groupby(good(), key=lambda line: (line.feed, line.seen)):
+        yield list(poll)
+
+
+def _add(outcome: Outcome, records: Iterable[StepRecord]) -> None:
+    for record in records:
+        if record.item_id is not None and record.placement is not None:
+            outcome.story_of[record.item_id] = record.placement.story.id
+        for fact in record.facts:
+            outcome.facts[fact.kind] += 1
+            outcome.anchored[fact.kind] += fact.anchored
+        outcome.alerts += [as_json(edge) for edge in record.edges]
+        outcome.suppressed += [
+            {"rule": s.rule, "key": s.key, "at": iso(s.at), "reason": s.reason, "events": list(s.events), "story": s.story_id}
+            | {"item": s.item_id}
+            for s in record.suppressed
+        ]

@@ -1,0 +1,154 @@
+"""The tests inside rule files: items at times, exact expectations, run by the daemon's own pipeline with the real models."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from monitor.harness.documents import StreamLine
+from monitor.harness.engine import Models, opened
+from monitor.model import AlertEdge, Bounds, Json, Suppressed, fact_to_json
+from notifiers.render import value
+from rules.rule import Rule, RuleTest
+
+START = 1732701600.0
+"""When a test begins, where its items do not say: 27 November 2024, 10:00 UTC."""
+
+_OUTLET = "Outlet"
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What one test came to. `missing` are expectations that nothing met, `surplus` edges that nothing expects."""
+
+    rule: str
+    test: RuleTest
+    file: str
+    missing: tuple[Mapping[str, Any], ...]
+    surplus: tuple[AlertEdge, ...]
+    suppressed: tuple[Suppressed, ...]
+
+    @property
+    def passed(self) -> bool:
+        return not self.missing and not self.surplus
+
+    def to_json(self) -> Json:
+        return {
+            "rule": self.rule,
+            "test": self.test.name,
+            "file": self.file,
+            "line": self.test.line,
+            "passed": self.passed,
+            "missing": [dict(e) for e in self.missing],
+            "surplus": [_described(e) for e in self.surplus],
+        }
+
+    def text(self) -> str:
+        """As a person reads it: what was expected, what fired instead, and what was kept back and why."""
+        lines = [f"{'ok  ' if self.passed else 'FAIL'} {self.file}:{self.test.line}: {self.rule}: {self.test.name}"]
+        lines += [f"     expected, did not fire: {', '.join(f'{k}: {v}' for k, v in e.items())}" for e in self.missing]
+        lines += [f"     fired, not expected: {_described(edge)}" for edge in self.surplus]
+        if not self.passed:
+            lines += [f"     kept back ({s.reason}): {', '.join(s.events)}" for s in self.suppressed]
+        return "\n".join(lines)
+
+
+def _described(edge: AlertEdge) -> str:
+    minute = int(edge.at - START) // 60
+    change = f", {value(edge.old) or 'nothing'} → {value(edge.new)}" if edge.new is not None else ""
+    return f"at {minute}m {edge.edge} {'+'.join(edge.events)} “{edge.title}”{change}"
+
+
+async def run_tests(rules: Sequence[Rule], models: Models) -> list[Result]:
+    """Every test of every rule; each rule is tested alone, each test on a store of its own."""
+    results = []
+    with tempfile.TemporaryDirectory(prefix="wirewatch-test-") as folder:
+        for rule in rules:
+            for i, test in enumerate(rule.tests):
+                results.append(await _run(rule, test, models, Path(folder) / f"{rule.name}-{i}.db"))
+    return results
+
+
+async def _run(rule: Rule, test: RuleTest, models: Models, path: Path) -> Result:
+    lines = sorted((_line(i, row) for i, row in enumerate(test.items)), key=lambda line: line.seen)
+    edges: list[AlertEdge] = []
+    suppressed: list[Suppressed] = []
+    async with opened(path, models, [rule], START) as engine:
+        for line in lines:
+            for record in await engine.poll([line]):
+                edges += record.edges
+                suppressed += record.suppressed
+        for record in await engine.run_until((lines[-1].seen if lines else START) + 86400.0):
+            edges += record.edges
+            suppressed += record.suppressed
+    missing, surplus = match_all(test.expect, edges)
+    return Result(rule.name, test, rule.file, missing, surplus, tuple(suppressed))
+
+
+def _line(i: int, row: Mapping[str, Any]) -> StreamLine:
+    seen = START + float(row.get("at", 0.0))
+    return StreamLine(
+        id=str(i),
+        feed=row.get("feed", _OUTLET),
+        title=row.get("title", ""),
+        summary=row.get("summary", ""),
+        text=row.get("text", ""),
+        link=None,
+        published=seen,
+        seen=seen,
+    )
+
+
+# ---------------------------------------------------------------------------------------------------------------- expectations
+
+
+def match_all(
+    expected: Sequence[Mapping[str, Any]], edges: Sequence[AlertEdge]
+) -> tuple[tuple[Mapping[str, Any], ...], tuple[AlertEdge, ...]]:
+    """Pair expectations with edges, each once, as many as can be: what stays on either side is wrong."""
+    partner: dict[int, int] = {}
+
+    def augment(e: int, tried: set[int]) -> bool:
+        for i, edge in enumerate(edges):
+            if i in tried or not meets(edge, expected[e]):
+                continue
+            tried.add(i)
+            if i not in partner or augment(partner[i], tried):
+                partner[i] = e
+                return True
+        return False
+
+    for e in range(len(expected)):
+        augment(e, set())
+    met = set(partner.values())
+    return (
+        tuple(row for e, row in enumerate(expected) if e not in met),
+        tuple(edge for i, edge in enumerate(edges) if i not in partner),
+    )
+
+
+def meets(edge: AlertEdge, expected: Mapping[str, Any]) -> bool:
+    """Whether an edge is what is expected: `event` is one of its events, other fields match the alert or one of its facts."""
+    return all(_field_meets(edge, name, wanted) for name, wanted in expected.items())
+
+
+def _field_meets(edge: AlertEdge, name: str, wanted: Any) -> bool:
+    if name == "at":
+        return bool(edge.at == START + float(wanted))
+    if name == "event":
+        return str(wanted) in edge.events
+    own = {"edge", "severity", "title", "old", "new", "unconfirmed", "origins", "rule"}
+    values = [getattr(edge, name)] if name in own else [fact_to_json(fact).get(name) for fact in edge.facts]
+    return any(_same(found, wanted) for found in values)
+
+
+def _same(found: Any, wanted: Any) -> bool:
+    if isinstance(found, Bounds):
+        wants = wanted if isinstance(wanted, Mapping) else {"low": wanted}
+        return all(_same(getattr(found, bound), wants[bound]) for bound in ("low", "high") if bound in wants)
+    if found is None or isinstance(found, bool):
+        return found is wanted
+    return str(found).casefold() == str(wanted).casefold()
