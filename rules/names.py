@@ -127,7 +127,18 @@ class Name:
             if _capitals_mean_nothing(_line(text.source, word.start)) and not _opens(text, position):
                 break
             return Verdict.OTHER
-        return Verdict.OTHER if initial else Verdict.BARE
+        if initial or (step < 0 and self._is_first_name(text, at)):
+            return Verdict.OTHER
+        return Verdict.BARE
+
+    def _is_first_name(self, text: Words, at: int) -> bool:
+        """Whether a surname stands as somebody's first name here: "Abbas" in "Abbas Araghchi said"."""
+        if at + 1 >= len(text.words) or not _joined(text.gap(at), "", 1):
+            return False
+        word = text.words[at + 1]
+        if not word.written[:1].isupper() or word.text in _no_first_names() or word.text in self.role_words:
+            return False
+        return not _capitals_mean_nothing(_line(text.source, word.start))
 
     def _is_given(self, word: str) -> bool:
         return word in self.given or any(_alike(word, given) for given in self.given)
@@ -170,7 +181,7 @@ def _alike(a: str, b: str) -> bool:
 
 def _joined(gap: str, word: str, step: int) -> bool:
     """Whether two words stand together as parts of one name."""
-    stripped = gap.strip()
+    stripped = gap.strip(" \t\u00a0")  # a line break parts names
     if word in _PARTICLES and step < 0:
         return stripped in ("", "-", "‑", "'", "’")
     return stripped == "" or (stripped == "." and len(word) == 1)

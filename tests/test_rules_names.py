@@ -88,6 +88,10 @@ def test_a_phrase_stands_on_word_boundaries(phrase: str, text: str, found: bool)
         (ASSAD, "al-Assad spoke", True),
         (ASSAD, "Hafez al-Assad ruled for decades", False),
         (ASSAD, "President Assad spoke", True),
+        (ListEntry("Mahmoud Abbas", (("Abbas", ()),)), "Abbas Araghchi arrived in Geneva", False),
+        (ListEntry("Mahmoud Abbas", (("Abbas", ()),)), "Abbas arrived in Geneva", True),
+        (ListEntry("Mahmoud Abbas", (("Abbas", ()),)), "Abbas Monday said", True),
+        (ListEntry("Mahmoud Abbas", (("Abbas", ()),)), "Envoy greets Abbas\nGeneva saw a meeting today.", True),
     ],
 )
 def test_a_text_mentions_a_name(entry: ListEntry, text: str, found: bool) -> None:
