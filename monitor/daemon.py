@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import signal
 import time
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 from datetime import UTC
 from pathlib import Path
@@ -16,7 +18,7 @@ from monitor import config, log, requests
 from monitor.clock import Clock, SystemClock
 from monitor.collect.service import Parser, parser_worker
 from monitor.config import Config
-from monitor.dispatch import Dispatcher
+from monitor.dispatch import LEASE_S, Dispatcher
 from monitor.errors import ConfigError
 from monitor.gazetteer import Gazetteer
 from monitor.language import Language
@@ -25,7 +27,7 @@ from monitor.net import Door
 from monitor.notices import notice_deliveries
 from monitor.pipeline import Pipeline
 from monitor.rulebook import WatchedRulebook
-from monitor.schedule import Collector
+from monitor.schedule import Collector, Pace
 from monitor.supervisor import Supervisor
 from monitor.web.server import Health, HealthServer
 from notifiers import registry
@@ -52,9 +54,12 @@ class Daemon:
         clock: Clock | None = None,
         tick: float = 1.0,
         baseline: bool = True,
+        speed: float = 1.0,
         supervisor: Supervisor | None = None,
+        open_language: Callable[[Config, Clock], Language] | None = None,
     ) -> None:
-        self._path, self._clock, self._tick, self._baseline = path, clock or SystemClock(), tick, baseline
+        self._path, self._clock, self._tick, self._baseline, self._speed = path, clock or SystemClock(), tick, baseline, speed
+        self._open_language = open_language or (lambda settings, clock: Language(settings.embedder, clock))
         self._supervisor = supervisor or Supervisor()
         self._stop = asyncio.Event()
         self._log = log.get("daemon")
@@ -88,7 +93,7 @@ class Daemon:
         notifiers = _notifiers(settings, door)
         for notifier in notifiers.values():
             stack.push_async_callback(notifier.close)
-        language = Language(settings.embedder, self._clock)
+        language = self._open_language(settings, self._clock)
         stack.push_async_callback(language.stop)
         parser = Parser([parser_worker()])
         stack.push_async_callback(parser.close)
@@ -114,10 +119,24 @@ class _Watch:
         self._notifiers, self._language = notifiers, language
         self._clock, self._supervisor, self._log = daemon._clock, daemon._supervisor, daemon._log
         self._collector = Collector(
-            store, door, parser, self._clock, baseline_hours=settings.baseline_hours, tell=self._tell, woken=self._wake_analysis
+            store,
+            door,
+            parser,
+            self._clock,
+            baseline_hours=settings.baseline_hours if daemon._baseline else math.inf,
+            pace=Pace(lease=Pace().lease * daemon._speed),
+            tell=self._tell,
+            woken=self._wake_analysis,
         )
         self._pipeline = Pipeline(store, language, book, gazetteer, self._clock, recipients_of(notifiers))
-        self._dispatcher = Dispatcher(store, notifiers, self._clock, operator=settings.operator, fallback=settings.fallback)
+        self._dispatcher = Dispatcher(
+            store,
+            notifiers,
+            self._clock,
+            operator=settings.operator,
+            fallback=settings.fallback,
+            lease_s=LEASE_S * daemon._speed,
+        )
         self._polling = Loop("collect", self._collector.tick)
         self._analysis = Loop("analyse", self._analyse)
         self._sending = Loop("deliver", self._dispatcher.tick)

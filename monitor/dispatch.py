@@ -139,6 +139,7 @@ class Dispatcher:
         self._tasks: set[asyncio.Task[None]] = set()
         self._failures: list[BaseException] = []
         self._stopping = False
+        self._ticking = asyncio.Lock()
         self._chores_due = self._summary_due = 0.0
         self._log = log.get("deliver")
         self.tally: Counter[str] = Counter()
@@ -156,6 +157,23 @@ class Dispatcher:
     async def tick(self) -> None:
         """Begin all that is due, as rate limits allow, and stay a moment to see it done. A slow receiver does not hold the
         others up: its sends go on after this returns. Raises what a task of this or an earlier tick failed with."""
+        async with self._ticking:
+            await self._work()
+        self._raise_failure()
+
+    async def stop(self, grace: float = 5.0) -> None:
+        """Begin nothing more, let what was begun end within `grace` seconds, cancel the rest: its rows are due again. A tick
+        that runs meanwhile ends first, so nothing is begun behind its back."""
+        self._stopping = True
+        async with self._ticking:
+            if not self._tasks:
+                return
+            _, late = await asyncio.wait(self._tasks, timeout=grace)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
+
+    async def _work(self) -> None:
         loop = asyncio.get_running_loop()
         until = loop.time() + self._patience_s
         while not self._stopping:
@@ -166,16 +184,6 @@ class Dispatcher:
             if not self._tasks or left <= 0:
                 break
             await asyncio.wait(self._tasks, timeout=left, return_when=asyncio.FIRST_COMPLETED)
-        self._raise_failure()
-
-    async def stop(self, grace: float = 5.0) -> None:
-        """Begin nothing more, let what was begun end within `grace` seconds, cancel the rest: its rows are due again."""
-        self._stopping = True
-        if self._tasks:
-            _, late = await asyncio.wait(self._tasks, timeout=grace)
-            for task in late:
-                task.cancel()
-            await asyncio.gather(*late, return_exceptions=True)
 
     # -- claiming ---------------------------------------------------------------------------------------------------------
 

@@ -23,6 +23,7 @@ import numpy as np
 
 from monitor import judging, log, steps
 from monitor.clock import Clock
+from monitor.failpoints import hit
 from monitor.gazetteer import Gazetteer
 from monitor.judging import Concern, Judged, Recipients, StateKey
 from monitor.language import Analysis, Language
@@ -110,6 +111,7 @@ class Pipeline:
             return ()
         self._know(batch)
         analyses = await self._language.analyse([(pending.item, pending.feed) for pending in batch])
+        hit("analysing")
         overlay = _Overlay(self._store)
         records: list[StepRecord] = []
         try:

@@ -46,6 +46,10 @@ class Pace:
 
 
 _DOWN = {"timeout", "connect", "dns"}
+_REMEDIES = {
+    "refused_address": "name its network in net.allow if it is meant",
+    "bad_url": "correct it in the configuration",
+}
 _TELL = {
     "gone": "is gone: its server says so. It is not polled any more; remove it, or give its new address",
     "broken": "fails at every poll",
@@ -227,7 +231,8 @@ class Collector:
     def _failed(self, due: DueFeed, error: FetchError) -> PollRecord:
         now = self._clock.now()
         wait = error.seconds if isinstance(error, HostWaits) else None
-        state = politeness.after_error(due.feed, due.state, error.kind, error.detail, now, wait)
+        detail = f"{error.detail}; {_REMEDIES[error.kind]}" if error.kind in _REMEDIES else error.detail
+        state = politeness.after_error(due.feed, due.state, error.kind, detail, now, wait)
         return PollRecord(due.feed.id, due.fence, now, state)
 
     async def _report(self, due: DueFeed, after: FeedState) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import cache
 from importlib import resources
 
@@ -26,6 +27,7 @@ LABELS: dict[EdgeName, str] = {
     EdgeName.DENIED: "Denied",
     EdgeName.WITHDRAWN: "Withdrawn",
 }
+_CHANGES = {EdgeName.DENIED: "{old}, now denied", EdgeName.WITHDRAWN: "{old}, now withdrawn"}
 COLOURS = {"low": "#57606a", "medium": "#0969da", "high": "#bc4c00", "critical": "#cf222e"}
 """One colour for each severity, readable on white and on black."""
 
@@ -111,7 +113,9 @@ def value(v: Value | None) -> str | None:
 def card(edge: AlertEdge) -> Card:
     """An edge in words."""
     old, new = value(edge.old), value(edge.new)
-    change = f"{old} → {new}" if old and new and old != new else None
+    change = _CHANGES.get(edge.edge, "{old} → {new}").format(old=old, new=new) if old and new and old != new else None
+    if "CONFLICT" in edge.events and old and new:
+        change = f"{old}; another source: {new}"
     details = [
         "Unconfirmed: one outlet only, and far above what was known." if edge.unconfirmed else "",
         f"Sources range from {figure(edge.spread)}." if edge.spread and edge.spread.low != edge.spread.high else "",
@@ -133,9 +137,14 @@ def card(edge: AlertEdge) -> Card:
     )
 
 
+def moment(instant: float) -> str:
+    """An instant for people: "29 Nov 2024 10:03 UTC"."""
+    return datetime.fromtimestamp(instant, UTC).strftime("%d %b %Y %H:%M UTC").lstrip("0")
+
+
 def _credit(outlet: str, source: str | None, published: float) -> str:
     said = f", according to {plain(source, 120)}" if source else ""
-    return f"{plain(outlet, 120)}{said}, {iso(published)}"
+    return f"{plain(outlet, 120)}{said}, {moment(published)}"
 
 
 def _web(link: str | None) -> str | None:
@@ -145,7 +154,8 @@ def _web(link: str | None) -> str | None:
 def _latency(edge: AlertEdge) -> str:
     if edge.seen is None:
         return ""
-    return f"Published {iso(edge.published)}, seen {iso(edge.seen)}" if edge.published is not None else f"Seen {iso(edge.seen)}"
+    seen = moment(edge.seen)
+    return f"Published {moment(edge.published)}, seen {seen}" if edge.published is not None else f"Seen {seen}"
 
 
 def subject(edges: tuple[AlertEdge, ...]) -> str:
@@ -202,7 +212,7 @@ def _json_value(v: Value | None) -> Json | str | None:
 
 def notice_text(notice: Notice) -> str:
     """A notice to the operator as plain text."""
-    return "\n".join([plain(notice.subject, 200), *(plain(line, 500) for line in notice.lines), iso(notice.at)]) + "\n"
+    return "\n".join([plain(notice.subject, 200), *(plain(line, 500) for line in notice.lines), moment(notice.at)]) + "\n"
 
 
 @cache

@@ -30,7 +30,7 @@ async def perform(folder: Path, speed: float) -> None:
         screen.say(
             "[bold]Wirewatch demo[/]: Aleppo, 27 November to 8 December 2024, told by eight fictional outlets. Loading models …"
         )
-        daemon = Daemon(config, clock=clock, tick=_TICK_S, baseline=False)
+        daemon = Daemon(config, clock=clock, tick=_TICK_S, baseline=False, speed=speed)
         running = asyncio.create_task(daemon.run(), name="daemon")
         try:
             await _first(running, daemon.analysing.wait())

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from monitor.facts.attribution_content import Content, contents
-from monitor.facts.attribution_cues import Cue, find_cues
+from monitor.facts.attribution_content import Content, contents, sensible_end
+from monitor.facts.attribution_cues import FINITE, LEADING, Cue, find_cues
 from monitor.facts.attribution_memory import Memory, is_bare
-from monitor.facts.attribution_speakers import NOBODY, Speaker, describe, describe_range, noun_range, words
+from monitor.facts.attribution_speakers import NOBODY, Speaker, describe, describe_range, noun_range, speakers_of, words
+from monitor.facts.attribution_stance import stance_of
+from monitor.facts.attribution_titles import headline
 from monitor.facts.parsing import Section
 from monitor.facts.quotes import Quotation, quotations
 
@@ -47,6 +49,10 @@ def attributions(section: Section) -> tuple[Attribution, ...]:
     found: list[Attribution] = []
     for sentence in section.doc.sents:
         found += _of_sentence(section, sentence, quoted, memory)
+    found += continued(section, quoted, found)
+    if section.within == "title" and (parts := headline(section.doc, section.text)) is not None:
+        cue, place, speaker, content = parts
+        found.append(_make(section, cue, place, speaker, content, quoted))
     return tuple(sorted(set(found), key=lambda a: (a.start, -a.end)))
 
 
@@ -57,26 +63,33 @@ def source_of(found: Iterable[Attribution], start: int, end: int) -> Attribution
 
 
 def _of_sentence(section: Section, sentence: Any, quoted: Sequence[Quotation], memory: Memory) -> Iterator[Attribution]:
-    cues = [c for c in find_cues(sentence) if not _is_quoted(c.token, quoted)]
+    asked = any(t.text == "?" and not _is_quoted(t, quoted) for t in sentence[-2:])
+    cues = [c for c in find_cues(sentence) if not asked and not _is_quoted(c.token, quoted)]
     for n, cue in enumerate(cues):
         said = contents(cue, sentence, quoted, cues[n + 1 :])
-        speaker = _speaker(cue, memory, behind=said[0].start < cue.token.idx) if said else None
-        if speaker is None:
-            continue
-        for content in said:
-            yield _make(section, cue.token.text, cue.token.idx, speaker, content, quoted)
-        memory.notice(speaker, spoke=True)
-        if cue.takes("accusation"):
+        for speaker in _speakers(cue, memory, behind=said[0].start < cue.token.idx) if said else ():
+            for content in said:
+                yield _make(section, _cue_text(cue), cue.token.idx, speaker, content, quoted)
+            memory.notice(speaker, spoke=True, denied=cue.verbs[0].stance == "denies")
+        if said and cue.takes("accusation"):
             memory.accused = _object(cue)
-    yield from _according(section, sentence, quoted, memory)
+    yield from _according(section, sentence, quoted, memory, cues)
     yield from _hedged(sentence)
     for subject in sentence:
         if subject.dep_ in ("nsubj", "nsubjpass") and subject.pos_ == "PROPN" and not _is_quoted(subject, quoted):
             memory.notice(memory.full(describe(subject)))
 
 
+def _cue_text(cue: Cue) -> str:
+    """The verb, with "for" or "on" where they make its meaning: "calls for"."""
+    token = cue.token
+    particle = token.nbor(1) if token.i + 1 < token.sent.end else None
+    joined = particle is not None and cue.takes("upon") and particle.lower_ in ("for", "on", "upon")
+    return f"{token.text} {particle.text}" if particle is not None and joined else str(token.text)
+
+
 def _is_quoted(token: Token, quoted: Sequence[Quotation]) -> bool:
-    return any(q.start <= token.idx < q.end for q in quoted if q.complete)
+    return any(q.start <= token.idx < q.end for q in quoted if q.complete or q.single)
 
 
 def _object(cue: Cue) -> Speaker | None:
@@ -84,34 +97,64 @@ def _object(cue: Cue) -> Speaker | None:
     return describe(noun) if noun is not None else None
 
 
+def continued(section: Section, quoted: Sequence[Quotation], found: Sequence[Attribution]) -> list[Attribution]:
+    """Quotations that stand alone right after words of the same speaker, without a cue of their own."""
+    more: list[Attribution] = []
+    ends = [s.end_char for s in section.doc.sents]
+    for q in quoted:
+        known = sorted([*found, *more], key=_reach)
+        if q.depth or q.single or any(a.start < q.end and q.start < a.end for a in known) or not _stands_alone(section.text, q):
+            continue
+        before = [a for a in known if a.stated and _reach(a) <= q.outer_start]
+        if before and sum(_reach(before[-1]) < end <= q.outer_start for end in ends) <= 1:
+            end = sensible_end(section.doc, q)
+            more.append(replace(before[-1], start=q.start, end=end, mode="verbatim", stance="asserts", complete=q.complete))
+    return more
+
+
+def _reach(a: Attribution) -> int:
+    """The last place in the text that belongs to an attribution."""
+    named = (a.speaker_start or 0) + len(a.speaker or "") if abs((a.speaker_start or 0) - a.cue_start) < 200 else 0
+    return max(a.end, a.cue_start + len(a.cue), named)
+
+
+def _stands_alone(text: str, q: Quotation) -> bool:
+    """Whether the quotation is one or more whole sentences, with nothing else in them."""
+    before = text[: q.outer_start].rstrip(" \t\u00a0")
+    after = text[q.outer_end :].lstrip(" \t\u00a0")
+    opened = not before or before[-1] in '.!?:…”"’\n\r'
+    closed = not after or after[0] in '\n\r“"' or after[0].isupper()
+    return opened and closed and (not q.complete or text[q.end - 1] in ".!?…") and len(text[q.start : q.end].split()) > 2
+
+
 # ------------------------------------------------------------------------------------------------------------- speakers
 
 
-def _speaker(cue: Cue, memory: Memory, behind: bool) -> Speaker | None:
-    """The one who speaks; None where nobody can."""
+def _speakers(cue: Cue, memory: Memory, behind: bool) -> list[Speaker]:
+    """Those who speak; none where nobody can."""
     if cue.phrase is not None:
-        found = describe_range(cue.token.doc, *cue.phrase)
-        return memory.full(found)
+        return [memory.full(describe_range(cue.token.doc, *cue.phrase))]
     if cue.subject is None:
-        return None
+        return []
     if cue.subject.pos_ == "PRON":
-        return memory.resolve(cue.subject, behind)
+        found = memory.resolve(cue.subject, behind)
+        return [found] if found is not None else []
     return _resolved(cue.subject, memory, denying=cue.verbs[0].stance == "denies", cue=cue)
 
 
-def _resolved(subject: Token, memory: Memory, denying: bool = False, cue: Cue | None = None) -> Speaker | None:
-    if subject.pos_ == "PRON":
-        return memory.resolve(subject)
+def _resolved(subject: Token, memory: Memory, denying: bool = False, cue: Cue | None = None) -> list[Speaker]:
     if subject.lemma_.lower() in words("not_sources"):
-        return None
+        return []
     first, last = noun_range(subject)
     if _is_unsourced(subject, first, last):
-        return NOBODY
+        return [NOBODY]
     if is_bare(subject, first, last):
-        return memory.body(denying) or describe(subject)
+        return [memory.body(denying) or describe(subject)]
     if subject.lemma_.lower() in words("message_nouns") | words("information"):
-        return _author(subject, memory)
-    return memory.full(_adjacent_name(subject, last, cue) or describe(subject))
+        author = _author(subject, memory)
+        return [author] if author is not None else []
+    named = _adjacent_name(subject, last, cue)
+    return [memory.full(s) for s in ([named] if named is not None else speakers_of(subject))]
 
 
 def _adjacent_name(subject: Token, last: int, cue: Cue | None) -> Speaker | None:
@@ -150,15 +193,17 @@ def _author(noun: Token, memory: Memory) -> Speaker | None:
     if noun.dep_ == "dobj" and noun.head.left_edge.i < noun.head.i and noun.head.pos_ == "NOUN":
         return memory.full(describe_range(noun.doc, noun.head.left_edge.i, noun.head.i - 1))
     if any(t.lower_ in ("the", "this") for t in noun.lefts) and noun.tag_ == "NN":
-        return memory.last_speaker() or describe(noun)
+        return memory.author or describe(noun)
     return NOBODY if noun.tag_ in ("NNS", "NNPS") or noun.lemma_.lower() in words("information") else describe(noun)
 
 
 # --------------------------------------------------------------------------------------------------- according, reportedly
 
 
-def _according(section: Section, sentence: Any, quoted: Sequence[Quotation], memory: Memory) -> Iterator[Attribution]:
-    """ "According to A, X" and "X, according to A and B"."""
+def _according(
+    section: Section, sentence: Any, quoted: Sequence[Quotation], memory: Memory, cues: Sequence[Cue]
+) -> Iterator[Attribution]:
+    """ "According to A, X" and "X, according to A and B". What things tell ("videos", "data") is a source and no statement."""
     doc = section.doc
     for token in sentence:
         is_cue = token.lower_ == "according" and token.i + 2 < sentence.end and doc[token.i + 1].lower_ == "to"
@@ -167,13 +212,25 @@ def _according(section: Section, sentence: Any, quoted: Sequence[Quotation], mem
         noun = next((t for t in doc[token.i + 1].rights if t.dep_ == "pobj"), None) or _first_noun(
             doc, token.i + 2, sentence.end
         )
-        speaker = _resolved(noun, memory) if noun is not None else None
-        if speaker is None or noun is None:
+        if noun is None:
             continue
+        thing = noun.lemma_.lower() in words("not_sources")
         content = _governed(sentence, token.i, noun_range(noun)[1])
-        if content is not None:
-            yield _make(section, doc.text[token.idx : doc[token.i + 1].idx + 2], token.idx, speaker, content, quoted)
+        named = [describe(noun)] if thing else _according_to(noun, memory)
+        for speaker in named if content is not None else ():
+            assert content is not None
+            cue = doc.text[token.idx : doc[token.i + 1].idx + 2]
+            made = _make(section, cue, token.idx, speaker, content, quoted)
+            inside = speaker.kind == "anonymous" and any(c.token.i < token.i and c.speaker_range() for c in cues)
+            yield replace(made, stated=False) if thing or inside else made
             memory.notice(speaker, spoke=True)
+
+
+def _according_to(noun: Token, memory: Memory) -> list[Speaker]:
+    if noun.pos_ == "PRON":
+        found = memory.resolve(noun)
+        return [found] if found is not None else []
+    return _resolved(noun, memory)
 
 
 def _first_noun(doc: Any, start: int, end: int) -> Token | None:
@@ -183,21 +240,43 @@ def _first_noun(doc: Any, start: int, end: int) -> Token | None:
 def _governed(sentence: Any, at: int, last: int) -> Content | None:
     """The clause that "according to" governs: what follows where it opens the sentence, else what stands before it."""
     doc = sentence.doc
-    if sum(t.is_alpha for t in doc[sentence.start : at]) > 2:
+    before = [t for t in doc[sentence.start : at] if t.is_alpha]
+    follows = last + 2 < sentence.end and doc[last + 1].text == ","
+    opens = len(before) <= 2 or (follows and _leads_on(before))
+    if follows and not opens and not any(t.tag_ in FINITE for t in before):
+        start, end = sentence.start, sentence.end
+    elif not opens:
         start, end = sentence.start, at
         while start < end and (doc[start].is_space or doc[start].lower_ in ("but", "also", "and")):
             start += 1
     else:
-        start, end = last + 1, sentence.end
-        comma = next((t.i for t in doc[last + 1 : sentence.end] if t.text == ","), None)
-        finite = ("VBD", "VBZ", "VBP")
-        if comma is not None and doc[last + 1].text != "," and not any(t.tag_ in finite for t in doc[last + 1 : comma]):
-            start = comma + 1
+        start, end = _past_description(sentence, last + 1), sentence.end
     while end > start and ((doc[end - 1].is_punct and doc[end - 1].text not in '”"’»)]') or doc[end - 1].is_space):
         end -= 1
     while start < end and (doc[start].text in (",", ":") or doc[start].is_space):
         start += 1
     return Content(int(doc[start].idx), int(doc[end - 1].idx + len(doc[end - 1]))) if end > start else None
+
+
+def _past_description(sentence: Any, start: int) -> int:
+    """The token after what only describes the source: "..., of the Ogre Institute, cited by the Gazette, ..."."""
+    doc = sentence.doc
+    if start < sentence.end and doc[start].text in ("(", "["):
+        start = next((t.i + 1 for t in doc[start : sentence.end] if t.text in (")", "]")), start)
+    while True:
+        begin = start + 1 if start < sentence.end and doc[start].text == "," else start
+        comma = next((t.i for t in doc[begin : sentence.end] if t.text == ","), None)
+        if comma is None or comma == begin or any(t.tag_ in FINITE for t in doc[begin:comma]):
+            return int(begin)
+        describes = begin == start or doc[begin].lower_ in ("of", "for", "from", "at", "in", "a", "an", "the")
+        if not (describes or doc[begin].tag_ in ("VBN", "VBG")) or doc[begin].pos_ == "PROPN":
+            return int(begin)
+        start = comma
+
+
+def _leads_on(before: Sequence[Token]) -> bool:
+    """Whether the words before "according to" only lead to a clause that comes after it: "and because, according to X, ..."."""
+    return before[-1].lower_ in LEADING or (before[0].lower_ in LEADING and before[0].dep_ == "mark")
 
 
 def _hedged(sentence: Any) -> Iterator[Attribution]:
@@ -228,7 +307,7 @@ def _make(
         affiliation=speaker.affiliation,
         kind=speaker.kind,
         mode=mode,
-        stance=content.stance,
+        stance=stance_of(content.stance, section.text[start:end], cue),
         complete=complete,
         stated=speaker.name is not None,
     )

@@ -53,6 +53,8 @@ _SUBORDINATORS = frozenset(
         "or",
     }
 )
+_CONNECTORS = frozenset({"and", "but", "or", "after", "as", "when", "while", "because", "that", "if", "before", "since", "who"})
+_CONTRASTS = frozenset({"as", "while", "but", "although", "though"})
 _MOSTLY = 0.7  # share of the words that makes a clause with a quotation a verbatim one
 
 
@@ -89,10 +91,12 @@ def contents(cue: Cue, sentence: Any, quoted: Sequence[Quotation], later: Sequen
     if is_passive(cue.token):
         return _passive(place)
     before = _quotation_before(place)
+    if before is not None and ":" in sentence.doc.text[before.end : sentence.doc[place.left].idx]:
+        return [before, *_behind(place)]
     if before is not None:
         return [before, *(c for c in _behind(place) if c.quotation is not None and not cue.takes("as"))]
     behind = _behind(place)
-    if behind and not _is_trailing(place):
+    if behind and (behind[0].quotation is not None or not _is_trailing(place)):
         return behind
     return _clause_before(place) or behind
 
@@ -105,7 +109,20 @@ def _place(cue: Cue, sentence: Any, quoted: Sequence[Quotation], later: Sequence
         if other.shared and other.token.i > cue.token.i and other.subject == cue.subject and other.token.dep_ != "relcl":
             stop = _before_joint(sentence.doc, other.token.i)
             break
-    return Place(cue, sentence, left, _after_cue(cue, sentence), max(stop, cue.token.i + 1), quoted)
+    right = _after_cue(cue, sentence)
+    stop = min([stop, *(i for other in later if (i := _contrast(other, cue)) > right + 1)])
+    if cue.takes("quoted_object", "as") and not cue.takes("clause") and later:
+        stop = min(stop, later[0].token.i)
+    return Place(cue, sentence, left, right, max(stop, cue.token.i + 1), quoted)
+
+
+def _contrast(other: Cue, cue: Cue) -> int:
+    """The token where another speaker's clause sets in: "..., while the army says"; 0 where it does not."""
+    if other.shared or other.subject is None or other.subject.i < cue.token.i:
+        return 0
+    first = min(other.token.left_edge.i, other.subject.left_edge.i)
+    opens = first > 0 and other.token.doc[first].lower_ in _CONTRASTS
+    return first if opens and first > cue.token.i else 0
 
 
 def _before_joint(doc: Any, i: int) -> int:
@@ -122,6 +139,9 @@ def _after_cue(cue: Cue, sentence: Any) -> int:
     if cue.inverted:
         speaker = cue.speaker_range()
         i = max(i, speaker[1] + 1) if speaker else i
+    far = _far_that(doc, i, limit)
+    if far is not None:
+        return far
     while i < limit:
         word = doc[i]
         if word.lower_ == "that" and (i == token.i + 1 or word.dep_ == "mark" or word.pos_ == "SCONJ"):
@@ -137,6 +157,18 @@ def _after_cue(cue: Cue, sentence: Any) -> int:
         else:
             break
     return int(min(i, limit))
+
+
+def _far_that(doc: Any, start: int, limit: int) -> int | None:
+    """The token after a "that" behind a phrase on when and where: "said in a long letter to the court that"."""
+    if start >= limit or (doc[start].pos_ != "ADP" and doc[start].lower_ not in words("times")):
+        return None
+    for i in range(start, min(limit, start + 14)):
+        if doc[i].tag_ in FINITE or doc[i].text in _MARKS:
+            return None
+        if doc[i].lower_ == "that" and doc[i].tag_ in ("IN", "DT") and i + 1 < limit:
+            return i + 1
+    return None
 
 
 def _is_skipped(owner: Token, cue: Cue) -> bool:
@@ -177,10 +209,14 @@ def _behind(place: Place) -> list[Content]:
 def _clause(place: Place, verb: Verb, end: int) -> int | None:
     token, right = place.cue.token, place.right
     if not any(t.tag_ in FINITE for t in place.doc[right:end]):
-        return None
+        return right if _is_headline(place, end) else None
     explicit = place.doc[right - 1].lower_ == "that"
     if verb.weak:
         return right if explicit else None
+    subordinate = any(t.dep_ in ("ccomp", "parataxis") and t.i >= right for t in token.rights)
+    named_object = any(t.dep_ == "dobj" and t.left_edge.i == right for t in token.rights)
+    if not explicit and not subordinate and (named_object or _comma_only(place)):
+        return None
     if place.cue.inverted and not any(t.dep_ == "ccomp" and t.i > token.i for t in token.children):
         return None
     first = place.doc[right]
@@ -189,6 +225,45 @@ def _clause(place: Place, verb: Verb, end: int) -> int | None:
     ):
         return None
     return right
+
+
+def _is_headline(place: Place, end: int) -> bool:
+    """Whether a headline's "says" takes a clause that has lost its verb: "Coach says Ruritania among ten favourites"."""
+    token = place.cue.token
+    closed = place.sentence[-1].text in (".", "!", "?")
+    return (
+        token.tag_ == "VBZ"
+        and not closed
+        and not place.cue.inverted
+        and token.i < place.sentence.start + 6
+        and end - place.right > 3
+    )
+
+
+def _comma_only(place: Place) -> bool:
+    """Whether a comma after the cue parts it from what follows, and none before the speaker makes a parenthesis of it."""
+    i = place.cue.token.i + 1
+    opened = place.left > place.sentence.start and place.doc[place.left - 1].text in _BREAKS
+    return i < place.right and place.doc[i].text == "," and not opened
+
+
+def _that_clause(place: Place, verb: Verb, end: int) -> int | None:
+    return place.right if place.doc[place.right - 1].lower_ == "that" else None
+
+
+def _gerund(place: Place, verb: Verb, end: int) -> int | None:
+    """ "reported raising a million", "denies having met him"."""
+    found = any(
+        t.dep_ in ("xcomp", "ccomp") and t.tag_ == "VBG" and t.left_edge.i == place.right for t in place.cue.token.rights
+    )
+    return place.right if found else None
+
+
+def _description(place: Place, verb: Verb, end: int) -> int | None:
+    """ "described the attack as one of the worst"."""
+    noun = next((t for t in place.cue.token.rights if t.dep_ in ("dobj", "nsubj", "ccomp")), None)
+    follows = noun is not None and any(t.lower_ == "as" for t in place.doc[noun.i + 1 : min(end, noun.i + 8)])
+    return place.right if follows else None
 
 
 def _infinitive(place: Place, verb: Verb, end: int) -> int | None:
@@ -221,7 +296,7 @@ def _upon(place: Place, verb: Verb, end: int) -> int | None:
 def _about(place: Place, verb: Verb, end: int) -> int | None:
     start = place.cue.token.i + 1
     for i in range(start, min(end - 1, start + 10)):
-        if place.doc[i].lower_ in verb.prepositions:
+        if place.doc[i].lower_ in verb.prepositions and place.doc[i].head == place.cue.token:
             return i + 1
         if place.doc[i].tag_ in FINITE or place.doc[i].text == ",":
             return None
@@ -240,7 +315,7 @@ def _object(place: Place, verb: Verb, end: int) -> int | None:
         return None
     if noun.dep_ == "dobj" and (lemma_of(noun) in words("not_content") or noun.ent_type_ == "PERSON" or noun.pos_ == "PRON"):
         return None if verb.stance != "denies" else int(token.i)
-    short = noun.right_edge.i - noun.left_edge.i <= 2
+    short = bool(noun.right_edge.i - noun.left_edge.i <= 2)
     if verb.stance == "denies" and short and lemma_of(noun) in words("anaphoric"):
         return int(token.i)
     return place.right
@@ -259,10 +334,13 @@ _FINDERS: dict[str, Callable[[Place, Verb, int], int | None]] = {
     "request": _request,
     "upon": _upon,
     "clause": _clause,
+    "that": _that_clause,
+    "gerund": _gerund,
     "about": _about,
     "accusation": _accusation,
     "object": _object,
     "as": _quoted_part,
+    "description": _description,
     "quoted_object": _quoted_part,
 }
 
@@ -271,7 +349,7 @@ def _clause_end(place: Place, start: int) -> int:
     """One past the last token of what is reported from token `start` on: where the reporter speaks on, it ends."""
     doc, cue = place.doc, place.cue
     chain = {cue.token.i} | {t.i for t in cue.token.ancestors}
-    end = place.stop
+    end = min(place.stop, _own_limit(cue.token, start, place.stop))
     for word in doc[start:end]:
         outside = word.head.i in chain and word.head.i < start < word.i and word.i not in chain
         if outside and _speaks_on(word) and word.left_edge.i > start and not _is_quoted(place, word):
@@ -281,12 +359,22 @@ def _clause_end(place: Place, start: int) -> int:
     return _trim_right(doc, start, end)
 
 
+def _own_limit(token: Token, start: int, stop: int) -> int:
+    """Where the clause of a cue that is itself a subordinate clause ends: "the man who said so was ..."."""
+    head = token.head
+    if token.dep_ == "relcl" and head.i < token.i and head.head.i > token.right_edge.i >= start:
+        return int(token.right_edge.i) + 1
+    if token.dep_ in ("advcl", "csubj") and head.i > start:
+        subject = next((t for t in head.lefts if t.dep_ in ("nsubj", "nsubjpass") and t.left_edge.i > start), None)
+        return int(subject.left_edge.i) if subject is not None else stop
+    return stop
+
+
 def _speaks_on(word: Token) -> bool:
     """Whether a clause that hangs on the cue is the reporter's own: a second verb, a participle, a contrast."""
     if word.dep_ == "conj":
         return word.pos_ in ("VERB", "AUX")
-    contrasts = ("as", "while", "but", "although", "though")
-    return word.dep_ == "advcl" and (word.tag_ == "VBG" or word.left_edge.lower_ in contrasts)
+    return word.dep_ == "advcl" and (word.tag_ == "VBG" or word.left_edge.lower_ in _CONTRASTS)
 
 
 def _is_quoted(place: Place, word: Token) -> bool:
@@ -361,12 +449,23 @@ def _quotation_before(place: Place) -> Content | None:
         return None
     q = whole[-1]
     gap, length = text[q.outer_end : limit], len(text[q.start : q.end].split())
-    if "." in gap or "\n" in gap or len(gap.split()) > 0.4 * length:
+    between = [t for t in doc[place.sentence.start : place.left] if t.idx >= q.outer_end and t.is_alpha]
+    if "." in gap or "\n" in gap or len(between) > 0.4 * length or not _is_apposition(place, between, text[q.end - 1]):
         return None
     lead = text[place.sentence.start_char : q.outer_start] if q.outer_start > place.sentence.start_char else ""
     if len(lead.split()) > (1 - _MOSTLY) / _MOSTLY * length and cue.takes("clause"):
         return None
     return Content(q.start, q.end, q, stance=cue.verbs[0].stance)
+
+
+def _is_apposition(place: Place, between: Sequence[Token], last: str) -> bool:
+    """Whether the words between a quotation and the speaker only describe its last word: '"... at Ogre" a village in the south
+    said the mayor'."""
+    if not between:
+        return True
+    if last in ".!?," or not place.cue.takes("clause"):
+        return False
+    return not any(t.lower_ in _CONNECTORS or t.tag_ in FINITE for t in between)
 
 
 def _clause_before(place: Place) -> list[Content]:
@@ -378,15 +477,27 @@ def _clause_before(place: Place) -> list[Content]:
     while start < end and (doc[start].lower_ in _LEADS or (doc[start].is_punct and doc[start].text not in _MARKS)):
         start += 1
     told = doc[start:end]
+    if len(told) > 2 and told[-1].lower_ == "as" and (told[-2].text in (",", "”", '"') or told[-2].is_quote):
+        return _as_they_say(place, start, end - 1)
     if not told or told[-1].lower_ in _SUBORDINATORS:
         return []
     subject_is_left = cue.inverted or cue.speaker_range() is not None
-    if not subject_is_left or len(told) < 3 or not any(t.tag_ in FINITE or t.tag_ in ("VBN", "VBG") for t in told):
+    spoken = [t for t in told if t.tag_.startswith(("VB", "MD")) and t.dep_ not in ("aux", "auxpass")]
+    if not subject_is_left or len(told) < 3 or not spoken:
         return []
     if told[0].lower_ in ("when", "if", "while", "as", "although", "though", "after", "since") and not doc[end - 1].is_punct:
         return []
     span = _span(doc, start, end)
     return [Content(*span, stance=cue.verbs[0].stance)] if span else []
+
+
+def _as_they_say(place: Place, start: int, end: int) -> list[Content]:
+    """ "The race is open, as the mayor said on Monday"."""
+    token = place.cue.token
+    if any(t.dep_ in ("dobj", "ccomp", "xcomp") and t.i > token.i for t in token.children):
+        return []
+    span = _span(place.doc, start, end)
+    return [Content(*span, stance=place.cue.verbs[0].stance)] if span else []
 
 
 def _passive(place: Place) -> list[Content]:

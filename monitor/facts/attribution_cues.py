@@ -10,12 +10,13 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from monitor.facts.attribution_speakers import noun_range, phrase_after, words
+from monitor.facts.attribution_speakers import describe, is_known, noun_range, phrase_after, words
 from monitor.facts.lexicon import load
 
 Token = Any  # spaCy's token; spaCy ships no types here
 
 FINITE = frozenset({"VBD", "VBZ", "VBP", "MD"})
+LEADING = frozenset({"and", "but", "because", "while", "although", "though", "since", "as", "if", "when", "that", "after"})
 _RELATIVE = frozenset({"who", "which", "that"})
 _SUBJECTS = frozenset({"nsubj", "nsubjpass"})
 _SHARING = frozenset({"conj", "advcl", "xcomp", "pcomp", "acl", "dep", "ccomp", "parataxis"})
@@ -83,16 +84,26 @@ def find_cues(sentence: Sequence[Token]) -> list[Cue]:
         uses = verb_table().get(lemma_of(token))
         if uses is None:
             continue
-        if token.tag_.startswith("VB") and token.dep_ not in ("amod", "compound") and not _is_unreal(token):
+        told = token.dep_ not in ("amod", "compound") and not _is_unreal(token)
+        if token.tag_.startswith("VB") and (told or _after_quotation(token)):
             found.append(_with_speaker(token, uses, found))
         elif token.tag_ in ("NN", "NNS", "NNP") and (phrase := _misread_subject(token)) is not None:
             found.append(Cue(token, uses, phrase=phrase))
     return found
 
 
+def _after_quotation(token: Token) -> bool:
+    """Whether the verb stands right behind a closing mark: '"...", added the mayor', where the parser may see a participle."""
+    before = token.nbor(-1) if token.i > token.sent.start else None
+    if before is not None and before.text == "," and before.i > token.sent.start:
+        before = before.nbor(-1)
+    return before is not None and bool(before.is_quote) and lemma_of(token) in words("invertible")
+
+
 def _misread_subject(token: Token) -> tuple[int, int] | None:
     """The speaker's phrase where the parser took a verb for a noun: "state media report that", "..., the army and police report."."""
-    doc, first = token.doc, token.left_edge.i
+    doc = token.doc
+    first = token.head.left_edge.i if token.dep_ == "conj" else token.left_edge.i
     if token.i + 1 >= token.sent.end or first >= token.i or doc[token.i - 1].pos_ not in ("NOUN", "PROPN"):
         return None
     clause_follows = doc[token.i + 1].lower_ == "that" and any(t.dep_ in ("acl", "ccomp", "relcl") for t in token.rights)
@@ -109,12 +120,14 @@ def _is_unreal(token: Token) -> bool:
     helpers = [t for t in token.children if t.dep_ in ("aux", "auxpass")]
     if any(t.dep_ == "neg" for t in token.children) or any(t.tag_ == "MD" for t in helpers):
         return True
+    if any(t.dep_ == "mark" and t.lower_ in ("if", "whether", "unless") for t in token.children):
+        return True
     if any(t.lower_ == "to" for t in helpers):
         return lemma_of(token.head) not in words("infinitive_governors")
     if token.tag_ == "VB":
         return not helpers
     if token.tag_ == "VBN":
-        return not _is_perfect(token, helpers) and agent_of(token) is None and not _own_subject_touches(token)
+        return not _is_perfect(token, helpers) and agent_of(token) is None and not _has_own_subject(token)
     return False
 
 
@@ -128,8 +141,10 @@ def _is_perfect_head(head: Token) -> bool:
     return any(t.dep_ == "aux" and lemma_of(t) == "have" for t in head.children) or head.tag_ == "VBD"
 
 
-def _own_subject_touches(token: Token) -> bool:
-    return token.i > 0 and any(t.dep_ == "nsubj" and t.i == token.i - 1 for t in token.children)
+def _has_own_subject(token: Token) -> bool:
+    """Whether a participle has a subject, as where the parser took a past tense for one; not in "with no deaths reported"."""
+    subject = next((t for t in token.lefts if t.dep_ == "nsubj"), None)
+    return subject is not None and (subject.left_edge.i == token.sent.start or subject.left_edge.nbor(-1).lower_ != "with")
 
 
 def agent_of(token: Token) -> Token | None:
@@ -151,6 +166,8 @@ def is_passive(token: Token) -> bool:
 
 
 def _with_speaker(token: Token, uses: tuple[Verb, ...], earlier: Sequence[Cue]) -> Cue:
+    if _after_quotation(token) and (behind := _speaker_behind(token, uses, None)) is not None:
+        return Cue(token, uses, phrase=behind, inverted=True)
     if is_passive(token):
         return Cue(token, uses, agent_of(token))
     own = [t for t in token.children if t.dep_ == "nsubj"]
@@ -176,6 +193,8 @@ def _with_speaker(token: Token, uses: tuple[Verb, ...], earlier: Sequence[Cue]) 
     ):
         return Cue(token, uses, _inherited(token, earlier), shared=True)
     near = _left_neighbour(token)
+    if near is None and subject is None and token.nbor(-1 if token.i else 0).text == ",":
+        near = _before_apposition(token)
     if near is None and subject is None and token.left_edge.i < token.i and _is_determined(token):
         return Cue(token, uses, phrase=(token.left_edge.i, token.i - 1))
     return Cue(token, uses, near or subject or _inherited(token, earlier), shared=near is None and subject is None)
@@ -194,8 +213,18 @@ def _participle(token: Token, uses: tuple[Verb, ...], own: list[Token], earlier:
     if any(t.dep_ == "aux" and lemma_of(t) == "be" for t in token.children):
         return Cue(token, uses, _inherited(token, earlier), shared=True)
     if token.i > token.sent.start and token.dep_ in ("acl", "pobj", "pcomp") and token.nbor(-1).pos_ in ("NOUN", "PROPN"):
-        return Cue(token, uses, token.nbor(-1) if token.dep_ != "acl" else token.head)
+        return Cue(token, uses, _human(token.nbor(-1) if token.dep_ != "acl" else token.head))
     return Cue(token, uses, _inherited(token, earlier), shared=True)
+
+
+def _human(noun: Token) -> Token | None:
+    """The noun, unless it is a thing: a participle hangs on any noun."""
+    speaker = describe(noun)
+    messages = words("message_nouns") | words("information")
+    human = (
+        speaker.kind != "anonymous" or is_known(speaker) or noun.tag_ in ("NNS", "NNP", "NNPS") or lemma_of(noun) in messages
+    )
+    return noun if human else None
 
 
 def _touches(subject: Token, token: Token) -> bool:
@@ -216,9 +245,21 @@ def _left_neighbour(token: Token) -> Token | None:
     return token.doc[i]
 
 
+def _before_apposition(token: Token) -> Token | None:
+    """The name in "Ann Roe, the mayor, said", where the parser lost it."""
+    doc = token.doc
+    for i in range(token.i - 2, max(token.sent.start, token.i - 14), -1):
+        if doc[i].tag_ in FINITE:
+            return None
+        if doc[i].text == ",":
+            return doc[i - 1] if doc[i - 1].pos_ == "PROPN" else None
+    return None
+
+
 def _speaker_behind(token: Token, uses: tuple[Verb, ...], subject: Token | None) -> tuple[int, int] | None:
     """The speaker's phrase in "..., said the mayor": right after a verb that follows its content, no further clause after it."""
-    if token.tag_ not in ("VBD", "VBZ", "VBP") or not any("quote" in v.takes for v in uses) or token.i == token.sent.start:
+    told = token.tag_ in ("VBD", "VBZ", "VBP") or (token.tag_ == "VBN" and _after_quotation(token))
+    if not told or not any("quote" in v.takes for v in uses) or token.i == token.sent.start:
         return None
     if any("addressee" in v.takes for v in uses):
         return None
@@ -227,14 +268,13 @@ def _speaker_behind(token: Token, uses: tuple[Verb, ...], subject: Token | None)
     if any("request" in v.takes for v in uses):
         return None
     parted = before.is_quote or (before.text == "," and (lemma_of(token) in words("invertible") or token.nbor(-2).is_quote))
-    if not parted and (before.pos_ in ("PRON", "ADV", "CCONJ", "AUX") or lemma_of(token) not in words("invertible")):
+    if not parted and (before.pos_ in ("PRON", "ADV", "CCONJ", "AUX") or lemma_of(token) not in ("say", "add")):
         return None
     phrase = phrase_after(doc, token.i + 1, end)
-    if phrase is None or doc[token.i + 1].pos_ in ("NUM", "CCONJ", "PART"):
+    if phrase is None or doc[token.i + 1].pos_ in ("NUM", "CCONJ", "PART", "ADP"):
         return None
-    rest = doc[phrase[1] + 1 : end]
-    for word in rest:
-        if word.lower_ in ("who", "which", "whose") or word.text in ("“", '"', ","):
+    for word in doc[phrase[1] + 1 : end]:
+        if word.lower_ in ("who", "which", "whose") or (parted and word.text == ","):
             break
         if word.tag_ in FINITE and word.dep_ != "relcl":
             return None

@@ -13,6 +13,7 @@ _HE = frozenset({"he", "him", "his"})
 _SHE = frozenset({"she", "her", "hers"})
 _IT = frozenset({"it", "its"})
 _THEY = frozenset({"they", "them", "their"})
+_NOBODY = frozenset({"i", "we", "you", "who", "which", "that", "this", "what", "there", "whoever", "me", "us", "it", "nobody"})
 PRONOUNS = _HE | _SHE | _IT | _THEY | {"i", "we", "you", "who", "which", "that", "this", "these", "those", "one"}
 
 
@@ -27,6 +28,7 @@ class Memory:
     spoke: list[Speaker] = field(default_factory=list)
     genders: dict[str, str] = field(default_factory=dict)
     accused: Speaker | None = None
+    author: Speaker | None = None
 
     @classmethod
     def of(cls, doc: Any) -> Memory:
@@ -39,13 +41,15 @@ class Memory:
                 memory.organisations.setdefault(entity.text, entity.start_char)
         return memory
 
-    def notice(self, speaker: Speaker, spoke: bool = False) -> None:
-        """Takes note of a named subject, or of one who spoke."""
+    def notice(self, speaker: Speaker, spoke: bool = False, denied: bool = False) -> None:
+        """Takes note of a named subject, or of one who spoke; one who `denied` is not the author of "the report"."""
         if speaker.name is None or speaker.name.lower() in PRONOUNS:
             return
         (self.people if speaker.person else self.bodies).append(speaker)
         if spoke:
             self.spoke.append(speaker)
+        if spoke and not denied:
+            self.author = speaker
 
     def full(self, speaker: Speaker) -> Speaker:
         """The fuller name, with the role that was given before, for "Roe" after "Ann Roe"; else the speaker as it is."""
@@ -70,13 +74,15 @@ class Memory:
         word = token.lower_
         fits = _FITS.get(word)
         if fits is None:
-            return None
+            return None if word in _NOBODY else Speaker(token.text, int(token.idx))
         near = None if behind else next((s for s in reversed(self._subjects_before(token)) if fits(s)), None)
         if near is not None:
             return near
         if word in _HE | _SHE:
-            return self._person("f" if word in _SHE else "m")
-        return _last([s for s in self.spoke if fits(s)]) or _last([s for s in self.bodies if fits(s)])
+            found = self._person("f" if word in _SHE else "m")
+        else:
+            found = _last([s for s in self.spoke if fits(s)]) or _last([s for s in self.bodies if fits(s)])
+        return found or Speaker(token.text, int(token.idx), kind="person" if word in _HE | _SHE else "anonymous")
 
     def _subjects_before(self, token: Token) -> list[Speaker]:
         """The named subjects before a token in its sentence."""
@@ -103,10 +109,6 @@ class Memory:
             return None
         (name, start), *_ = self.organisations.items()
         return Speaker(name, start, kind="party")
-
-    def last_speaker(self) -> Speaker | None:
-        """The one who spoke last."""
-        return _last(self.spoke)
 
 
 def _is_body(speaker: Speaker) -> bool:

@@ -19,7 +19,7 @@ _PLACING = frozenset({"in", "at", "from", "on", "with", "near"})
 _ARTICLES = frozenset({"the", "a", "an"})
 _MARKS = frozenset('“”"„«»‘')
 _PARTICLES = frozenset(
-    {"al", "el", "bin", "ibn", "von", "van", "der", "den", "de", "la", "le", "du", "da", "di", "abu", "-", "of"}
+    {"al", "el", "bin", "ibn", "von", "van", "der", "den", "de", "la", "le", "du", "da", "di", "abu", "-", "'s", "’s"}
 )
 
 
@@ -48,9 +48,9 @@ def words(name: str) -> frozenset[str]:
 # --------------------------------------------------------------------------------------------------------- noun phrases
 
 
-def noun_range(head: Token) -> tuple[int, int]:
-    """First and last token of the noun phrase around `head`: with "of" and "for" phrases and joined nouns, without clauses,
-    appositions, leading time words, and never over a quotation mark."""
+def noun_range(head: Token, joined: bool = True) -> tuple[int, int]:
+    """First and last token of the noun phrase around `head`: with "of" and "for" phrases and, where `joined`, the nouns joined
+    to it by "and"; without clauses, appositions, leading time words, and never over a quotation mark."""
     doc, first = head.doc, head.i
     for child in sorted(head.lefts, key=lambda t: -t.i):
         if child.dep_ not in _LEFT or child.right_edge.i != first - 1:
@@ -59,7 +59,7 @@ def noun_range(head: Token) -> tuple[int, int]:
     first = _inside_marks(doc, first, head.i)
     while first > head.sent.start and doc[first - 1].text == "-" and not doc[first - 1].whitespace_:
         first -= 2  # "Secretary-General" is three tokens
-    return max(first, head.sent.start), _right_end(head)
+    return max(first, head.sent.start), _right_end(head, joined)
 
 
 def _inside_marks(doc: Any, first: int, head: int) -> int:
@@ -72,9 +72,11 @@ def _inside_marks(doc: Any, first: int, head: int) -> int:
     return first
 
 
-def _right_end(head: Token) -> int:
+def _right_end(head: Token, joined: bool) -> int:
     last = int(head.i)
     for child in sorted(head.rights, key=lambda t: t.i):
+        if not joined and child.dep_ in ("cc", "conj"):
+            break
         reach = _reach(child, last)
         if reach is None:
             break
@@ -111,7 +113,8 @@ def phrase_after(doc: Any, start: int, end: int) -> tuple[int, int] | None:
         or (i > start and doc[i - 1].text == "-")
         or doc[i].text[:1].isupper()
     ):
-        if doc[i].lower_ in words("times") or (doc[i].text == "." and doc[i - 1].whitespace_):
+        apart = doc[i].lower_ in _ARTICLES and i > start and doc[i - 1].pos_ in ("NOUN", "PROPN")
+        if apart or doc[i].lower_ in words("times") or (doc[i].text == "." and doc[i - 1].whitespace_):
             break
         i += 1
     while i > start and doc[i - 1].pos_ not in ("NOUN", "PROPN") and not doc[i - 1].text[:1].isupper():
@@ -122,9 +125,16 @@ def phrase_after(doc: Any, start: int, end: int) -> tuple[int, int] | None:
 # -------------------------------------------------------------------------------------------------------- descriptions
 
 
-def describe(head: Token) -> Speaker:
+def speakers_of(head: Token) -> list[Speaker]:
+    """The speakers that a noun phrase names: persons joined by "and" each by itself, bodies as one."""
+    others = [t for t in head.conjuncts if t.i > head.i and t.dep_ == "conj"]
+    each = [describe(t, joined=False) for t in (head, *others)]
+    return each if others and all(s.person and s.name and " " in s.name for s in each) else [describe(head)]
+
+
+def describe(head: Token, joined: bool = True) -> Speaker:
     """The speaker that the noun phrase around `head` names."""
-    first, last = noun_range(head)
+    first, last = noun_range(head, joined)
     doc = head.doc
     named = _apposed(head, lambda t: t.pos_ == "PROPN" and head.lower_ in words("titles"))
     if named is not None:
@@ -152,7 +162,8 @@ def describe_range(doc: Any, first: int, last: int, head: int | None = None) -> 
     name_at = _after_title(doc, first, last)
     if name_at is not None:
         end = _name_end(doc, name_at, last)
-        role, affiliation = _role(doc, first, name_at - 1, name_at - 1)
+        styled = doc[name_at].text in words("styles")  # "King Otto": the title is part of the name
+        role, affiliation = _role(doc, first, name_at - (not styled), name_at - (not styled))
         return _speaker(doc, name_at, end, role, affiliation or _belongs_to(doc, end, last), person=True)
     named_at = _after_body(doc, first, last)
     if named_at is not None:
@@ -179,10 +190,13 @@ def _head(doc: Any, first: int, last: int) -> int:
 def _speaker(doc: Any, first: int, last: int, role: str | None, affiliation: str | None, person: bool) -> Speaker:
     if first < last and doc[first].lower_ == "the" and doc[first + 1].text[:1].isupper():
         first += 1
+    for i in range(first, last - 1):
+        if doc[i].text == "-" and doc[i + 1].lower_ == "based" and doc[i + 2].text[:1].isupper():
+            first = i + 2  # "London-based Watch" -> "Watch"
     while last > first and (doc[last].dep_ == "case" or doc[last].text in ("'s", "’s", "'", "’")):
         last -= 1
     name, start = _text(doc, first, last), int(doc[first].idx)
-    plural = doc[last].tag_ in ("NNS", "NNPS") or any(t.lower_ == "and" for t in doc[first : last + 1])
+    plural = doc[_head(doc, first, last)].tag_ in ("NNS", "NNPS") or any(t.lower_ == "and" for t in doc[first : last + 1])
     return Speaker(name, start, role, affiliation, _kind(name, role, affiliation, person), person, plural)
 
 
@@ -199,7 +213,7 @@ def _after_title(doc: Any, first: int, last: int) -> int | None:
     """Where a person's name begins after a title in the same phrase: "army chief Jan Kos" -> "Jan"."""
     for i in range(last - 1, first - 1, -1):
         if is_title(doc[i]) and doc[i + 1].text[:1].isupper() and not is_title(doc[i + 1]):
-            return i + 1
+            return i if doc[i].text in words("styles") and (i + 2 > last or not doc[i + 2].text[:1].isupper()) else i + 1
     return None
 
 
@@ -214,29 +228,42 @@ def _after_body(doc: Any, first: int, last: int) -> int | None:
 def _name_end(doc: Any, first: int, last: int) -> int:
     """The last token of a person's name, without "of" phrases."""
     end = first
-    while end < last and (doc[end + 1].text[:1].isupper() or doc[end + 1].lower_ in _PARTICLES - {"of"}):
+    while end < last and (doc[end + 1].text[:1].isupper() or doc[end + 1].lower_ in _PARTICLES or doc[end].text == "-"):
         end += 1
-    return end
+    return end if doc[end].text != "-" or end == first else end - 1
 
 
 def _role(doc: Any, first: int, title: int, last: int) -> tuple[str | None, str | None]:
     """A phrase around a title -> role and affiliation: "the Ruritanian president" -> president, Ruritanian."""
     while first < title and doc[first].lower_ in _ARTICLES:
         first += 1
+    if title + 2 <= last and doc[title + 1].lower_ == "of" and doc[title + 2].lower_ == "staff":
+        title += 2
     after = _belongs_to(doc, title, last)
     for i in range(first, title):
         if doc[i].dep_ == "case" or doc[i].text in ("'s", "’s"):
-            return _text(doc, i + 1, title), _text(doc, first, i - 1)
+            return _text(doc, i + 1, last if after else title), _text(doc, first, i - 1)
     start = first
-    while start < title and doc[start].ent_type_ in ("NORP", "GPE", "ORG") and not is_title(doc[start]):
+    while start < title and _is_owner(doc[start], doc[title]):
         start += 1
     owner = _text(doc, first, start - 1) if start > first else None
-    whole = owner is not None and doc[first].ent_type_ == "ORG"
-    return _text(doc, first if whole else start, title), owner or after
+    seat = owner is not None and owner.lower() in words("seats")
+    return _text(doc, first if seat else start, title), owner or after
+
+
+def _is_owner(token: Token, title: Token) -> bool:
+    """Whether a word before a title names whose title it is: "Ruritanian president", "Observatory director"."""
+    if is_title(token):
+        return False
+    proper = token.pos_ == "PROPN" and token.text[:1].isupper() and title.text.islower()
+    return proper or token.text == "-" or token.ent_type_ in ("NORP", "GPE", "ORG")
 
 
 def _belongs_to(doc: Any, head: int, last: int) -> str | None:
-    """What follows "of" or "for" after token `head`."""
+    """What follows "of" or "for" after token `head`, also behind a comma."""
+    if head + 2 < len(doc) and doc[head + 1].text == "," and doc[head + 2].lower_ in _JOINING:
+        noun = next((t for t in doc[head + 2].rights if t.dep_ == "pobj"), None)
+        head, last = head + 1, noun_range(noun)[1] if noun is not None else head
     if head + 2 > last or doc[head + 1].lower_ not in _JOINING:
         return None
     start = head + 2
@@ -252,16 +279,23 @@ def _text(doc: Any, first: int, last: int) -> str | None:
 def _kind(name: str | None, role: str | None, affiliation: str | None, person: bool) -> str:
     """official, party, ngo, un, media, person or anonymous, by the words of the name, the role and the affiliation."""
     own = _plain(name)
-    lexicon = load("statement")
     if not person and any(w in words("anonymous") for w in own.split()[:3] + own.split()[-1:]):
         return "anonymous"
-    whole = f" {own} {_plain(role)} {_plain(affiliation)} "
-    for kind, cues in lexicon["kinds"].items():
-        if any(f" {cue} " in whole for cue in cues):
-            return str(kind)
-    if person:
-        return "person"
+    known = _known_kind(f" {own} {_plain(role)} {_plain(affiliation)} ")
+    if known is not None or person:
+        return known or "person"
     return "official" if (name or "")[:1].isupper() else "anonymous"
+
+
+def _known_kind(padded: str) -> str | None:
+    kinds = load("statement")["kinds"].items()
+    return next((str(kind) for kind, cues in kinds if any(f" {cue} " in padded for cue in cues)), None)
+
+
+def is_known(speaker: Speaker) -> bool:
+    """Whether the words of the name alone tell that it is a kind of source."""
+    own = _plain(speaker.name)
+    return _known_kind(f" {own} ") is not None or any(w in words("anonymous") for w in own.split())
 
 
 def _plain(text: str | None) -> str:

@@ -137,9 +137,12 @@ def _is_age(doc: Doc, before: Token | None, after: Token | None, end: int) -> bo
 
 
 def _year_like(doc: Doc, number: int, end: int) -> bool:
-    """A bare number that reads as a year."""
+    """A bare number that reads as a year: after a preposition of time, a month or a comma, or at the start."""
     text = doc[number].text
-    return end == number + 1 and len(text) == 4 and text.isdigit() and 1900 <= int(text) <= 2099
+    if end != number + 1 or len(text) != 4 or not text.isdigit() or not 1900 <= int(text) <= 2099:
+        return False
+    before = doc[number - 1] if number > 0 else None
+    return before is None or before.text in ",(" or _month(before) or before.lower_ in {"in", "since", "of", "until", "by", "from", "and", "early", "late", "mid", "-", "–", "during", "the", "to", "before", "after"}
 
 
 def _is_rate(doc: Doc, close: int, stop: int, words: CasualtyWords) -> bool:

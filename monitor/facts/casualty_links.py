@@ -119,7 +119,7 @@ class _Linker:
     def _toll(self, figure: Figure) -> Link | None:
         """ "The death toll from the floods rose to 54 from 50", "the toll now stands at 19"."""
         i = figure.start - 1
-        if figure.single or not self._toll_step(i):
+        if figure.single or not self._toll_step(i) or (self._low(i) == "of" and self._toll_at(i - 1) is None and self._low(i - 1) != "total"):
             return None
         floor = max(self._start, i - _TOLL_REACH)
         for k in range(i, floor - 1, -1):

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
-_CLOSERS = {"“": "”", "„": "“”", "«": "»", "»": "«", "‟": "”", "‹": "›", "‘": "’", "'": "'", '"': '"', "‚": "‘’"}
+_CLOSERS = {"“": '”"', "„": '“”"', "«": "»", "»": "«", "‟": "”", "‹": "›", "‘": "’'", "'": "'’", '"': '"”', "‚": "‘’"}
 _ENDS = frozenset("".join(_CLOSERS.values()))
 _SINGLE = frozenset("‘’'‚‛")
 _LEADING = "([{—–-/ \t\u00a0\u202f"

@@ -10,8 +10,7 @@ from __future__ import annotations
 import math
 import re
 import unicodedata
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from urllib.parse import urlsplit
@@ -21,7 +20,11 @@ from numpy.typing import NDArray
 
 from monitor.model import Item, Vector
 
-LEAD_CHARS = 600  # how much of the body counts as words of the item: a news text says what happened at its beginning
+Codes = NDArray[np.int64]
+Floats = NDArray[np.float64]
+Rows = NDArray[np.float32]
+
+LEAD_CHARS = 1000  # how much of the body counts as words of the item: a news text says what happened at its beginning
 _SLUG_MIN_WORDS = 3
 
 _WORD = re.compile(r"\d+(?:[.,]\d+)*|[^\W\d_]+(?:['’][^\W\d_]+)*")
@@ -178,130 +181,166 @@ def profile(item: Item, vector: Vector | None, extra_names: Iterable[str] = ()) 
 
 
 class WordWeights:
-    """Inverse document frequencies of stems over the live items, on top of a background. Weight of a word in nats, >= 0."""
+    """Inverse document frequencies of stems over the live items. Stems have numbers here, so that sums run in numpy; what a
+    word weighs never depends on the number it got."""
 
-    def __init__(self, background: Mapping[str, int] | None = None, documents: int = 0) -> None:
-        self._background, self._documents = background or {}, documents
-        self._live: Counter[str] = Counter()
+    def __init__(self) -> None:
+        self._numbers: dict[str, int] = {}
+        self._counts = np.zeros(1024, np.float64)
+        self._mark = np.zeros(1024, np.bool_)
         self._items = 0
 
-    def add(self, stems: Iterable[str]) -> None:
-        """Count one more live item."""
-        self._live.update(stems)
+    def code(self, stems: Iterable[str]) -> Codes:
+        """The numbers of these stems, in the order of the alphabet: sums come out the same whatever the order of arrival."""
+        return np.fromiter((self._number(s) for s in sorted(stems)), np.int64)
+
+    def _number(self, stem_: str) -> int:
+        number_ = self._numbers.setdefault(stem_, len(self._numbers))
+        if number_ >= len(self._counts):
+            self._counts = np.concatenate([self._counts, np.zeros_like(self._counts)])
+            self._mark = np.zeros(len(self._counts), np.bool_)
+        return number_
+
+    def add(self, codes: Codes) -> None:
+        """Count one more live item with these stems."""
+        self._counts[codes] += 1
         self._items += 1
 
-    def remove(self, stems: Iterable[str]) -> None:
+    def remove(self, codes: Codes) -> None:
         """Forget an item that was added with the same stems."""
-        self._live.subtract(stems)
+        self._counts[codes] -= 1
         self._items -= 1
 
-    def weight(self, stem_: str) -> float:
-        """How much a shared word says."""
-        seen = self._live.get(stem_, 0) + self._background.get(stem_, 0)
-        return math.log((2 + self._items + self._documents) / (1 + seen))
+    def weights(self, codes: Codes) -> Floats:
+        """How much each word says: nats, > 0 unless every item has it."""
+        return np.asarray(np.log((2 + self._items) / (1 + self._counts[codes])))
 
-    def table(self, stems: Iterable[str]) -> dict[str, float]:
-        """The weights of these stems."""
-        return {s: self.weight(s) for s in stems}
+    def counts(self, codes: Codes) -> Floats:
+        """In how many live items each word stands."""
+        return self._counts[codes]
+
+    def among(self, codes: Codes, wanted: Codes) -> NDArray[np.bool_]:
+        """Which of the codes are wanted ones."""
+        self._mark[wanted] = True
+        found = self._mark[codes]
+        self._mark[wanted] = False
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class Coded:
+    """A profile's stem sets as numbers. `slugged` is title and slug, `all` lead and slug, `headed` the names in the title."""
+
+    profile: Profile
+    title: Codes
+    lead: Codes
+    slugged: Codes
+    all: Codes
+    names: Codes
+    headed: Codes
+
+
+def coded(found: Profile, weights: WordWeights) -> Coded:
+    """The profile in the numbers of these weights."""
+    return Coded(
+        found,
+        weights.code(found.title),
+        weights.code(found.lead),
+        weights.code(found.title | found.slug),
+        weights.code(found.lead | found.slug),
+        weights.code(found.names),
+        weights.code(found.names & found.title),
+    )
 
 
 FEATURES = (
     "cos", "cos_margin", "title_cos", "lead_cos", "slug_cos", "title_in_lead", "lead_in_title", "title_shared", "lead_shared",
-    "title_top", "lead_top", "names_cos", "names_shared", "names_missing", "numbers_shared", "numbers_differ", "pairs_shared",
-    "same_link", "same_feed", "gap_h", "section", "body_min", "body_max", "lead_max_in",
+    "title_top", "lead_top", "names_cos", "names_shared", "names_missing", "names_missing_either", "numbers_shared",
+    "numbers_differ", "pairs_shared", "same_link", "same_feed", "gap_h", "section", "body_min", "body_max", "lead_contained",
 )  # fmt: skip
 """The columns of `pair_features`."""
 
 
-def pair_features(
-    new: Profile, olds: Sequence[Profile], cosines: NDArray[np.float32], local: float, weights: WordWeights
-) -> NDArray[np.float32]:
+def pair_features(new: Coded, olds: Sequence[Coded], cosines: NDArray[np.float32], local: float, weights: WordWeights) -> Rows:
     """How alike a new item is to each of these earlier ones: shape (len(olds), len(FEATURES)). `cosines` are NaN where a
     vector is missing; `local` is the mean cosine of the new item's nearest neighbours."""
-    vocabulary = set(new.lead) | new.slug
-    for old in olds:
-        vocabulary |= old.lead
-        vocabulary |= old.slug
-    table = weights.table(vocabulary)
-    out = np.zeros((len(olds), len(FEATURES)), np.float32)
-    new_side = _Side(new, table)
-    for row, old in enumerate(olds):
-        out[row] = _compare(new_side, _Side(old, table), float(cosines[row]), local, table)
-    return out
+    if not olds:
+        return np.zeros((0, len(FEATURES)), np.float32)
+    x = new.profile
+    title = _Shared(weights, new.title, [o.title for o in olds])
+    lead = _Shared(weights, new.lead, [o.lead for o in olds])
+    slug = _Shared(weights, new.slugged, [o.slugged for o in olds])
+    named = _Shared(weights, new.names, [o.names for o in olds])
+    covered = _Shared(weights, new.title, [o.lead for o in olds])
+    covers = _Shared(weights, new.lead, [o.title for o in olds])
+    ours = _Shared(weights, new.headed, [o.all for o in olds])
+    theirs = _Shared(weights, new.all, [o.headed for o in olds])
+    missing_ours = _share(ours.new_sum - ours.both, ours.new_sum)
+    missing_theirs = _share(theirs.old_sum - theirs.both, theirs.old_sum)
+    columns = (
+        cosines,
+        cosines - local,
+        title.cosine,
+        lead.cosine,
+        slug.cosine,
+        _share(covered.both, covered.new_sum),
+        _share(covers.both, covers.old_sum),
+        title.both,
+        lead.both,
+        title.top,
+        lead.top,
+        named.cosine,
+        named.both,
+        np.minimum(missing_ours, missing_theirs),
+        np.maximum(missing_ours, missing_theirs),
+        *np.asarray([_plain(x, o.profile) for o in olds]).T,
+        _share(lead.both, np.minimum(lead.new_sum, lead.old_sum)),
+    )
+    return np.stack([np.asarray(c, np.float32) for c in columns], axis=1)
 
 
-class _Side:
-    """One item's stem sets with their squared norms and sums under a weight table."""
+class _Shared:
+    """What one stem set of the new item shares with one of each earlier item: arrays by earlier item. `both`, `new_sum` and
+    `old_sum` are sums of weights, `top` the weightiest shared word, `cosine` that of the weighted sets."""
 
-    __slots__ = ("lead_norm", "lead_sum", "name_norm", "profile", "slugged", "slugged_norm", "title_norm", "title_sum")
-
-    def __init__(self, profile_: Profile, table: Mapping[str, float]) -> None:
-        self.profile = profile_
-        self.slugged = profile_.title | profile_.slug
-        self.title_norm = _square(profile_.title, table)
-        self.lead_norm = _square(profile_.lead, table)
-        self.slugged_norm = _square(self.slugged, table)
-        self.name_norm = _square(profile_.names, table)
-        self.title_sum = _sum(profile_.title, table)
-        self.lead_sum = _sum(profile_.lead, table)
-
-
-def _square(stems: Iterable[str], table: Mapping[str, float]) -> float:
-    return sum(table[s] ** 2 for s in stems)
+    def __init__(self, weights: WordWeights, new: Codes, olds: Sequence[Codes]) -> None:
+        flat, which = np.concatenate(olds), np.repeat(np.arange(len(olds)), [len(o) for o in olds])
+        value, mine, shared = weights.weights(flat), weights.weights(new), weights.among(flat, new)
+        count = len(olds)
+        self.both = _sums(which[shared], value[shared], count)
+        self.old_sum = _sums(which, value, count)
+        self.new_sum = np.full(count, mine.sum())
+        self.top = np.zeros(count)
+        np.maximum.at(self.top, which[shared], value[shared])
+        squares = _sums(which[shared], value[shared] ** 2, count)
+        self.cosine = _share(squares, np.sqrt(_sums(which, value**2, count) * (mine**2).sum()))
 
 
-def _sum(stems: Iterable[str], table: Mapping[str, float]) -> float:
-    return sum(table[s] for s in stems)
+def _sums(which: Codes, values: Floats, count: int) -> Floats:
+    """Sums of the values by the number beside each."""
+    return np.asarray(np.bincount(which, values, count), np.float64)
 
 
-def _top(stems: Iterable[str], table: Mapping[str, float]) -> float:
-    return max((table[s] for s in stems), default=0.0)
+def _share(part: Floats, whole: Floats) -> Floats:
+    """Part of a whole; 0 of nothing."""
+    return np.divide(part, whole, out=np.zeros_like(part), where=whole > 1e-9)
 
 
-def _ratio(part: float, whole: float) -> float:
-    return part / whole if whole > 0 else 0.0
-
-
-def _compare(a: _Side, b: _Side, cosine: float, local: float, table: Mapping[str, float]) -> tuple[float, ...]:
-    x, y = a.profile, b.profile
-    title, lead, slug = x.title & y.title, x.lead & y.lead, a.slugged & b.slugged
-    shared_names = x.names & y.names
-    x_in_y, y_in_x = x.title & y.lead, y.title & x.lead
-    covered = (_ratio(_sum(x_in_y, table), a.title_sum), _ratio(_sum(y_in_x, table), b.title_sum))
-    missing = (_names_missing(x, y, table), _names_missing(y, x, table))
+def _plain(x: Profile, y: Profile) -> tuple[float, ...]:
+    """The features that need no word weights, from `numbers_shared` to `body_max`."""
     numbers = x.numbers & y.numbers
+    fewest = min(len(x.pairs), len(y.pairs))
     return (
-        cosine,
-        cosine - local,
-        _ratio(_square(title, table), math.sqrt(a.title_norm * b.title_norm)),
-        _ratio(_square(lead, table), math.sqrt(a.lead_norm * b.lead_norm)),
-        _ratio(_square(slug, table), math.sqrt(a.slugged_norm * b.slugged_norm)),
-        covered[0],
-        covered[1],
-        _sum(title, table),
-        _sum(lead, table),
-        _top(title, table),
-        _top(lead, table),
-        _ratio(_square(shared_names, table), math.sqrt(a.name_norm * b.name_norm)),
-        _sum(shared_names, table),
-        min(missing),
-        float(len(numbers)),
-        float(bool(x.numbers) and bool(y.numbers) and not numbers),
-        _ratio(len(x.pairs & y.pairs), min(len(x.pairs), len(y.pairs))),
-        float(bool(x.link) and x.link == y.link),
-        float(x.feed_id == y.feed_id),
+        len(numbers),
+        bool(x.numbers) and bool(y.numbers) and not numbers,
+        len(x.pairs & y.pairs) / fewest if fewest else 0.0,
+        bool(x.link) and x.link == y.link,
+        x.feed_id == y.feed_id,
         math.log1p(abs(x.published - y.published) / 3600),
         _sections(x.section, y.section),
         math.log1p(min(x.body_chars, y.body_chars)),
         math.log1p(max(x.body_chars, y.body_chars)),
-        _ratio(_sum(lead, table), min(a.lead_sum, b.lead_sum)),
     )
-
-
-def _names_missing(x: Profile, y: Profile, table: Mapping[str, float]) -> float:
-    """The weight of names in one title that the other item lacks, as a share of that title's names."""
-    mine = x.names & x.title
-    return _ratio(_sum(mine - y.lead - y.slug, table), _sum(mine, table))
 
 
 def _sections(x: tuple[str, ...], y: tuple[str, ...]) -> float:
@@ -309,3 +348,74 @@ def _sections(x: tuple[str, ...], y: tuple[str, ...]) -> float:
     if not x or not y:
         return 0.0
     return 1.0 if set(x) & set(y) else -1.0
+
+
+STORY_FEATURES = (
+    "best", "second", "third", "mean", "worst", "compared", "items", "cos_story", "cos_story_margin", "core_covered",
+    "core_covers", "core_names", "idle_h", "age_h", "ahead", "same_link", "title_max_cos", "body",
+)  # fmt: skip
+"""The columns of `story_features`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """One candidate story: its latest members, the log-odds and pair features of those that were compared, its size."""
+
+    members: Sequence[Coded]
+    scores: Floats
+    rows: Rows
+    items: int
+    cosine: float
+
+
+def story_features(new: Coded, stories: Sequence[Compared], local: float, weights: WordWeights) -> Rows:
+    """How well a new item fits each of these stories: shape (len(stories), len(STORY_FEATURES))."""
+    bests = sorted((_blend(s.scores) for s in stories), reverse=True)
+    rows = []
+    for story in stories:
+        top = np.sort(story.scores)[::-1]
+        others = bests[1] if len(bests) > 1 and _blend(story.scores) == bests[0] else bests[0]
+        ahead = _blend(story.scores) - (others if len(bests) > 1 else -8.0)
+        times = [m.profile.published for m in story.members]
+        rows.append(
+            (
+                top[0], top[min(1, len(top) - 1)], top[min(2, len(top) - 1)], top.mean(), top[-1],
+                math.log1p(len(top)), math.log1p(story.items), story.cosine, story.cosine - local,
+                *_core(new, story.members, weights),
+                math.log1p(abs(new.profile.published - max(times)) / 3600),
+                math.log1p(abs(new.profile.published - min(times)) / 3600),
+                min(ahead, 8.0),
+                story.rows[:, FEATURES.index("same_link")].max(),
+                story.rows[:, FEATURES.index("title_cos")].max(),
+                math.log1p(new.profile.body_chars),
+            )
+        )  # fmt: skip
+    return np.asarray(rows, np.float32).reshape(len(rows), len(STORY_FEATURES))
+
+
+def _blend(scores: Floats) -> float:
+    return float(scores.max() + scores.mean()) / 2
+
+
+def _core(new: Coded, members: Sequence[Coded], weights: WordWeights) -> tuple[float, float, float]:
+    """How much of what the story's headlines keep saying the new item says, how much of the new headline they say, and the
+    first of names only. A word counts by its weight and the share of members that have it."""
+    said = _told(new.all, [m.title for m in members], weights)
+    named = _told(new.all, [m.headed for m in members], weights)
+    flat = np.concatenate([m.all for m in members])
+    mine = weights.weights(new.title)
+    places = {int(c): n for n, c in enumerate(new.title)}
+    heard = np.zeros(len(new.title))
+    for code in flat[weights.among(flat, new.title)]:
+        heard[places[int(code)]] += 1
+    covers = float((mine * heard / len(members)).sum() / mine.sum()) if len(mine) and mine.sum() > 0 else 0.0
+    return said, covers, named
+
+
+def _told(new: Codes, heads: Sequence[Codes], weights: WordWeights) -> float:
+    """The share of the summed weight of all headlines' words that stands on words of the new item, common words squared up."""
+    codes, counts = np.unique(np.concatenate(heads), return_counts=True)
+    if not len(codes):
+        return 0.0
+    value = weights.weights(codes) * (counts / len(heads)) ** 2
+    return float(value[weights.among(codes, new)].sum() / max(1e-9, value.sum()))

@@ -32,6 +32,7 @@ from monitor.stories.scorer import Weights, load_weights, score_pairs, score_sto
 
 _DAY = 86400.0
 _LATEST = 40  # so many of a story's latest members stand for it
+_SECOND_LOOK = 8  # stories whose best pairs are the best are looked at whole
 _LOCAL = 10  # nearest neighbours that say how crowded an item's surroundings are
 
 
@@ -44,7 +45,7 @@ class Settings:
     horizon: float = 400 * _DAY
     max_items: int = 30_000
     near: int = 40
-    worded: int = 12
+    worded: int = 20
     copies_within: float = 4 * _DAY
     tidy_every: float = 3600.0
     leaves_below: float = -3.0  # log-odds at which an edited item is no longer what it was
@@ -156,10 +157,11 @@ class Grouper:
         for n, other in enumerate(candidates):
             if other.profile.item_id != item.id:
                 members_of[other.story_id].append(n)
-        compared = [self._compared(s, item.id, vector, scores[at], rows[at]) for s, at in members_of.items()]
+        hopeful = _hopeful({s: scores[at] for s, at in members_of.items()})
+        compared = [self._compared(s, item.id, vector, scores[members_of[s]], rows[members_of[s]]) for s in hopeful]
         story_rows = story_features(member.coded, compared, local, self.index.weights)
         pairs = {m.profile.item_id: float(s) for m, s in zip(candidates, scores, strict=True)}
-        stories = dict(zip(members_of, score_stories(self.weights, story_rows).tolist(), strict=True))
+        stories = dict(zip(hopeful, score_stories(self.weights, story_rows).tolist(), strict=True))
         member = replace(member, first_copy=self._first_copy(member, candidates))
         return Looked(member, reading, pairs, stories, rows, story_rows)
 
@@ -245,6 +247,12 @@ class Grouper:
         """The family that said it first: a reprint counts towards the first copy's."""
         first = self.index.member(member.first_copy) if member.first_copy else None
         return first.family if first else member.family
+
+
+def _hopeful(scores: Mapping[str, Rows]) -> list[str]:
+    """The stories worth a second look: those with the best pairs."""
+    best = {story: float(found.max()) for story, found in scores.items()}
+    return sorted(best, key=lambda story: (-best[story], story))[:_SECOND_LOOK]
 
 
 def crowding(cosines: NDArray[np.float32]) -> float:

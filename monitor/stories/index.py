@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from monitor.model import Placement, Story, Vector
 from monitor.stories.copies import Print
-from monitor.stories.features import Profile, WordWeights
+from monitor.stories.features import Coded, Profile, WordWeights
 
 _COMMON = 200  # a word in more live items than this finds nothing
 _PROBES = 16  # how many of an item's rarest words are looked up
@@ -26,13 +26,18 @@ _FIRST_ROWS = 256
 class Member:
     """A live item in its story. `first_copy` is the item whose text it reprints."""
 
-    profile: Profile
+    coded: Coded
     story_id: str
     title: str
     family: str
     seen: float
     print: Print
     first_copy: str | None = None
+
+    @property
+    def profile(self) -> Profile:
+        """The item as words, names, numbers."""
+        return self.coded.profile
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,16 +115,18 @@ class Index:
         found = [(item, float(cosines[r])) for r in rows if (item := self._row_items[r]) is not None]
         return sorted(found, key=lambda pair: (-pair[1], pair[0]))
 
-    def by_words(self, profile: Profile, count: int) -> list[str]:
-        """The live items that share the weightiest rare words, the best first."""
-        stems = [s for s in profile.lead | profile.slug if 0 < len(self._words.get(s, ())) <= _COMMON]
-        table = self.weights.table(stems)
-        rare = sorted(stems, key=lambda s: (-table[s] * (1 + (s in profile.title) + (s in profile.names)), s))[:_PROBES]
+    def by_words(self, new: Coded, count: int) -> list[str]:
+        """The live items that share the weightiest rare words, best first. Words of the headline and names count double."""
+        stems = sorted(new.profile.lead | new.profile.slug)
+        known = self.weights.counts(new.all)
+        table = dict(zip(stems, self.weights.weights(new.all).tolist(), strict=True))
+        usable = [s for s, n in zip(stems, known, strict=True) if 0 < n <= _COMMON]
+        rare = sorted(usable, key=lambda s: (-table[s] * (1 + (s in new.profile.title) + (s in new.profile.names)), s))
         shared: defaultdict[str, float] = defaultdict(float)
-        for stem in rare:
-            for item in self._words[stem]:
+        for stem in rare[:_PROBES]:
+            for item in self._words.get(stem, ()):
                 shared[item] += table[stem]
-        return sorted(shared, key=lambda item: (-shared[item], item))[:count]
+        return sorted(shared, key=lambda item: (-round(shared[item], 6), item))[:count]
 
     def by_link(self, link: str) -> list[str]:
         """The live items with this canonical link."""
@@ -189,13 +196,14 @@ class Index:
     def _put(self, item_id: str, member: Member | None) -> None:
         old = self._members.pop(item_id, None)
         if old is not None:
-            self._forget(item_id, old.profile)
+            self._forget(item_id, old.coded)
         if member is not None:
             self._members[item_id] = member
-            self._remember(item_id, member.profile)
+            self._remember(item_id, member.coded)
 
-    def _remember(self, item_id: str, profile: Profile) -> None:
-        self.weights.add(profile.lead)
+    def _remember(self, item_id: str, coded: Coded) -> None:
+        profile = coded.profile
+        self.weights.add(coded.all)
         for stem in profile.lead | profile.slug:
             self._words[stem].add(item_id)
         if profile.link:
@@ -206,8 +214,9 @@ class Index:
             self._row_items[row] = item_id
             self._rows[item_id] = row
 
-    def _forget(self, item_id: str, profile: Profile) -> None:
-        self.weights.remove(profile.lead)
+    def _forget(self, item_id: str, coded: Coded) -> None:
+        profile = coded.profile
+        self.weights.remove(coded.all)
         for stem in profile.lead | profile.slug:
             self._words[stem].discard(item_id)
             if not self._words[stem]:

@@ -8,7 +8,7 @@ item joins. Scores are log-odds.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any
@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monitor.errors import ModelUnavailable
+from monitor.stories.features import FEATURES, STORY_FEATURES
 
 Array = NDArray[np.float32]
 
@@ -37,26 +38,25 @@ class Linear:
 
 @dataclass(frozen=True, slots=True)
 class Trees:
-    """Boosted trees as flat arrays of shape (trees, nodes): a node's column, threshold, children and value. Leaves point at
-    themselves, so that every row walks `depth` steps in every tree."""
+    """Boosted trees as flat arrays over all nodes of all trees: a node's column, threshold, value and two children (first where
+    the column is at most the threshold). Leaves are their own children, so that every row walks `depth` steps in every tree."""
 
-    column: NDArray[np.int32]
+    roots: NDArray[np.int64]
+    column: NDArray[np.int64]
     threshold: Array
-    left: NDArray[np.int32]
-    right: NDArray[np.int32]
+    children: NDArray[np.int64]
     value: Array
     base: float
     depth: int
 
     def __call__(self, rows: Array) -> Array:
         """Log-odds of each row."""
-        count, trees = len(rows), np.arange(len(self.column))
-        node = np.zeros((count, len(self.column)), np.int32)
-        lines = np.arange(count)[:, None]
+        node = np.tile(self.roots, (len(rows), 1))
+        cells, offsets = rows.ravel(), np.arange(len(rows))[:, None] * rows.shape[1]
         for _ in range(self.depth):
-            below = rows[lines, self.column[trees, node]] <= self.threshold[trees, node]
-            node = np.where(below, self.left[trees, node], self.right[trees, node])
-        return np.asarray(self.base + self.value[trees, node].sum(axis=1), np.float32)
+            above = cells.take(self.column.take(node) + offsets) > self.threshold.take(node)
+            node = self.children.take(2 * node + above)
+        return np.asarray(self.base + self.value.take(node).sum(axis=1), np.float32)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,9 +77,10 @@ class Model:
 
 @dataclass(frozen=True, slots=True)
 class Scorer:
-    """One way to look: pairs, and the log-odds above which an item joins a story."""
+    """One way to look: pairs of items, an item and a story, and the log-odds above which the item joins the story."""
 
     pair: Model
+    story: Model
     join: float
 
 
@@ -92,6 +93,27 @@ class Weights:
     words: Scorer
 
 
+def score_pairs(weights: Weights, rows: Array) -> Array:
+    """Log-odds of each pair: by words alone where one of the two has no vector."""
+    return _choose(rows[:, FEATURES.index("cos")], rows, weights.vectors.pair, weights.words.pair)
+
+
+def score_stories(weights: Weights, rows: Array) -> Array:
+    """Log-odds of each story less those needed to join: above 0 the item may join."""
+    known = rows[:, STORY_FEATURES.index("cos_story")]
+    vectors, words = weights.vectors, weights.words
+    return _choose(known, rows, lambda r: vectors.story(r) - vectors.join, lambda r: words.story(r) - words.join)
+
+
+def _choose(known: Array, rows: Array, full: Callable[[Array], Array], partial: Callable[[Array], Array]) -> Array:
+    """`full` where the value is known, else `partial`."""
+    missing = np.isnan(known)
+    if not missing.any():
+        return full(rows)
+    filled = np.nan_to_num(rows)
+    return np.where(missing, partial(filled), full(filled))
+
+
 def load_weights(text: str | None = None) -> Weights:
     """The shipped weights, or those of a JSON text. Raises `ModelUnavailable` when they do not fit this program."""
     try:
@@ -102,7 +124,7 @@ def load_weights(text: str | None = None) -> Weights:
 
 
 def _scorer(raw: Mapping[str, Any]) -> Scorer:
-    return Scorer(_model(raw["pair"]), float(raw["join"]))
+    return Scorer(_model(raw["pair"]), _model(raw["story"]), float(raw["join"]))
 
 
 def _model(raw: Mapping[str, Any]) -> Model:
@@ -120,16 +142,18 @@ def _floats(values: Sequence[float]) -> Array:
 
 def _trees(raw: Sequence[Sequence[Sequence[float]]], base: float) -> Trees:
     """Each tree is a list of nodes [column, threshold, left, right, value]; a leaf has column -1."""
-    width = max(map(len, raw))
-    column, left, right = (np.zeros((len(raw), width), np.int32) for _ in range(3))
-    threshold, value = (np.zeros((len(raw), width), np.float32) for _ in range(2))
-    for t, tree in enumerate(raw):
-        for n, (col, limit, low, high, leaf) in enumerate(tree):
-            ends = col < 0
-            column[t, n], threshold[t, n] = (0, 0) if ends else (int(col), limit)
-            left[t, n], right[t, n] = (n, n) if ends else (int(low), int(high))
-            value[t, n] = leaf if ends else 0
-    return Trees(column, threshold, left, right, value, base, max(map(_depth, raw)))
+    roots = np.cumsum([0, *map(len, raw)])[:-1]
+    nodes = [(root, n, node) for root, tree in zip(roots.tolist(), raw, strict=True) for n, node in enumerate(tree)]
+    children = [(root + n, root + n) if node[0] < 0 else (root + int(node[2]), root + int(node[3])) for root, n, node in nodes]
+    return Trees(
+        roots,
+        np.asarray([max(0, int(node[0])) for _, _, node in nodes]),
+        _floats([node[1] for _, _, node in nodes]),
+        np.asarray(children).ravel(),
+        _floats([node[4] for _, _, node in nodes]),
+        base,
+        max(map(_depth, raw)),
+    )
 
 
 def _depth(tree: Sequence[Sequence[float]], node: int = 0) -> int:

@@ -1,0 +1,53 @@
+"""Headlines name their source before a colon or behind a dash: "Ministry: 3 killed in Ogre", "3 killed in Ogre - monitor"."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from monitor.facts.attribution_content import Content
+from monitor.facts.attribution_cues import FINITE, verb_table
+from monitor.facts.attribution_speakers import NOBODY, Speaker, describe_range, is_known, words
+
+_PREFIX = re.compile(r"(?P<who>[^:“\"‘]{2,60}):\s+(?P<what>\S.*)", re.DOTALL)
+_COLON_SUFFIX = re.compile(r"(?P<what>.*\S):\s+(?P<who>[^:]{2,40})", re.DOTALL)
+_SUFFIX = re.compile(r"(?P<what>.*\S)\s+[-–—]\s+(?P<who>[^-–—]{2,50})", re.DOTALL)
+_MAX_WORDS = 7
+_MIN_CONTENT = 3  # words
+
+
+def headline(doc: Any, text: str) -> tuple[str, int, Speaker, Content] | None:
+    """Cue, its place, speaker and content of a headline that names its source by punctuation; None for all others."""
+    for pattern, cue, leading in ((_PREFIX, ":", True), (_COLON_SUFFIX, ":", False), (_SUFFIX, "-", False)):
+        match = pattern.fullmatch(text.rstrip())
+        if match is None or len(match["what"].split()) < _MIN_CONTENT:
+            continue
+        speaker = _source(doc, *match.span("who"), leading=leading)
+        if speaker is not None:
+            place = match.end("who") if leading else match.start("who")
+            return cue, place, speaker, Content(*match.span("what"))
+    return None
+
+
+def _source(doc: Any, start: int, end: int, leading: bool) -> Speaker | None:
+    """Who speaks in `text[start:end]`; None where it is a topic or a label ("Gaza war", "Live")."""
+    tokens = [t for t in doc if start <= t.idx < end and not t.is_space]
+    if not tokens or len(tokens) > _MAX_WORDS or any(_is_no_name(t) for t in tokens):
+        return None
+    if tokens[-1].lower_ in ("report", "reports", "sources") and all(
+        t.lower_ in words("unsourced_adjectives") for t in tokens[:-1]
+    ):
+        return NOBODY
+    speaker = describe_range(doc, tokens[0].i, tokens[-1].i)
+    if tokens[-1].lower_ in words("not_sources") or not (speaker.person or is_known(speaker)):
+        return None
+    outlet = speaker.kind == "media" and not leading and "state" not in (speaker.name or "").lower()
+    return None if outlet or speaker.kind == "anonymous" and not leading and len(tokens) > 3 else speaker
+
+
+def _is_no_name(token: Any) -> bool:
+    return (
+        token.like_num
+        or token.text in "?!"
+        or (token.tag_ in FINITE and token.text.islower() and token.lemma_ not in verb_table())
+    )
