@@ -437,6 +437,17 @@ async def test_stopping_drains_what_was_begun_and_begins_nothing(store, make):
     assert await world.states() == {"sent": 4, "pending": 2}
 
 
+async def test_stopping_waits_for_a_tick_that_is_claiming(store, make):
+    world = World(store)
+    await store.add_deliveries([make.delivery()])
+    ticking = asyncio.ensure_future(world.tick())
+    await asyncio.sleep(0)  # it has begun
+    await world.dispatcher.stop()
+    await ticking
+    assert not world.dispatcher._tasks
+    assert "sending" not in await world.states()
+
+
 async def test_stopping_gives_up_what_hangs_and_it_is_due_again(store, make):
     world = World(store)
     world.dispatcher = Dispatcher(store, world.notifiers, world.clock, [], [], lease_s=60, patience_s=0.01)
