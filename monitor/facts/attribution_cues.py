@@ -19,6 +19,7 @@ FINITE = frozenset({"VBD", "VBZ", "VBP", "MD"})
 LEADING = frozenset({"and", "but", "because", "while", "although", "though", "since", "as", "if", "when", "that", "after"})
 _RELATIVE = frozenset({"who", "which", "that"})
 _SUBJECTS = frozenset({"nsubj", "nsubjpass"})
+_JOINTS = frozenset({"CCONJ", "ADV", "PUNCT", "SCONJ", "ADP", "PART"})
 _SHARING = frozenset({"conj", "advcl", "xcomp", "pcomp", "acl", "dep", "ccomp", "parataxis"})
 
 
@@ -101,7 +102,7 @@ def _after_quotation(token: Token) -> bool:
 
 
 def _misread_subject(token: Token) -> tuple[int, int] | None:
-    """The speaker's phrase where the parser took a verb for a noun: "state media report that", "..., the army and police report."."""
+    """The speaker's phrase where the parser took a verb for a noun: "state media report that", "..., army and police say"."""
     doc = token.doc
     first = token.head.left_edge.i if token.dep_ == "conj" else token.left_edge.i
     if token.i + 1 >= token.sent.end or first >= token.i or doc[token.i - 1].pos_ not in ("NOUN", "PROPN"):
@@ -201,7 +202,7 @@ def _with_speaker(token: Token, uses: tuple[Verb, ...], earlier: Sequence[Cue]) 
 
 
 def _is_determined(token: Token) -> bool:
-    """Whether all on the verb's left looks like a noun phrase: "An official rebuffs", where "official" was read as an adjective."""
+    """Whether all on the verb's left looks like a noun phrase: "An official rebuffs", with "official" read as an adjective."""
     lefts = list(token.lefts)
     return lefts[0].dep_ == "det" and all(t.dep_ in ("det", "amod", "compound", "nmod") for t in lefts)
 
@@ -257,7 +258,7 @@ def _before_apposition(token: Token) -> Token | None:
 
 
 def _speaker_behind(token: Token, uses: tuple[Verb, ...], subject: Token | None) -> tuple[int, int] | None:
-    """The speaker's phrase in "..., said the mayor": right after a verb that follows its content, no further clause after it."""
+    """The speaker's phrase in "..., said the mayor": right after a verb that follows its content, with no clause after it."""
     told = token.tag_ in ("VBD", "VBZ", "VBP") or (token.tag_ == "VBN" and _after_quotation(token))
     if not told or not any("quote" in v.takes for v in uses) or token.i == token.sent.start:
         return None
@@ -307,4 +308,4 @@ def _inherited(token: Token, earlier: Sequence[Cue]) -> Token | None:
 
 def _has_person_between(token: Token, cue: Cue) -> bool:
     """Whether the verb hangs on a clause about a person inside the earlier content: "X says Ann came, adding" is still X."""
-    return token.dep_ == "advcl" and token.tag_ != "VBG" and token.head != cue.token
+    return bool(token.dep_ == "advcl" and token.tag_ != "VBG" and token.head != cue.token)

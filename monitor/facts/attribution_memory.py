@@ -69,8 +69,8 @@ class Memory:
         return replace(speaker, name=name, start=start, person=True, kind="person" if not speaker.person else speaker.kind)
 
     def resolve(self, token: Token, behind: bool = False) -> Speaker | None:
-        """The one a pronoun stands for; None where it stays open. `behind`: the pronoun follows what it says ("..., it said"), so
-        that it means an earlier speaker and nobody in that clause."""
+        """The one a pronoun stands for; itself where it stays open. `behind`: the pronoun follows what it says ("..., it
+        said"), so that it means an earlier speaker and nobody in that clause."""
         word = token.lower_
         fits = _FITS.get(word)
         if fits is None:

@@ -129,7 +129,8 @@ def speakers_of(head: Token) -> list[Speaker]:
     """The speakers that a noun phrase names: persons joined by "and" each by itself, bodies as one."""
     others = [t for t in head.conjuncts if t.i > head.i and t.dep_ == "conj"]
     each = [describe(t, joined=False) for t in (head, *others)]
-    return each if others and all(s.person and s.name and " " in s.name for s in each) else [describe(head)]
+    named = all(t.pos_ == "PROPN" and not is_title(t) for t in (head, *others))
+    return each if others and named and all(s.person for s in each) else [describe(head)]
 
 
 def describe(head: Token, joined: bool = True) -> Speaker:

@@ -42,12 +42,12 @@ def _source(doc: Any, start: int, end: int, leading: bool) -> Speaker | None:
     if tokens[-1].lower_ in words("not_sources") or not (speaker.person or is_known(speaker)):
         return None
     outlet = speaker.kind == "media" and not leading and "state" not in (speaker.name or "").lower()
-    return None if outlet or speaker.kind == "anonymous" and not leading and len(tokens) > 3 else speaker
+    vague = speaker.kind == "anonymous" and not leading and len(tokens) > 3
+    return None if outlet or vague else speaker
 
 
 def _is_no_name(token: Any) -> bool:
-    return (
-        token.like_num
-        or token.text in "?!"
-        or (token.tag_ in FINITE and token.text.islower() and token.lemma_ not in verb_table())
-    )
+    """Whether a word shows that the part is no name: a number, a list, a clause."""
+    if token.like_num or token.text in ("?", "!", ",", ";", "|"):
+        return True
+    return bool(token.tag_ in FINITE and token.text.islower() and token.lemma_ not in verb_table())
