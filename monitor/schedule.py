@@ -94,12 +94,14 @@ class Collector:
 
     async def tick(self) -> int:
         """Claim feeds that are due and begin to poll them; returns how many."""
-        room = self._pace.claimed - len(self._tasks)
-        if self._stopping or room <= 0:
+        room = 0 if self._stopping else self._pace.claimed - len(self._tasks)
+        if room <= 0:
             return 0
         now = self._clock.now()
         self._paused = {host: until for host, until in self._paused.items() if until > now}
         claimed = await self._store.claim_due_feeds(now, room, self._pace.lease)
+        if self._stopping:
+            return 0  # it was told to stop meanwhile; the leases end by themselves
         for due in claimed:
             key = f"{due.feed.id}/{due.fence}"
             task = self._tasks[key] = asyncio.create_task(self._poll(due, now), name=f"poll {due.feed.url}")
@@ -131,19 +133,27 @@ class Collector:
         say = _log.bind(feed=due.feed.name, feed_id=due.feed.id)
         try:
             record = await self._record(due, claimed)
-            if record is None:
-                return
+        except Exception as error:  # noqa: BLE001 - a defect: it is logged, and the feed backs off as for any other error
+            say.exception("poll failed")
+            record = self._failed(due, FetchError(due.feed.url, "internal", f"{type(error).__name__}; see the log"))
+        if record is None:
+            return
+        try:
             await self._store.commit_poll(record)
-            if record.items and self._woken is not None:
-                self._woken()
-            if self._offer is not None:
-                self._offer(due.feed, [i for i in record.items if not record.baseline or i.id in record.fresh])
             say.debug("polled", items=len(record.items), health=record.state.health, error=record.state.error)
-            await self._report(due, record.state)
+            await self._after(due, record)
         except FencedOff as error:
             say.warning("poll came too late", error=str(error))
-        except Exception:  # noqa: BLE001 - the store failed, or a defect: the lease ends, and the feed is polled again
-            say.exception("poll failed")
+        except Exception:  # noqa: BLE001 - the store failed: once the lease has ended, the feed is polled again
+            say.exception("poll not stored")
+
+    async def _after(self, due: DueFeed, record: PollRecord) -> None:
+        """Tell those who wait for what was stored."""
+        if record.items and self._woken is not None:
+            self._woken()
+        if record.items and self._offer is not None:
+            self._offer(due.feed, [i for i in record.items if not record.baseline or i.id in record.fresh])
+        await self._report(due, record.state)
 
     async def _record(self, due: DueFeed, claimed: float) -> PollRecord | None:
         feed, state = due.feed, due.state

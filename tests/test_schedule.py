@@ -326,6 +326,22 @@ async def test_a_poll_that_lost_its_lease_stores_nothing(world: World) -> None:
     assert again.fence == 2
 
 
+async def test_a_defect_is_an_error_of_its_feed_only(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = world.parser.parse
+
+    async def broken(body: bytes, content_type: str, url: str) -> Parsed:
+        if url.endswith("/a"):
+            raise ZeroDivisionError
+        return await real(body, content_type, url)
+
+    monkeypatch.setattr(world.parser, "parse", broken)
+    world.pages |= {"/a": rss(1), "/b": rss(2)}
+    await world.watch("/a", "/b")
+    await world.poll()
+    assert (await world.state("/a")).error == "ZeroDivisionError; see the log [internal]"
+    assert (await world.state("/b")).health == "ok"
+
+
 async def test_stopping_finishes_what_is_under_way_and_begins_nothing(world: World) -> None:
     world.pages["/a"] = rss(1)
     await world.watch("/a")
