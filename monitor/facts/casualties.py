@@ -21,6 +21,7 @@ from monitor.model import LIVE_STATUSES, CasualtyFigure, Status
 
 _PARENT_REACH = 8  # figures back among which a part finds its whole
 _DOUBTS = ("modal ", "a question", "a condition", "a time", "if", "unless", "about to", "set to", "going to", "expected to")
+_WEAK = 0.55  # the confidence of figures of people shot or stabbed: hurt as far as the sentence says
 _NEAR_BEFORE = 250  # code points back within which a figure for people in general covers one for a group
 
 
@@ -77,7 +78,9 @@ class _Reader:
             within=self.section.within,
             source=attribution.speaker if attribution else None,
             source_kind=attribution.kind if attribution else None,
-            confidence=round(link.strength, 2),
+            confidence=_WEAK
+            if casualty_words().has("attacked", link.cue) and link.metric == "wounded"
+            else round(link.strength, 2),
             why=f"{link.frame}: {link.cue.text}; {why}",
             metric=link.metric,
             low=low,
@@ -223,7 +226,13 @@ def read_casualties(
     reader = _Reader(section, attributions, published)
     for sentence in section.doc.sents:
         reader.read(sentence)
-    return reader.found
+    return _without_the_dead(reader.found)
+
+
+def _without_the_dead(found: list[CasualtyFigure]) -> list[CasualtyFigure]:
+    """The figures without those of people who were shot or stabbed and are told to have died."""
+    dead = {f.low for f in found if f.metric == "killed" and f.status in LIVE_STATUSES}
+    return [f for f in found if not (f.metric == "wounded" and f.confidence == _WEAK and f.low in dead)]
 
 
 # ------------------------------------------------------------------------------------------------ small questions

@@ -115,13 +115,11 @@ def _is_other_number(sentence: Span, q: Quantity, start: int, number: int, end: 
         and not doc[end - 1].whitespace_
     ):
         return True
-    if (
-        before is not None
-        and before.lower_ == "of"
-        and start - 2 >= sentence.start
-        and words.has("relation_of", doc[start - 2])
-    ):
-        return True
+    if before is not None and before.lower_ == "of" and start - 2 >= sentence.start:
+        # "Father of seven", "most of the 450 passengers".
+        owner = doc[start - 2]
+        if words.has("relation_of", owner) or words.has("share_words", owner):
+            return True
     return exact and _is_age(doc, before, after, end)
 
 
@@ -142,7 +140,31 @@ def _year_like(doc: Doc, number: int, end: int) -> bool:
     if end != number + 1 or len(text) != 4 or not text.isdigit() or not 1900 <= int(text) <= 2099:
         return False
     before = doc[number - 1] if number > 0 else None
-    return before is None or before.text in ",(" or _month(before) or before.lower_ in {"in", "since", "of", "until", "by", "from", "and", "early", "late", "mid", "-", "–", "during", "the", "to", "before", "after"}
+    return (
+        before is None
+        or before.text in ",("
+        or _month(before)
+        or before.lower_
+        in {
+            "in",
+            "since",
+            "of",
+            "until",
+            "by",
+            "from",
+            "and",
+            "early",
+            "late",
+            "mid",
+            "-",
+            "–",
+            "during",
+            "the",
+            "to",
+            "before",
+            "after",
+        }
+    )
 
 
 def _is_rate(doc: Doc, close: int, stop: int, words: CasualtyWords) -> bool:
@@ -177,7 +199,7 @@ def _phrase(doc: Doc, i: int, stop: int, words: CasualtyWords) -> tuple[bool, To
             if not (k + 1 < stop and _attributive(doc, k, stop, words)):
                 break
             metric = words.role(token, "passive")
-        elif _ends_phrase(doc, k, stop, head, words):
+        elif words.has("attacked", token) or _ends_phrase(doc, k, stop, head, words):
             break
         elif token.ent_type_ == "NORP" and token.tag_ not in {"NNS", "NNPS"} and not words.category(token.lower_):
             nation = nation or token

@@ -119,7 +119,11 @@ class _Linker:
     def _toll(self, figure: Figure) -> Link | None:
         """ "The death toll from the floods rose to 54 from 50", "the toll now stands at 19"."""
         i = figure.start - 1
-        if figure.single or not self._toll_step(i) or (self._low(i) == "of" and self._toll_at(i - 1) is None and self._low(i - 1) != "total"):
+        if (
+            figure.single
+            or not self._toll_step(i)
+            or (self._low(i) == "of" and self._toll_at(i - 1) is None and self._low(i - 1) != "total")
+        ):
             return None
         floor = max(self._start, i - _TOLL_REACH)
         for k in range(i, floor - 1, -1):
@@ -198,6 +202,8 @@ class _Linker:
             return None
         cue = self._doc[k]
         metric = self._words.role(cue, "active")
+        if self._low(k) == "dead" and self._has("attacked", k - 1):
+            metric, cue, k = "killed", self._doc[k - 1], k - 1
         if metric is None or figure.counts == "event":
             return None
         if self._is_passive_use(k) or (self._next_is_own(figure) and self._follows_figure(k)):
@@ -233,14 +239,14 @@ class _Linker:
 
     def _passive(self, figure: Figure) -> Link | None:
         """ "At least 12 people, including a child, have been killed", "600 missing", "thousands fled"."""
-        i, steps, aux, who = figure.end, 0, False, False
+        i, steps, aux = figure.end, 0, False
         if figure.counts == "event":
             return None
         while i < self._stop and steps < _REACH:
             token = self._doc[i]
             metric = self._predicate(i)
             if metric is not None:
-                if not aux and self._has_object(i) and not who:
+                if not aux and self._has_object(i):
                     return None
                 pair = self._both(i, metric)
                 metric, end = pair or (metric, i + 1)
@@ -250,7 +256,6 @@ class _Linker:
             if after is None:
                 return None
             aux = aux or token.lower_ in self._words.lists["auxiliaries"]
-            who = token.lower_ in {"who", "that", "which"}
             steps += 1
             i = after
         return None
@@ -262,15 +267,26 @@ class _Linker:
             if self._low(i + 1) == "dead" or self._low(i + 2) == "death":
                 return "killed"
             return None
+        if words.has("attacked", token):
+            return self._attacked(i)
+        if words.has("wound_nouns", token):
+            before = range(max(self._start, i - 5), i)
+            return "wounded" if any(self._has("suffer_verbs", k) or self._low(k) == "with" for k in before) else None
         if words.has("taken_as", token) and not self._has("take_verbs", i - 1):
             return None
         if token.lower_ in {"homeless", "unknown"}:
             return words.role(token, "passive") if self._goes_with(i) else None
-        if token.lower_ == "in" and self._low(i + 2) == "condition" and self._low(i + 1) in {"critical", "serious"}:
-            return "wounded"
+        if token.lower_ == "in":
+            near = [self._low(k) for k in range(i + 1, i + 6)]
+            return "wounded" if "condition" in near and any(w in words.lists["conditions"] for w in near) else None
         if token.lower_ == "unaccounted" and self._low(i + 1) != "for":
             return None
         return words.any_role(token, "passive", "intransitive")
+
+    def _attacked(self, i: int) -> str:
+        """Shot or stabbed: killed where it says so ("shot and killed", "fatally shot"), else hurt as far as is known."""
+        dead = {"killed", "fatally", "dead"}
+        return "killed" if dead & {self._low(i - 1), self._low(i + 1), self._low(i + 2)} else "wounded"
 
     def _goes_with(self, i: int) -> bool:
         return self._low(i) == "homeless" or any(self._low(k) == "fate" for k in range(self._start, i))
@@ -313,7 +329,7 @@ class _Linker:
             return self._comma(i)
         if token.text in "-–\"'“”‘’/" or words.has("skip", token) or token.pos_ in _PHRASE or token.pos_ == "ADP":
             return i + 1
-        if words.has("including", token) or token.pos_ == "AUX":
+        if words.has("including", token) or words.has("suffer_verbs", token) or token.pos_ == "AUX":
             return i + 1
         if token.lower_ in {"and", "or"}:
             after = self._doc[i + 1] if i + 1 < self._stop else None
@@ -414,6 +430,8 @@ class _Linker:
             return None if definite else self._larger(before, figure)
         if figure.counts == "bare" and before[last].figure.counts == "subset" and self._has("auxiliaries", figure.end):
             return before[last].parent  # "six of those killed were rebels while four were volunteers"
+        if figure.counts == "bare" and self._low(figure.start - 1) == "," and self._has("gravity", figure.end) and own is None:
+            return last  # "two people were injured, one seriously"
         return self._listed(figure, before)
 
     def _part(self, figure: Figure, before: list[Link]) -> Link | None:
