@@ -53,6 +53,9 @@ class Desk:
     def told(self, now: float, *events: Event, passed: bool | None = True, **options: Any) -> list[tuple[str, int]]:
         return [(str(e.edge), e.n) for e in self.step(now, *events, passed=passed, **options).edges]
 
+    def timer(self, key: str = "k") -> float | None:
+        return self.due[key]
+
     def fire(self, now: float, key: str = "k") -> Decision:
         return self.keep(fire(self.rule, RuleState("r", key, self.states[key], self.due[key]), now))
 
@@ -231,12 +234,12 @@ def test_later_updates_coalesce_and_go_when_the_debounce_ends() -> None:
     desk.step(0, toll(E.NEW_FIGURE, 30))
     assert reasons(desk.step(5 * MIN, toll(E.INCREASED, 40, 30))) == ["debounce"]
     desk.step(9 * MIN, toll(E.INCREASED, 52, 40))
-    assert desk.due["k"] == 15 * MIN
+    assert desk.timer() == 15 * MIN
     assert desk.fire(14 * MIN) == Decision()
     (edge,) = desk.fire(15 * MIN).edges
     assert (edge.edge, edge.n, edge.old, edge.new) == ("updated", 2, Bounds(30, 30), Bounds(52, 52))
     assert len(edge.events) == 2
-    assert desk.due["k"] is None
+    assert desk.timer() is None
     assert desk.told(20 * MIN, toll(E.INCREASED, 70, 52)) == []
     assert len(desk.fire(30 * MIN).edges) == 1
 
@@ -246,7 +249,7 @@ def test_a_threshold_passes_the_debounce_and_takes_along_what_waits() -> None:
     desk.step(0, toll(E.NEW_FIGURE, 30))
     desk.step(5 * MIN, toll(E.INCREASED, 40, 30))
     (edge,) = desk.step(6 * MIN, toll(E.INCREASED, 50, 40)).edges
-    assert (edge.old, edge.new, len(edge.events), desk.due["k"]) == (Bounds(30, 30), Bounds(50, 50), 2, None)
+    assert (edge.old, edge.new, len(edge.events), desk.timer()) == (Bounds(30, 30), Bounds(50, 50), 2, None)
 
 
 def test_a_correction_passes_the_debounce_and_drops_what_it_overtakes() -> None:
@@ -255,7 +258,7 @@ def test_a_correction_passes_the_debounce_and_drops_what_it_overtakes() -> None:
     desk.step(5 * MIN, toll(E.INCREASED, 40, 30))
     decision = desk.step(6 * MIN, toll(E.REVISED_DOWN, 20, 40))
     assert [(str(e.edge), e.old, e.new) for e in decision.edges] == [("corrected", Bounds(30, 30), Bounds(20, 20))]
-    assert (reasons(decision), desk.due["k"]) == (["overtaken"], None)
+    assert (reasons(decision), desk.timer()) == (["overtaken"], None)
 
 
 def test_an_update_withdrawn_while_it_waited_is_never_told() -> None:
@@ -263,7 +266,7 @@ def test_an_update_withdrawn_while_it_waited_is_never_told() -> None:
     desk.step(0, toll(E.NEW_FIGURE, 4))
     desk.step(5 * MIN, toll(E.INCREASED, 40, 4))
     decision = desk.step(6 * MIN, toll(E.RETRACTED, 4, 40))
-    assert (decision.edges, reasons(decision), desk.due["k"]) == ((), ["overtaken"], None)
+    assert (decision.edges, reasons(decision), desk.timer()) == ((), ["overtaken"], None)
 
 
 def test_counted_places_have_a_debounce_of_their_own() -> None:
@@ -287,7 +290,7 @@ def test_what_is_withdrawn_before_it_opened_never_opens() -> None:
     desk = Desk(rule(group_wait=60))
     desk.step(0, toll(E.NEW_FIGURE, 40))
     assert reasons(desk.step(30, toll(E.RETRACTED, None, 40))) == ["overtaken"]
-    assert desk.due["k"] is None
+    assert desk.timer() is None
 
 
 def test_a_claim_denied_before_it_opened_is_told_with_its_denial() -> None:
@@ -302,7 +305,7 @@ def test_quiet_hours_hold_and_then_send() -> None:
     midnight = datetime(2024, 11, 29, tzinfo=UTC).timestamp()
     desk = Desk(rule(quiet_hours=QuietHours(22 * 60, 6 * 60, "UTC")))
     assert reasons(desk.step(midnight, toll(E.NEW_FIGURE, 30))) == ["quiet_hours"]
-    assert desk.due["k"] == midnight + 6 * HOUR
+    assert desk.timer() == midnight + 6 * HOUR
     assert [str(e.edge) for e in desk.fire(midnight + 6 * HOUR).edges] == ["opened"]
 
 
@@ -373,7 +376,7 @@ def test_held_and_never_confirmed_is_dropped_and_recorded() -> None:
     desk = Desk(rule(Kind.TERRITORY, confirm=Confirm(2, within=HOUR, until_then="hold")))
     desk.step(0, place(E.CAPTURE_CLAIMED))
     decision = desk.fire(HOUR, "p|hts")
-    assert (decision.edges, reasons(decision), desk.due["p|hts"]) == ((), ["confirm"], None)
+    assert (decision.edges, reasons(decision), desk.timer("p|hts")) == ((), ["confirm"], None)
 
 
 def test_an_update_that_reaches_enough_origins_confirms() -> None:
@@ -389,24 +392,24 @@ def test_without_a_place_it_waits_is_looked_at_anew_and_released() -> None:
     desk, event = Desk(rule()), toll(E.NEW_FIGURE, 30)
     assert reasons(desk.step(0, event, passed=None)) == ["unplaced"]
     again = desk.fire(600)
-    assert (again.recheck, again.edges, desk.due["k"]) == ((event,), (), 1200)
+    assert (again.recheck, again.edges, desk.timer()) == ((event,), (), 1200)
     assert desk.step(600, *again.recheck, passed=None) == Decision()
     assert desk.told(1200, *desk.fire(1200).recheck) == [("opened", 1)]
-    assert desk.due["k"] is None
+    assert desk.timer() is None
 
 
 def test_a_place_that_the_rule_does_not_watch_drops_it() -> None:
     desk, event = Desk(rule()), toll(E.NEW_FIGURE, 30)
     desk.step(0, event, passed=None)
     decision = desk.step(600, event, passed=False)
-    assert (reasons(decision), desk.due["k"]) == (["unplaced"], None)
+    assert (reasons(decision), desk.timer()) == (["unplaced"], None)
 
 
 def test_after_six_hours_it_is_dropped_and_recorded() -> None:
     desk = Desk(rule())
     desk.step(0, toll(E.NEW_FIGURE, 30), passed=None)
     decision = desk.fire(6 * HOUR)
-    assert (decision.edges, decision.recheck, reasons(decision), desk.due["k"]) == ((), (), ["unplaced"], None)
+    assert (decision.edges, decision.recheck, reasons(decision), desk.timer()) == ((), (), ["unplaced"], None)
 
 
 def test_a_denial_does_not_release_what_has_no_place() -> None:

@@ -1,0 +1,166 @@
+"""The ledger of a speaker's words, and what counts as an independent origin."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from monitor.ledger import statements
+from monitor.ledger.origins import origin_of
+from monitor.ledger.statements import Statements
+from monitor.model import CasualtyFigure, Event, EventName, Observation, Statement
+
+E = EventName
+DAY = 86400.0
+
+
+def words(quote: str, **changes: Any) -> Statement:
+    values: dict[str, Any] = {"id": "q", "start": 0, "end": 1, "evidence": "x", "status": "asserted", "speaker": "Ana Torres"}
+    return Statement(quote=quote, **(values | changes))
+
+
+def seen(what: Statement, day: float = 0, outlet: str = "AFP", **changes: Any) -> Observation:
+    now = day * DAY
+    values: dict[str, Any] = {"item_id": f"{outlet}-{day}", "outlet": outlet, "family": outlet, "origin": outlet, "at": now}
+    return Observation(what, **(values | {"seen": now, "story_id": "s"} | changes))
+
+
+def run(*observations: Observation, alike: float = 0.0) -> tuple[Statements, list[Event]]:
+    state = Statements("ana torres")
+    events: list[Event] = []
+    for o in observations:
+        state, new = statements.observe(state, o, lambda key: alike)
+        state = Statements.from_json(state.to_json())
+        events += new
+    return state, events
+
+
+def second(first: str, then: str, alike: float = 0.0, **changes: Any) -> Event:
+    """What the second quotation is, given the first."""
+    return run(seen(words(first)), seen(words(then, **changes), 0.1, "BBC"), alike=alike)[1][1]
+
+
+def test_new_words_are_news() -> None:
+    _, (event,) = run(seen(words("The border will open on Monday.")))
+    assert (event.name, event.newsworthy, event.new, event.old) == (
+        E.NEW_STATEMENT,
+        True,
+        "The border will open on Monday.",
+        None,
+    )
+
+
+@pytest.mark.parametrize(
+    "then",
+    [
+        "the border will open on monday",
+        "“The border will open on Monday,”",
+        "border will open",
+    ],
+)
+def test_the_same_words_or_a_part_of_them_corroborate(then: str) -> None:
+    event = second("The border will open on Monday.", then)
+    assert (event.name, event.newsworthy, event.origins) == (E.CORROBORATED, False, ("AFP", "BBC"))
+
+
+def test_a_longer_version_extends_and_is_what_is_known_from_then_on() -> None:
+    longer = "The border will open on Monday, and not a day earlier."
+    state, events = run(
+        seen(words("and not a day earlier")), seen(words(longer), 0.1, "BBC"), seen(words("open on Monday"), 0.2, "AP")
+    )
+    assert [str(e.name) for e in events[1:]] == ["EXTENDED", "NEW_STATEMENT"]
+    assert state.said[0].quote == longer
+
+
+def test_two_words_are_contained_in_many_quotations_and_prove_nothing() -> None:
+    assert second("We will open the border on Monday.", "the border").name == E.NEW_STATEMENT
+    assert second("Never again", "never again!").name == E.CORROBORATED
+
+
+def test_a_paraphrase_needs_similarity_and_equal_numbers_and_polarity() -> None:
+    said = "We have sent 40 trucks to the town."
+    assert second(said, "Forty lorries: 40 vehicles went to the town", alike=0.85).name == E.CORROBORATED
+    assert second(said, "Forty lorries: 40 vehicles went to the town", alike=0.84).name == E.NEW_STATEMENT
+    assert second(said, "We have sent 400 trucks to the town.", alike=0.97).name == E.NEW_STATEMENT
+
+
+@pytest.mark.parametrize(
+    ("first", "then"),
+    [
+        ("We will attack the city.", "We will not attack the city."),
+        ("Nous allons attaquer la ville.", "Nous n'allons pas attaquer la ville."),
+        ("They did take the bridge.", "They didn't take the bridge."),
+    ],
+)
+def test_the_opposite_of_the_same_matter_reverses_whatever_the_similarity(first: str, then: str) -> None:
+    event = second(first, then, alike=0.7 if "Nous" not in first else 0.9)
+    assert (event.name, event.newsworthy, event.old, event.new) == (E.REVERSED, True, first, then)
+
+
+def test_the_opposite_in_other_words_reverses_by_similarity_and_names_the_old() -> None:
+    _, (old, new) = run(
+        seen(words("Our troops entered the town.")), seen(words("No soldier of ours went in there."), 1), alike=0.9
+    )
+    assert (new.name, new.names_old) == (E.REVERSED, old.key)
+    assert new.key != old.key
+
+
+def test_denying_the_matter_or_the_quotation_reverses() -> None:
+    assert second("The plant was shut down.", "the plant was shut down", stance="denies").name == E.REVERSED
+    assert second("The plant was shut down.", "the plant was shut down", status="denied").name == E.REVERSED
+
+
+def test_denying_words_that_nobody_knows_is_ignored() -> None:
+    _, (event,) = run(seen(words("The plant was shut down.", status="denied")))
+    assert (event.name, event.reason) == (E.IGNORED, "denies words that are not known")
+
+
+@pytest.mark.parametrize("changes", [{"anchored": False}, {"status": "historic"}, {"status": "hypothetical"}])
+def test_old_quotations_and_fiction_are_ignored(changes: dict[str, Any]) -> None:
+    state, (event,) = run(seen(words("We will attack.", **changes)))
+    assert (event.name, event.newsworthy, state.said) == (E.IGNORED, False, ())
+
+
+def test_the_same_words_after_two_weeks_are_new() -> None:
+    _, events = run(seen(words("We demand a ceasefire now")), seen(words("We demand a ceasefire now"), 15))
+    assert [str(e.name) for e in events] == ["NEW_STATEMENT", "NEW_STATEMENT"]
+    assert events[0].key != events[1].key
+
+
+def test_similarities_are_wanted_only_where_they_can_decide() -> None:
+    state, _ = run(seen(words("We have sent 40 trucks.")), seen(words("The road is open again.")))
+    assert [q for _, q in statements.candidates(state, seen(words("The way is free")))] == ["The road is open again."]
+    assert statements.candidates(state, seen(words("the road is open"))) == ()
+
+
+def test_similarities_may_come_as_a_mapping() -> None:
+    state, (known,) = run(seen(words("The road is open again.")))
+    _, (event,) = statements.observe(state, seen(words("One can drive there now"), 0.1), {known.key: 0.9})
+    assert event.name == E.CORROBORATED
+
+
+# ------------------------------------------------------------------------------------------------------------------- origins
+
+
+def figure(**changes: Any) -> CasualtyFigure:
+    values: dict[str, Any] = {"id": "f", "start": 0, "end": 1, "evidence": "x", "status": "asserted", "metric": "killed"}
+    return CasualtyFigure(low=3, high=3, **(values | changes))
+
+
+def test_who_quotes_one_source_is_one_origin() -> None:
+    origins = {origin_of(figure(source=s), family) for s, family in [("the Ministry", "a"), ("The  ministry", "b")]}
+    assert origins == {"source:the ministry"}
+
+
+def test_a_reprint_counts_as_its_first_copy_and_own_words_as_the_publisher() -> None:
+    assert origin_of(figure(), "portal", "agency") == "agency"
+    assert origin_of(figure(), "portal") == "portal"
+
+
+def test_unnamed_sources_are_not_known_to_be_one() -> None:
+    assert origin_of(figure(source="officials", source_kind="anonymous"), "a") == "a"
+
+
+def test_a_quoted_outlet_and_its_own_report_are_one() -> None:
+    assert origin_of(figure(source="Agency X"), "portal", None, {"agency x": "x"}) == "x"
