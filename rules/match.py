@@ -12,11 +12,11 @@ from typing import Any
 
 from monitor.gazetteer import Gazetteer
 from monitor.model import Event, EventName, Item, Kind, Statement
-from rules.conditions import Names, Terms
-from rules.names import Name, name_of
+from rules import conditions
+from rules.names import Names, name_of
 from rules.passage import passage
 from rules.patterns import Pattern, compile_pattern
-from rules.place import Verdict, place_condition
+from rules.place import PlaceCondition, Verdict, Where, place_condition, where_is
 from rules.rule import Context, Gate, ListEntry, Match, Rule
 from rules.schema import KINDS
 from rules.shapes import AnyOf, Choice, Flag, OrNull, Range, Shape, Text
@@ -34,12 +34,22 @@ class View:
 
     item: Item | None
     _texts: dict[str, Words] = field(default_factory=dict)
+    _whole: Words | None = None
+    _where: tuple[Event, Where] | None = None
+    _passage: tuple[Event, Words] | None = None
 
     @property
     def whole(self) -> Words | None:
         """The whole item, or None where there is none (a timer)."""
-        item = self.item
-        return self.words("\n".join((item.title, item.summary, item.text))) if item else None
+        if self._whole is None and self.item is not None:
+            self._whole = Words("\n".join((self.item.title, self.item.summary, self.item.text)))
+        return self._whole
+
+    def where(self, event: Event, context: Context) -> Where:
+        """Where the event is; asked by every rule with a place."""
+        if self._where is None or self._where[0] is not event:
+            self._where = event, where_is(event, context)
+        return self._where[1]
 
     def words(self, text: str) -> Words:
         """This text, cut into words once."""
@@ -49,9 +59,11 @@ class View:
 
     def read(self, event: Event) -> Words | None:
         """What `text` looks at: of a statement the quotation and its sentence, else the whole item."""
-        if isinstance(event.fact, Statement):
-            return self.words(passage(event.fact, self.item))
-        return self.whole
+        if not isinstance(event.fact, Statement):
+            return self.whole
+        if self._passage is None or self._passage[0] is not event:
+            self._passage = event, Words(passage(event.fact, self.item))
+        return self._passage[1]
 
 
 Condition = Callable[[Event, Context, View], Verdict]
@@ -158,13 +170,16 @@ def _compile(
     out: list[tuple[int, str, Condition]] = []
     for name, value in row.items():
         if name == "place":
-            asked = place_condition(value, unplaced, gazetteer)
-            out.append((1, name, lambda event, context, _view, asked=asked: asked(event, context)))  # type: ignore[misc]  # bound now
+            out.append((1, name, _placed(place_condition(value, unplaced, gazetteer))))
         elif name in _SPECIAL:
             out.append((_COSTLY.get(name, 1), name, _SPECIAL[name](value)))
         else:
             out.append((0, name, _field_condition(name, value, table[name].shape)))
     return tuple((name, condition) for _, name, condition in sorted(out, key=lambda row: row[0]))
+
+
+def _placed(asked: PlaceCondition) -> Condition:
+    return lambda event, context, view: asked(view.where(event, context))
 
 
 # ------------------------------------------------------------------------------------------------------- fields of the fact
@@ -194,10 +209,10 @@ def _comparison(name: str, wanted: Any, shape: Shape) -> Comparison:
         if wanted == (None,):
             return lambda value, _id, _view: value is None
         return _comparison(name, wanted, shape.shape)
-    if isinstance(shape, Names):
-        names = [name_of(entry) for entry in wanted]
-        return lambda value, known, view: _names_any(names, value, known, view, name in _PERSONS)
-    if isinstance(shape, Terms):
+    if isinstance(shape, conditions.Names):
+        names, person = Names(wanted), name in _PERSONS
+        return lambda value, known, view: _means(names, value, known, view, person)
+    if isinstance(shape, conditions.Terms):
         terms = [_term(term) for term in wanted]
         return lambda value, _id, view: value is not None and any(term(view.words(str(value))) for term in terms)
     if isinstance(shape, Range):
@@ -211,9 +226,9 @@ def _comparison(name: str, wanted: Any, shape: Shape) -> Comparison:
     return lambda value, _id, _view: value in wanted
 
 
-def _names_any(names: list[Name], value: Any, known: Any, view: View, person: bool) -> bool:
-    surfaces = tuple(str(form) for form in (value, known) if form)
-    return bool(surfaces) and any(name.is_meant_by(surfaces, view.whole, person=person) for name in names)
+def _means(names: Names, value: Any, known: Any, view: View, person: bool) -> bool:
+    forms = [view.words(str(form).replace("_", " ")) for form in (value, known) if form]
+    return bool(forms) and names.meant_by(forms, view.whole, person=person) is not None
 
 
 def _in_range(value: Any, wanted: Mapping[str, float], name: str) -> bool:
@@ -232,7 +247,7 @@ def _term(term: Any) -> Callable[[Words], str | None]:
         return name_of(term).mentioned
     if isinstance(term, Mapping):
         pattern: Pattern = compile_pattern(term["pattern"])
-        return lambda words: pattern.source if pattern.found_in(words.source) else None
+        return lambda words: pattern.source if pattern.found_in(words.readable) else None
     phrase = Phrase.of(term, cased=False)
     return lambda words: phrase.source if phrase.found_in(words) else None
 
@@ -291,13 +306,13 @@ def _reliability(wanted: str) -> Condition:
 
 
 def _party(wanted: tuple[Any, ...]) -> Condition:
-    names = [name_of(entry) for entry in wanted if entry is not None]
+    names = Names(entry for entry in wanted if entry is not None)
 
     def condition(event: Event, context: Context, view: View) -> Verdict:
         party = context.feed.party if context.feed else None
         if party is None:
             return None in wanted, "speaks for no party"
-        return any(name.is_meant_by((party,), None) for name in names), party
+        return names.meant_by([view.words(party)], None) is not None, party
 
     return condition
 

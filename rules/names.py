@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from enum import Enum
@@ -67,10 +68,9 @@ class Name:
         """The alias by which this text names the entry, or None."""
         return next((a.phrase.source for a in self.aliases if self._counts(a, item) and self._in_item(a, item)), None)
 
-    def is_meant_by(self, surfaces: tuple[str, ...], item: Words | None, *, person: bool = False) -> str | None:
+    def is_meant_by(self, forms: Sequence[Words], item: Words | None, *, person: bool = False) -> str | None:
         """The alias by which these forms of one actor (as written, as resolved) name the entry, or None. `person`: a name
         with a genitive ("Assad's spokesman") is somebody else."""
-        forms = [Words(s.replace("_", " ")) for s in surfaces]
         seen: str | None = None
         for alias in self.aliases:
             verdicts = [v for form in forms for v in self._verdicts(alias, form, actor=True, person=person)]
@@ -142,6 +142,27 @@ class Name:
 
     def _is_given(self, word: str) -> bool:
         return word in self.given or any(_alike(word, given) for given in self.given)
+
+
+class Names:
+    """Names of which any will do, found by the first words of their aliases: a long list costs no more than a short one."""
+
+    def __init__(self, entries: Iterable[ListEntry]) -> None:
+        self._by_word: dict[str, list[Name]] = {}
+        self._stems: list[Name] = []
+        for entry in entries:
+            name = name_of(entry)
+            phrases = [alias.phrase for alias in name.aliases if alias.phrase.words]
+            if any(phrase.stems[0] for phrase in phrases):
+                self._stems.append(name)
+                continue
+            for word in {phrase.words[0] for phrase in phrases}:
+                self._by_word.setdefault(word, []).append(name)
+
+    def meant_by(self, forms: Sequence[Words], item: Words | None, *, person: bool = False) -> str | None:
+        """The alias by which one of the names is meant, as `Name.is_meant_by` has it."""
+        likely = [name for form in forms for word in form.at for name in self._by_word.get(word, ())]
+        return next((seen for name in (*likely, *self._stems) if (seen := name.is_meant_by(forms, item, person=person))), None)
 
 
 @functools.lru_cache(8192)

@@ -49,15 +49,21 @@ class Pattern:
     marked: bool
     _compiled: Any
 
-    def found_in(self, text: str) -> bool:
-        """Whether it matches anywhere in this text, in its NFC form, case ignored (`(?-i)` makes it count)."""
-        plain = readable(text)
-        return self._compiled.search(mark_words(plain) if self.marked else plain) is not None
+    def found_in(self, text: Readable) -> bool:
+        """Whether it matches anywhere in this text, case ignored (`(?-i)` makes it count)."""
+        return self._compiled.search(text.marked if self.marked else text.plain) is not None
 
 
-def readable(text: str) -> str:
-    """The text as patterns read it: NFC, and what UTF-8 cannot say or a mark could be taken for replaced."""
-    return unicodedata.normalize("NFC", text).replace(MARK, " ").encode("utf-8", "replace").decode()
+class Readable:
+    """A text as patterns read it: NFC, with what UTF-8 cannot say or a mark could be taken for replaced."""
+
+    def __init__(self, text: str) -> None:
+        self.plain = unicodedata.normalize("NFC", text).replace(MARK, " ").encode("utf-8", "replace").decode()
+
+    @functools.cached_property
+    def marked(self) -> str:
+        """The same with its word boundaries marked."""
+        return mark_words(self.plain)
 
 
 def mark_words(text: str) -> str:

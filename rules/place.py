@@ -48,24 +48,24 @@ def where_is(event: Event, context: Context) -> Where:
 
 
 Test = Callable[[Where], Verdict]
+PlaceCondition = Callable[[Where], Verdict]
 
 
-def place_condition(row: Mapping[str, Any], unplaced: str | None, gazetteer: Gazetteer) -> Callable[[Event, Context], Verdict]:
+def place_condition(row: Mapping[str, Any], unplaced: str | None, gazetteer: Gazetteer) -> PlaceCondition:
     """The condition made ready: countries and the middle of `near` are looked up once."""
     tests = [_TESTS[key](value, row, gazetteer) for key, value in row.items()]
     home = _countries(row, gazetteer)
 
-    def hold(event: Event, context: Context) -> Verdict:
-        where = where_is(event, context)
+    def hold(where: Where) -> Verdict:
         if where.place is None and not where.named:
             return _without_place(where, unplaced, home)
-        verdicts = [test(where) for test in tests]
-        seen = "; ".join(dict.fromkeys(text for _, text in verdicts))
-        if any(passed is False for passed, _ in verdicts):
-            return False, seen
-        if all(passed for passed, _ in verdicts):
-            return True, seen
-        return _without_place(where, unplaced, home)
+        known, seen = True, ""
+        for test in tests:
+            passed, seen = test(where)
+            if passed is False:
+                return False, seen
+            known = known and passed is True
+        return (True, seen) if known else _without_place(where, unplaced, home)
 
     return hold
 

@@ -63,27 +63,41 @@ def decide(
 ) -> Reload:
     """What comes into force when the folder holds `found`. `accepted` names files whose shrinking is meant. Files that cannot
     be read keep their version in force."""
+    load = _Loader(around)
     kept = {p.file for p in unreadable}
-    before = load_texts(in_force, around)
+    before, seen = load(in_force), load(found)
     changed = [f for f in sorted({*in_force, *found}) if found.get(f) != in_force.get(f) and f not in kept]
-    seen = load_texts(found, around)
     waiting = []
     for file in list(changed):
         if file in in_force and file not in accepted and (reason := _shrinks(file, before, seen)):
             waiting.append(Waiting(file, found.get(file), reason))
             changed.remove(file)
-    texts, applied, refused = _apply(in_force, found, changed, around)
-    after = load_texts(texts, around)
+    texts, applied, refused = _apply(in_force, found, changed, load)
+    after = load(texts)
     gone = tuple(sorted({r.name for r in before.rules} - {r.name for r in after.rules}))
     return Reload(after, texts, tuple(applied), gone, (*unreadable, *refused), tuple(waiting))
 
 
+class _Loader:
+    """Loads a set of texts once, however often a decision looks at it."""
+
+    def __init__(self, around: Surroundings) -> None:
+        self._around = around
+        self._known: dict[frozenset[tuple[str, str]], RuleSet] = {}
+
+    def __call__(self, texts: Mapping[str, str]) -> RuleSet:
+        key = frozenset(texts.items())
+        if key not in self._known:
+            self._known[key] = load_texts(texts, self._around)
+        return self._known[key]
+
+
 def _apply(
-    in_force: Mapping[str, str], found: Mapping[str, str], changed: list[str], around: Surroundings
+    in_force: Mapping[str, str], found: Mapping[str, str], changed: list[str], load: _Loader
 ) -> tuple[dict[str, str], list[str], list[Problem]]:
     """All changes at once where that is sound, else those that are sound one after another."""
     whole = _with(in_force, found, changed)
-    if load_texts(whole, around).ok:
+    if not _new_errors(in_force, whole, load):
         return whole, changed, []
     texts, applied = dict(in_force), []
     pending, progress = list(changed), True
@@ -91,11 +105,11 @@ def _apply(
         progress = False
         for file in list(pending):
             candidate = _with(texts, found, [file])
-            if not _new_errors(texts, candidate, around):
+            if not _new_errors(texts, candidate, load):
                 texts, progress = candidate, True
                 applied.append(file)
                 pending.remove(file)
-    refused = [p for file in pending for p in _new_errors(texts, _with(texts, found, [file]), around)]
+    refused = [p for file in pending for p in _new_errors(texts, _with(texts, found, [file]), load)]
     return texts, applied, list(dict.fromkeys(refused))
 
 
@@ -105,10 +119,10 @@ def _with(texts: Mapping[str, str], found: Mapping[str, str], files: list[str]) 
     return out | {name: found[name] for name in files if name in found}
 
 
-def _new_errors(texts: Mapping[str, str], candidate: Mapping[str, str], around: Surroundings) -> list[Problem]:
+def _new_errors(texts: Mapping[str, str], candidate: Mapping[str, str], load: _Loader) -> list[Problem]:
     """Errors that the candidate has and these texts do not."""
-    old = {p for p in load_texts(texts, around).problems if p.severity == "error"}
-    return [p for p in load_texts(candidate, around).problems if p.severity == "error" and p not in old]
+    old = {p for p in load(texts).problems if p.severity == "error"}
+    return [p for p in load(candidate).problems if p.severity == "error" and p not in old]
 
 
 def _shrinks(file: str, before: RuleSet, seen: RuleSet) -> str | None:

@@ -7,10 +7,12 @@ thousand rules cost little.
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from monitor.text import fold as text_fold
+from rules.patterns import Readable
 
 # Letters that differ from plain ones by more than an accent, spellings that Arabic and Persian mix, the Arabic stretching line.
 _PLAIN = str.maketrans(
@@ -54,6 +56,8 @@ class Words:
     source: str
     words: list[Word] = field(default_factory=list)
     at: dict[str, list[int]] = field(default_factory=dict)
+    _sorted: list[str] | None = None
+    _readable: Readable | None = None
 
     def __post_init__(self) -> None:
         for found in _WORD.finditer(self.source):
@@ -61,6 +65,22 @@ class Words:
             for form in _forms(word.text):
                 self.at.setdefault(form, []).append(len(self.words))
             self.words.append(word)
+
+    @property
+    def readable(self) -> Readable:
+        """The text as patterns read it."""
+        if self._readable is None:
+            self._readable = Readable(self.source)
+        return self._readable
+
+    def beginning_with(self, stem: str) -> Iterator[str]:
+        """The words of the text, or what their prefixes leave, that begin so."""
+        if self._sorted is None:
+            self._sorted = sorted(self.at)
+        for i in range(bisect_left(self._sorted, stem), len(self._sorted)):
+            if not self._sorted[i].startswith(stem):
+                break
+            yield self._sorted[i]
 
     def gap(self, position: int) -> str:
         """What stands between this word and the next."""
@@ -114,7 +134,7 @@ class Phrase:
     def _starts(self, text: Words) -> Iterable[int]:
         if not self.stems[0]:
             return text.at.get(self.words[0], ())
-        return sorted({p for word, places in text.at.items() if word.startswith(self.words[0]) for p in places})
+        return sorted({place for word in text.beginning_with(self.words[0]) for place in text.at[word]})
 
     def _fits(self, text: Words, start: int, i: int) -> bool:
         word = text.words[start + i]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from rules.names import name_of
-from rules.patterns import PatternError, compile_pattern
+from rules.names import Names, name_of
+from rules.patterns import PatternError, Readable, compile_pattern
 from rules.rule import ListEntry
 from rules.words import Phrase, Words
 
@@ -119,7 +119,9 @@ def test_a_text_mentions_a_name(entry: ListEntry, text: str, found: bool) -> Non
     ],
 )
 def test_an_actor_is_meant(entry: ListEntry, surfaces: tuple[str, ...], item: str, person: bool, meant: bool) -> None:
-    assert (name_of(entry).is_meant_by(surfaces, Words(item), person=person) is not None) is meant
+    forms = [Words(surface.replace("_", " ")) for surface in surfaces]
+    assert (name_of(entry).is_meant_by(forms, Words(item), person=person) is not None) is meant
+    assert (Names([ListEntry("Nobody"), entry]).meant_by(forms, Words(item), person=person) is not None) is meant
 
 
 @pytest.mark.parametrize(
@@ -147,7 +149,7 @@ def test_an_actor_is_meant(entry: ListEntry, surfaces: tuple[str, ...], item: st
     ],
 )
 def test_a_pattern_reads_every_script(pattern: str, text: str, found: bool) -> None:
-    assert compile_pattern(pattern).found_in(text) is found
+    assert compile_pattern(pattern).found_in(Readable(text)) is found
 
 
 @pytest.mark.parametrize(
@@ -159,9 +161,9 @@ def test_a_pattern_that_cannot_run_is_refused(pattern: str) -> None:
 
 
 def test_a_pattern_cannot_be_made_slow() -> None:
-    assert not compile_pattern(r"(a+)+\b!$").found_in("a" * 50_000)
+    assert not compile_pattern(r"(a+)+\b!$").found_in(Readable("a" * 50_000))
 
 
 def test_half_a_character_is_only_not_found() -> None:
-    assert not compile_pattern("a").found_in("\ud800")
+    assert not compile_pattern("a").found_in(Readable("\ud800"))
     assert not Phrase.of("a").found_in(Words("\ud800"))
