@@ -305,6 +305,13 @@ def test_any_bytes_are_read_or_refused(body: bytes) -> None:
         ("<P CLASS='x'>upper</P>", "upper"),
         ("<img src='x.png' alt='no'>picture", "picture"),
         ("&nbsp;&#0;&#xD800;", ""),
+        ('&lt;p&gt;Cut in a tag&lt;/p&gt;&lt;a href="https://a.example/x', "Cut in a tag"),
+        ('Cut in its first tag <a href="https://a.example/x', "Cut in its first tag"),
+        ("&lt;p&gt;Cut in an escaped end&lt;/p&g", "Cut in an escaped end"),
+        ("<p>Cut in an entity &nb", "Cut in an entity"),
+        ("<p>They called AT&T", "They called AT&T"),
+        ("They were <a few", "They were <a few"),
+        ("Never mind the government&#8217", "Never mind the government"),
     ],
 )
 def test_markup_becomes_text(html: str, text: str) -> None:

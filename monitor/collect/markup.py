@@ -33,6 +33,11 @@ def _any_of(names: frozenset[str]) -> str:
 # Only what names a real element counts as markup: "<Saraqib>" and "a < b" are text.
 _TAG = re.compile(rf"</?(?:{_any_of(_HIDDEN | _BLOCKS | _LINES | _INLINE)})(?=[\s/>])[^<>]*>|<!--", re.I)
 _BREAKING = re.compile(rf"<(?:{_any_of(_BLOCKS | _LINES)})(?=[\s/>])", re.I)
+# Summaries are cut at some length, in the middle of their markup too.
+_CUT = re.compile(rf"(?:<(?:{_any_of(_BLOCKS | _LINES | _INLINE)})\s+[\w:-]+=[^<>]*|&#x?[0-9a-f]{{0,6}})\s*\Z", re.I)
+_CUT_IN_MARKUP = re.compile(
+    r"(?:<(?:[a-zA-Z/!][^<>]*)?|&(?:l|lt|g|gt|a|am|amp|q|qu|quo|quot|n|nb|nbs|nbsp|#x?[0-9a-f]{0,6})?)\s*\Z"
+)
 _ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[a-zA-Z][a-zA-Z0-9]{1,31});")
 _NEWLINES = re.compile(r"[\r\n]+")
 _UNREADABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
@@ -40,16 +45,17 @@ _ROUNDS = 3  # escaped twice, and once more for a feed that quotes such a feed
 
 
 def html_to_text(html: str) -> str:
-    """The clean text of a fragment: paragraphs apart by an empty line, entities resolved, scripts and styles gone."""
-    text = html
+    """The clean text of a fragment: paragraphs apart by an empty line, entities resolved; scripts, styles, and a tag or entity
+    that was cut off at the end are gone."""
+    text, marked = html, False
     for _ in range(_ROUNDS):
         if _TAG.search(text):
-            text = _strip(text)
+            text, marked = _strip(text), True
         elif _ENTITY.search(text):
             text = _unescape(text)
         else:
             break
-    return clean(text)
+    return clean((_CUT_IN_MARKUP if marked else _CUT).sub("", text))
 
 
 def _unescape(text: str) -> str:
