@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from monitor.facts.attribution_speakers import Speaker, describe, words
+from monitor.facts.lexicon import load
 
 Token = Any  # spaCy's token; spaCy ships no types here
 
@@ -75,7 +76,9 @@ class Memory:
         fits = _FITS.get(word)
         if fits is None:
             return None if word in _NOBODY else Speaker(token.text, int(token.idx))
-        near = None if behind else next((s for s in reversed(self._subjects_before(token)) if fits(s)), None)
+        near = (
+            None if behind else next((s for s in reversed(self._subjects_before(token)) if fits(s) and _agrees(s, word)), None)
+        )
         if near is not None:
             return near
         if word in _HE | _SHE:
@@ -91,8 +94,9 @@ class Memory:
 
     def _person(self, gender: str) -> Speaker | None:
         """The last person who is not known to be of the other gender."""
-        for speaker in reversed(self.people):
-            if self.genders.setdefault(speaker.name or "", gender) == gender:
+        known = [s for s in self.people if (s.name or "")[:1].isupper()] or self.people
+        for speaker in reversed(known):
+            if self.genders.setdefault(speaker.name or "", gender_of(speaker) or gender) == gender:
                 return speaker
         return None
 
@@ -111,6 +115,13 @@ class Memory:
         return Speaker(name, start, kind="party")
 
 
+def gender_of(speaker: Speaker) -> str | None:
+    """ "f" or "m", where the role or the first name tells."""
+    genders = load("statement")["gender"]
+    first = f"{speaker.role or ''} {speaker.name or ''}".lower().split()
+    return next((genders[w] for w in first if w in genders), None)
+
+
 def _is_body(speaker: Speaker) -> bool:
     return not speaker.person and not speaker.plural
 
@@ -121,6 +132,12 @@ def _is_many(speaker: Speaker) -> bool:
 
 def _is_person(speaker: Speaker) -> bool:
     return speaker.person
+
+
+def _agrees(speaker: Speaker, word: str) -> bool:
+    """Whether a person can be "he" or "she"."""
+    wanted = "f" if word in _SHE else "m" if word in _HE else None
+    return wanted is None or gender_of(speaker) in (None, wanted)
 
 
 _FITS = dict.fromkeys(_HE | _SHE, _is_person) | dict.fromkeys(_IT, _is_body) | dict.fromkeys(_THEY, _is_many)
