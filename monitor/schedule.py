@@ -41,7 +41,7 @@ class Pace:
     claimed: int = 256
     lease: float = 300.0
     per_host: int = 2
-    host_pause: float = 60.0
+    host_pause: float = 30.0
     strikes: int = 2
 
 
@@ -221,7 +221,6 @@ class Collector:
             headers=response.headers, polled=url, permanent=response.permanent, etag=etag, last_modified=last_modified,
             body_hash=digest, interval=parsed.meta.interval, skip=parsed.meta.skip, entries=len(parsed.entries),
             known=found.known, new=sum(item.version == 1 for item in found.items),
-            newest=max((item.published for item in found.items), default=None),
         )  # fmt: skip
         state_after = dataclasses.replace(politeness.after_answer(feed, state, answer, now), by_link=found.by_link)
         first, since = not state.baseline_done, now - self._baseline_s

@@ -35,7 +35,7 @@ OLD = FeedState(
 
 
 def answer(**changes: object) -> Answer:
-    base = Answer({}, FEED.url, body_hash="h", entries=10, known=9, new=1, newest=NOW)
+    base = Answer({}, FEED.url, body_hash="h", entries=10, known=9, new=1)
     return dataclasses.replace(base, **changes)  # type: ignore[arg-type]
 
 
@@ -171,9 +171,11 @@ def test_what_is_put_off_counts_as_no_poll() -> None:
 # --------------------------------------------------------------------------------------------------------------------- health
 
 
-def test_the_first_poll_is_a_baseline_and_knows_how_old_the_newest_item_is() -> None:
-    state = after_answer(FEED, NEW, answer(known=0, new=10, newest=NOW - 8 * DAY), NOW)
-    assert (state.baseline_done, state.last_new, state.gaps, state.health) == (True, NOW - 8 * DAY, 0, "quiet")
+def test_silence_counts_from_the_first_poll_on() -> None:
+    state = after_answer(FEED, NEW, answer(known=0, new=10), NOW)
+    assert (state.baseline_done, state.last_new, state.gaps, state.health) == (True, NOW, 0, "ok")
+    later = after_answer(FEED, state, answer(known=10, new=0), NOW + 8 * DAY)
+    assert (later.last_new, later.health) == (NOW, "quiet")
 
 
 @pytest.mark.parametrize(

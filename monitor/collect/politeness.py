@@ -15,7 +15,7 @@ HOUR, DAY = 3600.0, 86400.0
 LONGEST = DAY
 NEVER = 253402300799.0  # the end of the year 9999
 _JITTER = 0.05
-_FIRST_RETRY = 60.0
+_FIRST_RETRY = 15.0
 _BROKEN_AFTER = 3
 _MOVED_POLLS, _MOVED_FOR = 3, DAY
 _RETURN_AFTER = 5  # errors at the new address until the old one is tried in turn with it
@@ -46,7 +46,6 @@ class Answer:
     entries: int = 0
     known: int = 0
     new: int = 0
-    newest: float | None = None  # published, of the new items
 
 
 def fraction(*parts: str) -> float:
@@ -138,19 +137,14 @@ def after_answer(feed: Feed, state: FeedState, answer: Answer, now: float) -> Fe
         polls=state.polls + 1,
         last_poll=now,
         last_good=now,
-        last_new=_last_new(state, answer, now),
+        # Silence counts from what was seen to come, not from what the feed says of old items.
+        last_new=now if answer.new else state.last_new,
         baseline_done=state.baseline_done or fresh,
         interval=answer.interval if fresh else state.interval,
         skip=answer.skip if answer.skip is not None else state.skip,
         gaps=state.gaps + gap,
     )
     return dataclasses.replace(state, due=_due(feed, state, answer.headers, now), health=_health(state, now))
-
-
-def _last_new(state: FeedState, answer: Answer, now: float) -> float | None:
-    if not answer.new:
-        return state.last_new
-    return now if state.baseline_done else answer.newest
 
 
 def _health(state: FeedState, now: float) -> str:
