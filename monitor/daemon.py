@@ -8,13 +8,15 @@ import signal
 import time
 from collections.abc import Callable
 from contextlib import AsyncExitStack
+from dataclasses import dataclass
 from datetime import UTC
 from pathlib import Path
 
 import watchfiles
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
-from monitor import config, log, requests
+from monitor import config, language, log, requests
+from monitor.articles import Articles
 from monitor.clock import Clock, SystemClock
 from monitor.collect.service import Parser, parser_worker
 from monitor.config import Config
@@ -30,6 +32,7 @@ from monitor.rulebook import WatchedRulebook
 from monitor.schedule import Collector, Pace
 from monitor.supervisor import Supervisor
 from monitor.web.server import Health, HealthServer
+from monitor.worker import Worker
 from notifiers import registry
 from notifiers.base import Notice, Notifiers
 from rules.load import Surroundings
@@ -40,6 +43,21 @@ _GRACE_S = 15.0
 _RETAIN_ROWS = 500
 _STALL_S = 30.0
 _SETTLE_MS = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Workers:
+    """The processes in which language work and hostile bytes are kept away from the loop."""
+
+    embedder: language.Calls
+    reader: language.Calls
+    parser: Worker
+
+
+def worker_processes(settings: Config) -> Workers:
+    """The real ones."""
+    embedder, reader = language.worker_processes(settings.embedder)
+    return Workers(embedder, reader, parser_worker())
 
 
 class Daemon:
@@ -56,10 +74,10 @@ class Daemon:
         baseline: bool = True,
         speed: float = 1.0,
         supervisor: Supervisor | None = None,
-        open_language: Callable[[Config, Clock], Language] | None = None,
+        workers: Callable[[Config], Workers] | None = None,
     ) -> None:
         self._path, self._clock, self._tick, self._baseline, self._speed = path, clock or SystemClock(), tick, baseline, speed
-        self._open_language = open_language or (lambda settings, clock: Language(settings.embedder, clock))
+        self._workers = workers or worker_processes
         self._supervisor = supervisor or Supervisor()
         self._stop = asyncio.Event()
         self._log = log.get("daemon")
@@ -93,11 +111,12 @@ class Daemon:
         notifiers = _notifiers(settings, door)
         for notifier in notifiers.values():
             stack.push_async_callback(notifier.close)
-        language = self._open_language(settings, self._clock)
-        stack.push_async_callback(language.stop)
-        parser = Parser([parser_worker()])
+        workers = self._workers(settings)
+        linguist = Language(workers.embedder, workers.reader, self._clock)
+        stack.push_async_callback(linguist.stop)
+        parser = Parser([workers.parser])
         stack.push_async_callback(parser.close)
-        return _Watch(self, settings, store, book, door, notifiers, language, parser, gazetteer)
+        return _Watch(self, settings, store, book, door, notifiers, linguist, parser, gazetteer)
 
 
 class _Watch:
@@ -111,13 +130,14 @@ class _Watch:
         book: WatchedRulebook,
         door: Door,
         notifiers: Notifiers,
-        language: Language,
+        linguist: Language,
         parser: Parser,
         gazetteer: Gazetteer,
     ) -> None:
         self._daemon, self._settings, self._store, self._book = daemon, settings, store, book
-        self._notifiers, self._language = notifiers, language
+        self._notifiers, self._language = notifiers, linguist
         self._clock, self._supervisor, self._log = daemon._clock, daemon._supervisor, daemon._log
+        self._articles = Articles(store, door, parser, self._clock, self._wake_analysis)
         self._collector = Collector(
             store,
             door,
@@ -127,8 +147,9 @@ class _Watch:
             pace=Pace(lease=Pace().lease * daemon._speed),
             tell=self._tell,
             woken=self._wake_analysis,
+            offer=self._articles.offer,
         )
-        self._pipeline = Pipeline(store, language, book, gazetteer, self._clock, recipients_of(notifiers))
+        self._pipeline = Pipeline(store, linguist, book, gazetteer, self._clock, recipients_of(notifiers))
         self._dispatcher = Dispatcher(
             store,
             notifiers,
@@ -159,7 +180,8 @@ class _Watch:
         self._daemon.ready.set()
         self._log.info("watching", rules=len(self._book.rules), feeds=len(config.all_feeds(self._settings)))
         try:
-            await stop.wait()
+            async with self._articles:
+                await stop.wait()
         finally:
             self._log.info("stopping")
             self._supervisor.stopping()
@@ -185,7 +207,7 @@ class _Watch:
         """A handful of jobs; what is due is a column of the store."""
         every = self._daemon._tick
         for loop in (self._polling, self._analysis, self._sending, self._chores):
-            scheduler.add_job(loop.wake, "interval", seconds=every, id=loop.name, coalesce=True, misfire_grace_time=None)
+            scheduler.add_job(loop.ring, "interval", seconds=every, id=loop.name, coalesce=True, misfire_grace_time=None)
         scheduler.add_job(self._retain, "interval", hours=1, id="retention", coalesce=True, misfire_grace_time=None)
         if self._supervisor.watchdog_s:
             scheduler.add_job(self._watchdog, "interval", seconds=self._supervisor.watchdog_s / 3, id="watchdog")
@@ -220,7 +242,7 @@ class _Watch:
         while not self._daemon._stop.is_set() and await self._store.retain({"items": cutoff}, _RETAIN_ROWS):
             self._log.info("retention", cutoff=cutoff)
 
-    def _watchdog(self) -> None:
+    async def _watchdog(self) -> None:
         """Alive is a daemon whose loop runs and whose store answers: the chores' beat says both."""
         if time.monotonic() - self._beat < _STALL_S:
             self._supervisor.alive()

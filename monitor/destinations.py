@@ -6,6 +6,7 @@ Kept in memory: after a restart every destination is tried once more, which is w
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass, field
 
 PROBE_S = 3600.0
@@ -72,3 +73,21 @@ class Destination:
     def _fill(self, now: float) -> None:
         since = 0.0 if self._filled is None else max(0.0, now - self._filled)
         self._tokens, self._filled = min(self._burst, self._tokens + since * self.per_second), now
+
+
+class Storms:
+    """How many messages with new alerts each (notifier, recipient) has got in the last minute."""
+
+    def __init__(self, per_minute: int) -> None:
+        self.per_minute = per_minute
+        self._begun: dict[tuple[str, str], deque[float]] = {}
+
+    def begin(self, recipient: tuple[str, str], now: float) -> None:
+        self._begun.setdefault(recipient, deque()).append(now)
+
+    def left(self, recipient: tuple[str, str], now: float) -> int:
+        """How many more it may get now."""
+        begun = self._begun.get(recipient)
+        while begun and begun[0] <= now - 60.0:
+            begun.popleft()
+        return max(0, self.per_minute - len(begun or ()))

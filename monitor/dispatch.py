@@ -14,7 +14,7 @@ from typing import Any
 
 from monitor import log
 from monitor.clock import Clock
-from monitor.destinations import DEFAULT_PER_SECOND, PROBE_S, Destination
+from monitor.destinations import DEFAULT_PER_SECOND, PROBE_S, Destination, Storms
 from monitor.errors import FencedOff, StoreUnavailable
 from monitor.failpoints import hit
 from monitor.model import Delivery, DeliveryState, Json, make_id
@@ -40,6 +40,7 @@ _CHORES_S = _MINUTE
 _SUMMARY_S = _HOUR
 _STRANDED = 200
 _LETTERS = 500
+_DIGEST = 100
 _LINES = 20
 _NOTE_TRIES = 5
 _ANSWERS = frozenset({Fate.SENT, Fate.WAIT, Fate.DOWNGRADE, Fate.DEAD})  # these say that credentials and address are good
@@ -120,7 +121,8 @@ def decide(result: Result, delivery: Delivery, now: float) -> Decision:
 
 class Dispatcher:
     """Sends what is due. `operator` and `fallback` are names of notifiers: who is told of trouble, and who gets an alert
-    all of whose notifiers are paused. `tick` whenever something may be due, `stop` at the end."""
+    all of whose notifiers are paused. A recipient gets at most `storm_per_minute` messages with new alerts in a minute; more
+    are folded into digests. `tick` whenever something may be due, `stop` at the end."""
 
     def __init__(
         self,
@@ -129,6 +131,7 @@ class Dispatcher:
         clock: Clock,
         operator: Sequence[str] = (),
         fallback: Sequence[str] = (),
+        storm_per_minute: int | None = None,
         lease_s: float = LEASE_S,
         patience_s: float = _PATIENCE_S,
     ) -> None:
@@ -136,6 +139,7 @@ class Dispatcher:
         self._operator, self._fallback = tuple(operator), tuple(fallback)
         self._lease_s, self._patience_s = lease_s, patience_s
         self._destinations = {name: Destination(name, _pace(notifier)) for name, notifier in self._notifiers.items()}
+        self._storms = None if storm_per_minute is None else Storms(storm_per_minute)
         self._tasks: set[asyncio.Task[None]] = set()
         self._failures: list[BaseException] = []
         self._stopping = False
@@ -192,19 +196,37 @@ class Dispatcher:
         now = self._clock.now()
         room = {name: d.room(now) for name, d in self._destinations.items()}
         closed = frozenset(name for name, free in room.items() if not free)
-        next_due = await self._store.next_delivery(closed)
+        held = frozenset() if self._storms is None else await self._fold(self._storms, closed, now)
+        next_due = await self._store.next_delivery(closed, held)
         if next_due is None or next_due > now:
             return 0
         begun = 0
         for name in room.keys() - closed:
             others = frozenset(room.keys() - {name})
             # One notifier at a time: what is claimed can be sent at once, not when some limit allows, late in its lease.
-            for delivery in await self._store.claim_deliveries(now, room[name], self._lease_s, others):
+            for delivery in await self._store.claim_deliveries(now, room[name], self._lease_s, others, held):
                 self._start(delivery, now)
                 begun += 1
         return begun
 
+    async def _fold(self, storms: Storms, closed: frozenset[str], now: float) -> frozenset[tuple[str, str]]:
+        """Fold what is more than its recipient may get this minute; returns who has had enough."""
+        held = set()
+        fresh = await self._store.fresh_deliveries(storms.per_minute + 1)
+        for (notifier, recipient), waiting in fresh.items():
+            if notifier in closed:
+                continue
+            left = storms.left((notifier, recipient), now)
+            if left and waiting > left:
+                while await self._store.fold_deliveries(notifier, recipient, now, _DIGEST):
+                    self._log.warning("an alert storm is folded", notifier=notifier, recipient=recipient)
+            elif not left:
+                held.add((notifier, recipient))
+        return frozenset(held)
+
     def _start(self, delivery: Delivery, now: float) -> None:
+        if self._storms is not None and delivery.edges and not delivery.attempts:
+            self._storms.begin((delivery.notifier, delivery.recipient), now)
         destination = self._destinations.get(delivery.notifier)
         if destination is not None:
             destination.begin(now)

@@ -18,6 +18,10 @@ class Failpoint:
     """Counts passes of one name and kills its own process, without any clean-up, at the count-th."""
 
     def __init__(self, setting: str) -> None:
+        self.arm(setting)
+
+    def arm(self, setting: str) -> None:
+        """Set the name and the count; an empty setting disarms."""
         self.name, _, count = setting.partition(":")
         self._left = int(count or 1)
         if self.name and self.name not in NAMES:
@@ -32,4 +36,7 @@ class Failpoint:
             os.kill(os.getpid(), signal.SIGKILL)
 
 
-hit = Failpoint(os.environ.get("WIREWATCH_FAILPOINT", "")).hit
+POINT = Failpoint(os.environ.get("WIREWATCH_FAILPOINT", ""))
+"""This process's own; a fork server arms it anew in each child."""
+
+hit = POINT.hit

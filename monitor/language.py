@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from monitor import log
 from monitor.clock import Clock
@@ -34,13 +34,29 @@ class Analysis:
     killed: str | None = None
 
 
-class Language:
-    """Holds the workers. `degraded` says in words what does not work now, for health and logs."""
+class Calls(Protocol):
+    """What a worker is to those who call it; `monitor.worker.Worker`."""
 
-    def __init__(self, settings: EmbedderSettings, clock: Clock) -> None:
-        self._embedder = Worker("embedder", embed.TARGET, {"model": settings.model})
-        self._reader = Worker("reader", "monitor.facts.service:ReaderService", memory=_READER_MEMORY)
-        self._clock = clock
+    name: str
+
+    async def start(self) -> Json: ...
+
+    async def call(self, method: str, *args: Any, deadline: float) -> Any: ...
+
+    async def stop(self) -> None: ...
+
+
+def worker_processes(settings: EmbedderSettings) -> tuple[Worker, Worker]:
+    """The embedder and the reader, each in a process of its own."""
+    embedder = Worker("embedder", embed.TARGET, {"model": settings.model})
+    return embedder, Worker("reader", "monitor.facts.service:ReaderService", memory=_READER_MEMORY)
+
+
+class Language:
+    """Calls the two workers. `degraded` says in words what does not work now, for health and logs."""
+
+    def __init__(self, embedder: Calls, reader: Calls, clock: Clock) -> None:
+        self._embedder, self._reader, self._clock = embedder, reader, clock
         self._retry_at: dict[str, float] = {}
         self.model_id: str | None = None
         self.degraded: dict[str, str] = {}
@@ -80,7 +96,7 @@ class Language:
         return found
 
     async def _each(
-        self, worker: Worker, inputs: list[Any], call: Callable[[list[Any]], Awaitable[list[T]]]
+        self, worker: Calls, inputs: list[Any], call: Callable[[list[Any]], Awaitable[list[T]]]
     ) -> list[T | WorkerDied | None]:
         if not inputs or not await self._usable(worker):
             return [None] * len(inputs)
@@ -102,7 +118,7 @@ class Language:
         rows = await self._reader.call("read", documents, deadline=_deadline(len(documents)))
         return [reading_of(row) for row in rows]
 
-    async def _start(self, worker: Worker) -> bool:
+    async def _start(self, worker: Calls) -> bool:
         try:
             info = await worker.start()
         except WorkerError as error:
@@ -114,12 +130,12 @@ class Language:
             self._log.info("worker serves again", worker=worker.name)
         return True
 
-    async def _usable(self, worker: Worker) -> bool:
+    async def _usable(self, worker: Calls) -> bool:
         if self._retry_at.get(worker.name, 0.0) > self._clock.now():
             return False
         return await self._start(worker)
 
-    def _fail(self, worker: Worker, error: WorkerError) -> None:
+    def _fail(self, worker: Calls, error: WorkerError) -> None:
         self.degraded[worker.name] = str(error)
         self._retry_at[worker.name] = self._clock.now() + _RETRY_MODEL
         self._log.error("worker cannot serve; going on without it", worker=worker.name, error=str(error))

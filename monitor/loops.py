@@ -22,6 +22,10 @@ class Loop:
     def wake(self) -> None:
         self._woken.set()
 
+    async def ring(self) -> None:
+        """`wake` as a job of the scheduler, which would run a plain function in a thread."""
+        self.wake()
+
     def stop(self) -> None:
         self._stopping = True
         self._woken.set()

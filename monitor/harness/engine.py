@@ -16,7 +16,7 @@ from monitor.collect.markup import html_to_text
 from monitor.config import EmbedderSettings
 from monitor.gazetteer import Gazetteer
 from monitor.harness.documents import StreamLine
-from monitor.language import Language
+from monitor.language import Language, worker_processes
 from monitor.model import Feed, FeedState, Item, PollRecord, StepRecord, make_id
 from monitor.pipeline import Pipeline
 from monitor.rulebook import Rulebook
@@ -125,7 +125,7 @@ async def loaded_models(settings: EmbedderSettings | None = None) -> AsyncIterat
     async with AsyncExitStack() as stack:
         gazetteer = Gazetteer()
         stack.callback(gazetteer.close)
-        language = Language(settings or EmbedderSettings(), SystemClock())
+        language = Language(*worker_processes(settings or EmbedderSettings()), SystemClock())
         stack.push_async_callback(language.stop)
         await language.start()
         yield Models(language, gazetteer)

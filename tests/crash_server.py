@@ -1,0 +1,76 @@
+"""A fork server for crash tests: it loads the models once, then each line on standard input forks a daemon.
+
+In: JSON {"config", "failpoint", "start"}. Out: one line with the wait status of the child. The child's clock starts at
+`start` and
+runs at the wall's speed; its workers are objects in its own process, so that a start takes a fraction of a second.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from monitor import failpoints, log
+from monitor.clock import ScaledClock
+from monitor.collect.service import ParserService
+from monitor.daemon import Daemon, Workers
+from monitor.facts.service import ReaderService
+from monitor.stories.embed import EmbedderService
+
+
+class LocalWorker:
+    """A worker without a process: the same calls, answered by an object that was loaded before the fork."""
+
+    def __init__(self, name: str, served: Any) -> None:
+        self.name, self._served = name, served
+
+    async def start(self) -> dict[str, Any]:
+        return self._served.info() if hasattr(self._served, "info") else {}
+
+    async def call(self, method: str, *args: Any, deadline: float) -> Any:
+        answer = getattr(self._served, method)(*args)
+        return json.loads(json.dumps(answer))
+
+    async def stop(self) -> None:
+        return None
+
+
+def run_daemon(job: dict[str, Any], workers: Workers) -> None:
+    log.configure("error", json=True)
+    failpoints.POINT.arm(job["failpoint"])
+    clock = ScaledClock(job["start"], 1.0)
+    daemon = Daemon(Path(job["config"]), clock=clock, tick=0.02, baseline=False, workers=lambda _: workers)
+    asyncio.run(daemon.run())
+
+
+def say(word: object) -> None:
+    sys.stdout.write(f"{word}\n")
+    sys.stdout.flush()
+
+
+def serve() -> None:
+    embedder, reader, parser = EmbedderService(), ReaderService(), ParserService()
+    workers = Workers(LocalWorker("embedder", embedder), LocalWorker("reader", reader), LocalWorker("parser", parser))  # type: ignore[arg-type]
+    say("ready")
+    for line in sys.stdin:
+        job = json.loads(line)
+        child = os.fork()
+        if child == 0:
+            code = 1
+            try:
+                run_daemon(job, workers)
+                code = 0
+            finally:
+                sys.stderr.flush()
+                os._exit(code)
+        say(child)
+        _, status = os.waitpid(child, 0)
+        say(status)
+
+
+if __name__ == "__main__":
+    serve()
