@@ -96,7 +96,7 @@ def test_near_it_or_around_it_is_an_advance_and_told_once(changes: dict[str, Any
 
 def test_a_capture_is_keyed_by_place_and_holder_and_says_who_held_it() -> None:
     _, (event,) = run(seen(fact("the Houthis", "army")))
-    assert (event.key, event.old, event.new) == ("p|the houthis", "army", "the Houthis")
+    assert (event.key, event.old, event.new) == ("p|houthis", "army", "the Houthis")
 
 
 def test_an_outlet_that_speaks_for_a_party_only_claims() -> None:
@@ -196,6 +196,17 @@ def test_a_description_of_the_other_side_is_not_the_holder() -> None:
     assert names(seen(fact("rebels", "Syrian army")), seen(fact("government forces", "rebels"), 300, "BBC"))[-1] == "RETAKEN"
 
 
+@pytest.mark.parametrize("form", ["government forces", "the army", "Russia"])
+def test_words_for_the_other_side_are_a_recapture_though_no_loser_is_named(form: str) -> None:
+    assert names(seen(fact("HTS", "Syrian army")), seen(fact(form), 30, "BBC"))[-1] in {"RETAKEN", "CAPTURED"}
+    assert names(seen(fact("HTS")), seen(fact(form), 30, "BBC"))[-1] == "CAPTURED"
+
+
+def test_the_denial_of_an_advance_denies_no_capture() -> None:
+    _, events = run(seen(claim("HTS")), seen(fact("HTS", change="advance", part="outskirts", status="denied"), 5))
+    assert (events[1].name, events[1].newsworthy) == (E.DENIED, False)
+
+
 def test_a_name_replaces_a_description_but_not_the_key() -> None:
     state, events = run(seen(fact("rebels")), seen(fact("HTS"), 30, "BBC"))
     assert state.holder is not None
@@ -245,13 +256,20 @@ def test_a_facility_is_never_its_city() -> None:
 
 
 def count(n: int, **changes: Any) -> TerritoryChange:
-    given: dict[str, Any] = {"count": n, "place": "localities"}
-    return fact("jihadists", **(given | changes))
+    given: dict[str, Any] = {"gainer": "jihadists", "count": n, "place": "localities"}
+    return fact(**(given | changes))
 
 
 def test_a_count_is_keyed_by_actor_and_region() -> None:
     assert place_key(count(50), "SY") == "count|jihadists|SY"
     assert place_key(count(50, place="villages"), "SY") == "count|jihadists|SY"
+
+
+def test_another_form_of_the_actor_is_the_same_count_within_a_story() -> None:
+    first = place_key(count(50), "SY")
+    assert place_key(count(60, gainer="HTS"), "SY", [first]) == first
+    assert place_key(count(60, gainer="the Syrian army"), "SY", [first]) != first
+    assert place_key(count(60, gainer="HTS"), "IQ", [first]) != first
 
 
 def test_counts_compare_like_a_toll() -> None:

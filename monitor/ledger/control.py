@@ -13,7 +13,7 @@ from typing import Any
 from monitor.codec import whole_fact_to_json
 from monitor.ledger import counts
 from monitor.ledger import series as one
-from monitor.ledger.names import fold, is_vaguer, may_be_one, same_actor, same_place, same_side
+from monitor.ledger.names import fold, is_vaguer, key_of, may_be_one, same_actor, same_place, same_side
 from monitor.model import (
     LIVE_STATUSES,
     Event,
@@ -53,7 +53,7 @@ class Actor:
 
     @property
     def key(self) -> str:
-        return self.id or fold(self.name)
+        return self.id or key_of(self.name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,8 +148,7 @@ def place_key(fact: TerritoryChange, story_country: str | None, known: Iterable[
     the same place. A count is keyed by actor and region; a facility is never its city."""
     country = fact.country or story_country or ""
     if fact.count is not None:
-        actor = fact.gainer_id or fold(fact.gainer or "") or f"-{fact.loser_id or fold(fact.loser or '')}"
-        return f"count|{actor}|{country}"
+        return _count_key(fact, country, known)
     tail = "#facility" if fact.part == "facility" else ""
     if fact.place_id is not None:
         return fact.place_id + tail
@@ -158,6 +157,25 @@ def place_key(fact: TerritoryChange, story_country: str | None, known: Iterable[
     if not name or key in (taken := tuple(known)):
         return key
     return next((k for k in taken if _is_spelling(name, country + tail, k)), key)
+
+
+def _count_key(fact: TerritoryChange, country: str, known: Iterable[str]) -> str:
+    """A count's key; another form of the same actor's name, within a story, is the same actor."""
+    name, id_ = (fact.gainer, fact.gainer_id) if fact.gainer else (fact.loser, fact.loser_id)
+    side = "" if fact.gainer else "-"
+    actor = id_ or key_of(name or "")
+    key = f"count|{side}{actor}|{country}"
+    if name is None or key in (taken := tuple(known)):
+        return key
+
+    def is_one(other: str) -> bool:
+        start, end = f"count|{side}", f"|{country}"
+        if not (other.startswith(start) and other.endswith(end)):
+            return False
+        theirs = other[len(start) : len(other) - len(end)]
+        return bool(theirs) and (same_actor(name, theirs) or may_be_one(name, theirs))
+
+    return next((other for other in taken if is_one(other)), key)
 
 
 def _is_spelling(name: str, rest: str, key: str) -> bool:
@@ -229,7 +247,7 @@ def _by_holder(s: Control, r: Report) -> bool:
     if r.gainer.is_(s.holder):
         return True
     loose = r.at - s.since <= LOOSE_S and may_be_one(r.gainer.name, s.holder.name)
-    return loose and not s.holder.is_(r.loser) and not r.gainer.is_(s.before)
+    return loose and not s.holder.is_(r.loser) and not _by_one_before(s, r)
 
 
 def _by_one_before(s: Control, r: Report) -> bool:
@@ -398,7 +416,7 @@ def _after(s: Control, r: Report, name: EventName) -> tuple[Control, str, bool]:
 
 def _deny(s: Control, r: Report) -> tuple[Control, str, bool]:
     """A denial is about the state that is believed, unless it names another taker. The second denial of it is no news."""
-    meant = bool(s.level) and (r.gainer is None or s.holder is None or _by_holder(s, r))
+    meant = bool(s.level) and not _is_advance(s, r) and (r.gainer is None or s.holder is None or _by_holder(s, r))
     if not meant:
         return s, _key(s, r.gainer), False
     return replace(s, denied=True), s.key, not s.denied

@@ -26,6 +26,12 @@ _FILLING = frozenset(
     {"forces", "force", "fighter", "fighters", "fighting", "group", "groups", "faction", "factions", "alliance", "coalition"}
     | {"units", "men"}
 )
+_GENERIC = _INSURGENT | _STATE | _FILLING
+
+
+def key_of(name: str) -> str:
+    """A name as a key: folded, without articles."""
+    return " ".join(words(name))
 
 
 def fold(name: str) -> str:
@@ -95,13 +101,11 @@ def same_actor(a: str, b: str) -> bool:
 
 
 def may_be_one(a: str, b: str) -> bool:
-    """Whether one of two forms only describes ("rebels", "the army"), and what it describes does not exclude the other."""
-    kinds = [
-        (bool(set(w) & _INSURGENT), bool(set(w) & _STATE), set(w) <= _INSURGENT | _STATE | _FILLING)
-        for w in (words(a), words(b))
-    ]
-    (rebel_a, state_a, vague_a), (rebel_b, state_b, vague_b) = kinds
-    return (vague_a or vague_b) and not (rebel_a and state_b) and not (state_a and rebel_b)
+    """Whether one of two forms only describes ("rebels", "fighters") and may mean the other. A word for a government's forces
+    means only what is named as such: who else it is cannot be told from the name."""
+    x, y = set(words(a)), set(words(b))
+    vague = x <= _GENERIC or y <= _GENERIC
+    return vague and bool(x & _STATE) == bool(y & _STATE)
 
 
 def same_side(a: str, b: str) -> bool:
@@ -112,5 +116,4 @@ def same_side(a: str, b: str) -> bool:
 
 def is_vaguer(a: str, b: str) -> bool:
     """Whether `a` only describes and `b` names."""
-    generic = _INSURGENT | _STATE | _FILLING
-    return set(words(a)) <= generic and not set(words(b)) <= generic
+    return set(words(a)) <= _GENERIC and not set(words(b)) <= _GENERIC
