@@ -82,10 +82,10 @@ def test_atom() -> None:
     assert (entry.summary, entry.published, entry.updated, entry.language) == ("One\ntwo", NOON, NOON + 3600, "ar")
 
 
-@pytest.mark.parametrize("version", ["1", "1.1"])
+@pytest.mark.parametrize("version", ["https://jsonfeed.org/version/1", "https://jsonfeed.org/version/1.1", "1.1"])
 def test_json_feed(version: str) -> None:
     row = {
-        "version": f"https://jsonfeed.org/version/{version}",
+        "version": version,
         "title": "World",
         "language": "fr-FR",
         "home_page_url": "https://news.example/",
@@ -131,6 +131,8 @@ def test_an_entry_without_title_gets_the_beginning_of_its_text() -> None:
         (b'<?xml version="1.0"?><sitemap/>', "cannot be read"),
         (b"{", "begins like JSON"),
         (b'{"a": 1}', "not a JSON Feed"),
+        (b'{"version": "1.1", "items": 3}', "not a JSON Feed"),
+        (b'{"version": "21", "items": []}', "not a JSON Feed"),
         (b"{" + b'"a":[' * 100_000, "begins like JSON"),
         (b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 20, "cannot be read"),
     ],

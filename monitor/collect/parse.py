@@ -161,10 +161,12 @@ def _instant(moment: Any) -> float | None:
 def _json_feed(body: bytes, url: str) -> Parsed:
     """https://www.jsonfeed.org/version/1.1/, and 1.0."""
     try:
-        row = json.loads(body.decode("utf-8-sig"))
+        row: Any = json.loads(body.decode("utf-8-sig"))
     except (ValueError, RecursionError):
         return Parsed(problem="not_a_feed", hint="the answer begins like JSON and is none")
-    if not isinstance(row, dict) or "jsonfeed.org/version/" not in str(row.get("version")):
+    # Some write the bare number where the specification asks for its address.
+    known = isinstance(row, dict) and re.search(r"(?:^|jsonfeed\.org/version/)1(?:\.\d)?/?$", str(row.get("version")), re.A)
+    if not known or not isinstance(row.get("items"), list):
         return Parsed(problem="not_a_feed", hint="the answer is JSON, but not a JSON Feed")
     language = _language(row.get("language"))
     hubs = (_link(hub.get("url"), url) for hub in _rows(row.get("hubs")))
