@@ -164,9 +164,7 @@ def _json_feed(body: bytes, url: str) -> Parsed:
         row: Any = json.loads(body.decode("utf-8-sig"))
     except (ValueError, RecursionError):
         return Parsed(problem="not_a_feed", hint="the answer begins like JSON and is none")
-    # Some write the bare number where the specification asks for its address.
-    known = isinstance(row, dict) and re.search(r"(?:^|jsonfeed\.org/version/)1(?:\.\d)?/?$", str(row.get("version")), re.A)
-    if not known or not isinstance(row.get("items"), list):
+    if not isinstance(row, dict) or not _is_json_feed(row):
         return Parsed(problem="not_a_feed", hint="the answer is JSON, but not a JSON Feed")
     language = _language(row.get("language"))
     hubs = (_link(hub.get("url"), url) for hub in _rows(row.get("hubs")))
@@ -178,6 +176,16 @@ def _json_feed(body: bytes, url: str) -> Parsed:
             link=_link(row.get("home_page_url"), url),
         ),
         tuple(_json_entry(e, language, url) for e in _rows(row.get("items"))[:_ENTRIES]),
+    )
+
+
+def _is_json_feed(row: Mapping[str, Any]) -> bool:
+    """Some write a bare number where the specification asks for its address; then the items must look like it."""
+    version, items = str(row.get("version")), row.get("items")
+    if "jsonfeed.org/version/1" in version:
+        return isinstance(items, list)
+    return (
+        version in {"1", "1.0", "1.1"} and "title" in row and bool(_rows(items)) and all("id" in item for item in _rows(items))
     )
 
 
