@@ -62,9 +62,15 @@ class Actors:
         return actor is not None and actor.kind == "party"
 
     def perhaps_armed(self, surface: str) -> bool:
-        """True also for governments, groups and states, which take towns only in a war."""
-        words = set(re.findall(r"[\w'-]+", surface.lower()))
-        return bool(words & self._any_armed) or self.armed(surface) or self.country_of(surface) is not None
+        """True also for governments, groups and states themselves, which take towns only in a war."""
+        last = re.sub(r"['’]s?$", "", surface.strip()).split(" ")[-1]
+        if last.lower() in self._any_armed or self.armed(surface):
+            return True
+        actor = self.resolve(surface)
+        if actor is not None:
+            return actor.kind in {"party", "official"}
+        bare = _ARTICLE.sub("", surface.strip())
+        return self._country(bare) is not None or self._country(last) is not None and last[:1].isupper()
 
     def country_of(self, surface: str) -> str | None:
         """The country that an actor belongs to, or the one that its name names."""

@@ -74,7 +74,8 @@ class _Reader:
     def __init__(self, section: Section, attributions: Sequence[Attribution], context: TerritoryContext) -> None:
         self._section, self._said = section, attributions
         self._actors, self._country = context.actors, context.document.country
-        self._doc, self._text = section.doc, section.text
+        # Invisible marks (word joiners and the like) are read as the spaces that they stand beside; offsets stay.
+        self._doc, self._text = section.doc, section.text.translate(_INVISIBLE)
         self._judge = PlaceJudge(section, context.title, context.gazetteer, context.actors, self._country)
         self._roles = Roles(self._doc, self._text, self._actors)
         self._sets = frames().sets
@@ -268,7 +269,7 @@ class _Reader:
             id="",
             start=start,
             end=end,
-            evidence=self._text[start:end],
+            evidence=self._section.text[start:end],
             status=self._status(status, source, predicate, sentence),
             within=self._section.within,
             source=source.speaker if source else None,
@@ -364,7 +365,7 @@ class _Reader:
                     fact,
                     start=start,
                     end=end,
-                    evidence=self._text[start:end],
+                    evidence=self._section.text[start:end],
                     status="denied",
                     source=denier.name if denier else None,
                     source_id=self._actor_id(denier.name if denier else None),
@@ -373,6 +374,7 @@ class _Reader:
                 )
 
 
+_INVISIBLE: Final = dict.fromkeys((0x200B, 0x200C, 0x200D, 0x2060, 0xFEFF, 0xAD, 0xA0), " ")
 _PAST_YEAR: Final = re.compile(
     r"[^.;,\n]{0,100}?\b(?:in|since|during|until) (?:(?:early|late|mid|[A-Z][a-z]+)[ -])?((?:19|20)\d\d)\b"
 )

@@ -115,7 +115,7 @@ def _pattern(particle: str, lexicon: Mapping[str, Any]) -> tuple[str, str]:
             pieces.append(r"\s+(?:[\w'’-]+\s+){0,3}?(?:" + "|".join(lexicon["troops"]) + r")\b")
         elif piece == "<people>":
             kind = "people"
-            pieces.append(r"\s+(?P<people>(?:[\w'’-]+\s+){0,5}?[\w'’-]+?)(?:\s+(?:back|out|away))?")
+            pieces.append(r"\s+(?P<people>(?:(?!to\b)[\w'’-]+\s+){0,5}?(?!to\b)[\w'’-]+?)(?:\s+(?:back|out|away))?")
         elif piece == "<attack>":
             kind = "attack"
             pieces.append(

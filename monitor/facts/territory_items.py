@@ -204,6 +204,8 @@ class ItemReader:
         named = self._of_or_at(first, noun, kind) or self._directly(first, noun, kind)
         if named:
             return named
+        if self._noun_follows():
+            return []  # "road blockades"
         surface = self._text[first.start : last.end]
         mention = Mention(surface, first.start, last.end, _part(kind, named=False), None, noun)
         if is_plural(noun):

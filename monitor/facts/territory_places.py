@@ -120,7 +120,17 @@ class _Phrase(ItemReader):
             return False
         if found[-1].within is None and items[0].name:
             found[-1] = replace(found[-1], within=items[0].name)
+        if found[-1].name is None:
+            self._skip_names()
         return True
+
+    def _skip_names(self) -> None:
+        """ "ten settlements in A, B and C": all of them only situate."""
+        while True:
+            mark = self._i
+            if not self._joint() or self._in("example_words") or not self._named():
+                self._i = mark
+                return
 
     def _known_lower(self, ahead: int) -> bool:
         word = self._peek(ahead)

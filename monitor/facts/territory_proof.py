@@ -20,6 +20,7 @@ from monitor.model import TerritoryChange
 _ANY_SETTLEMENT: Final = frozenset({"city", "town", "village", "settlement", "locality"})
 _POSSESSIVE: Final = re.compile(r"['’]s?$")
 _NOUN_BEFORE: Final = re.compile(r"(\w+)\s+of\s+(?:the\s+)?$|(\w+)\s+$")
+_ACRONYM: Final = re.compile(r"[A-Z]{2,6}s?|[A-Z]\w*[ -]?\d*[A-Z]\d*")
 _NEAR_KEPT: Final = 6
 
 
@@ -61,7 +62,7 @@ class PlaceJudge:
         if mention.name is None or not any(c.isupper() for c in mention.name):
             counted = strength >= 2 and self.war > 1 and mention.count is not None
             return Find(mention, None) if strength >= 1 and (armed or counted) else None
-        if mention.name in self._sets["nonplaces"] or self._gazetteer.country(mention.name) is not None:
+        if mention.name.split()[0] in self._sets["nonplaces"] or self._gazetteer.country(mention.name) is not None:
             return None
         place = self._link(mention)
         headed = mention.head is not None and (mention.part != "area" or strength >= 2)
@@ -71,7 +72,11 @@ class PlaceJudge:
             known_frame = (
                 (strength >= 2 and armed) or (strength >= 3 and perhaps) or (strength >= 2 and self.war > 2 and not parties)
             )
-            return Find(mention, None) if known_frame and not self._is_person(mention) else None
+            return (
+                Find(mention, None)
+                if known_frame and not self._is_person(mention) and not _ACRONYM.fullmatch(mention.name)
+                else None
+            )
         if not parties:
             enough = strength >= 3 or (strength >= 2 and self.war > 1)
         else:

@@ -23,7 +23,7 @@ _ORDINAL: Final = re.compile(r"\d+(?:st|nd|rd|th)\Z")
 _QUOTE_MARKS: Final = frozenset("‘’'ʿʾʻʼ`")
 _LINKS_THAT_ARE_WORDS: Final = frozenset({"as", "at", "an"})
 _OF_NAMES: Final = frozenset({"republic", "kingdom"})
-_OF_BARE_NAMES: Final = frozenset({"gulf", "port", "bay", "isle", "cape"})
+_OF_BARE_NAMES: Final = frozenset({"gulf", "port", "bay", "isle", "cape", "strait", "straits", "horn", "sea"})
 _SINGULAR_S: Final = frozenset({"headquarters", "barracks", "steelworks", "crossroads", "outskirts"})
 POSSESSIVE: Final = re.compile(r"(?:['’]s|(?<=s)['’])\Z")
 
