@@ -71,6 +71,8 @@ def _figure(sentence: Span, quantity: Quantity, words: CasualtyWords) -> Figure 
     if _is_rate(doc, close, sentence.end, words):
         return None
     event = words.role(head, "noun")
+    if event and quantity.qualifier == "exact" and head.tag_ == "NN" and (quantity.low or 0) > 1:
+        return None  # "the 1988 death"
     if event:
         return Figure(quantity, start, close, "event", head, _category(doc, head, end, close, words), metric=event)
     category = _category(doc, head, end, close, words)
@@ -114,6 +116,8 @@ def _is_other_number(sentence: Span, q: Quantity, start: int, number: int, end: 
         and end + 1 < len(doc)
         and not doc[end - 1].whitespace_
     ):
+        return True
+    if doc[number].lower_ == "both" and any(t.lower_ == "and" for t in doc[end : min(sentence.end, end + 5)]):
         return True
     if before is not None and before.lower_ == "of" and start - 2 >= sentence.start:
         # "Father of seven", "most of the 450 passengers".
@@ -358,7 +362,7 @@ def _first_event(doc: Doc, token: Token, stop: int, words: CasualtyWords) -> Fig
     i = token.i
     if i + 2 >= stop or doc[i + 1].lower_ != "first" or doc[i + 2].tag_ != "NN":
         return None
-    metric = words.role(doc[i + 2], "noun")
+    metric = words.role(doc[i + 2], "noun") if doc[i + 2].lower_ != "casualty" else None
     one = Quantity(i, i + 3, i, 1, 1, "exact")
     return Figure(one, i, i + 3, "event", doc[i + 2], None, metric, single=True) if metric else None
 

@@ -94,6 +94,8 @@ class _Linker:
         """A link, unless the metric asks for people and the noun is not known to count them."""
         if figure.counts == "unknown" and metric in self._words.lists["person_only"]:
             return None
+        if metric == "displaced" and figure.quantity.high == 1:
+            return None  # one who flees is a suspect more often than a refugee
         start = min(figure.start, cue.i)
         end = max(figure.end, cue.i + 1, to or 0)
         return Link(figure, metric, cue, frame, start, end, strength)
@@ -204,6 +206,8 @@ class _Linker:
         metric = self._words.role(cue, "active")
         if self._low(k) == "dead" and self._has("attacked", k - 1):
             metric, cue, k = "killed", self._doc[k - 1], k - 1
+        if figure.head is not None and self._words.has("taken_as", figure.head) and self._words.has("take_verbs", cue):
+            metric = "captured"
         if metric is None or figure.counts == "event":
             return None
         if self._is_passive_use(k) or (self._next_is_own(figure) and self._follows_figure(k)):
@@ -244,7 +248,9 @@ class _Linker:
             return None
         while i < self._stop and steps < _REACH:
             token = self._doc[i]
-            metric = self._predicate(i)
+            metric = self._predicate(i, figure)
+            if metric is not None and not aux and self._is_of_others(i, figure):
+                return None
             if metric is not None:
                 if not aux and self._has_object(i):
                     return None
@@ -260,7 +266,16 @@ class _Linker:
             i = after
         return None
 
-    def _predicate(self, i: int) -> str | None:
+    def _is_of_others(self, i: int, figure: Figure) -> bool:
+        """True where a participle belongs to people named right before it: "a player in a tribute to schoolgirls killed"."""
+        before = self._doc[i - 1]
+        if before.i < figure.end or before.tag_ not in {"NNS", "NNPS"} or self._words.category(before.lower_) is None:
+            return False
+        return self._doc[i].pos_ == "VERB" and not any(
+            self._has("including", k) or self._low(k) == "of" for k in range(figure.end, i)
+        )
+
+    def _predicate(self, i: int, figure: Figure) -> str | None:
         """The metric of the passive or intransitive predicate at i, or None."""
         token, words = self._doc[i], self._words
         if words.has("to_death", token) and self._low(i + 1) in {"dead", "to"}:
@@ -268,11 +283,11 @@ class _Linker:
                 return "killed"
             return None
         if words.has("attacked", token):
-            return self._attacked(i)
+            return self._attacked(i) if words.role(token, "passive") else None
         if words.has("wound_nouns", token):
             before = range(max(self._start, i - 5), i)
             return "wounded" if any(self._has("suffer_verbs", k) or self._low(k) == "with" for k in before) else None
-        if words.has("taken_as", token) and not self._has("take_verbs", i - 1):
+        if words.has("taken_as", token) and not (self._has("take_verbs", i - 1) or self._has("take_verbs", figure.start - 1)):
             return None
         if token.lower_ in {"homeless", "unknown"}:
             return words.role(token, "passive") if self._goes_with(i) else None
@@ -400,12 +415,12 @@ class _Linker:
         if not self._start <= verb.i < self._stop:
             return None
         passive = node.dep_ == "nsubjpass" or (node.dep_ == "nsubj" and not self._has_object(verb.i))
-        if passive and (metric := self._predicate(verb.i)):
+        if passive and (metric := self._predicate(verb.i, figure)):
             return self._link(figure, metric, verb, "subject", 0.75)
         if node.dep_ == "dobj" and (metric := words.role(verb, "active")) and verb.i < figure.start:
             return self._link(figure, metric, verb, "object", 0.75)
         for child in node.children:
-            metric = self._predicate(child.i) if child.dep_ in {"acl", "relcl"} and child.i > figure.start else None
+            metric = self._predicate(child.i, figure) if child.dep_ in {"acl", "relcl"} and child.i > figure.start else None
             if metric and not (child.tag_ in {"VBD", "VBG"} and self._has_object(child.i)):
                 return self._link(figure, metric, child, "modifier", 0.75)
         return None

@@ -7,24 +7,23 @@ from dataclasses import dataclass
 
 from spacy.tokens import Span, Token
 
+from monitor.facts.casualty_figures import Figure
 from monitor.facts.casualty_links import Link
 from monitor.facts.casualty_words import CasualtyWords, casualty_words
+from monitor.facts.numbers import Quantity
 
 _PARTS = frozenset({"-", "–", "'", "’", "al", "el", "bin", "ibn", "abu", "de", "van", "von", "der", "la", "da", "ben", "'s"})
+_STRENGTH = 0.6
 _SUFFERED = frozenset({"killed", "wounded"})
 _METRICS = frozenset({"killed", "wounded", "captured", "missing"})
 
 
 @dataclass(frozen=True, slots=True)
 class NamedPerson:
-    """A person by name: doc[start:end] is the evidence."""
+    """A person by name, and the link of the figure of one that it makes."""
 
     name: str
-    metric: str
-    cue: Token
-    start: int
-    end: int
-    parent: int | None = None
+    link: Link
 
 
 def named_people(sentence: Span, links: Sequence[Link]) -> list[NamedPerson]:
@@ -41,23 +40,31 @@ def named_people(sentence: Span, links: Sequence[Link]) -> list[NamedPerson]:
 
 def _of_predicate(sentence: Span, cue: Token, words: CasualtyWords) -> Iterator[NamedPerson]:
     metric = words.any_role(cue, "passive", "intransitive")
-    if metric in _METRICS and _is_predicate(cue):
-        subject = next((c for c in _subjects(cue)), None)
-        if subject is not None and not _acts(cue):
+    if metric in _METRICS and _is_predicate(cue) and not _acts(cue) and _by_violence(sentence, cue, words):
+        for subject in list(_subjects(cue))[:1]:
             for head in (subject, *subject.conjuncts):
                 yield from _person(sentence, head, metric, cue, min(subject.i, cue.i), cue.i + 1)
     metric = words.role(cue, "active")
     # Captured by name is mostly an arrest or a town.
-    if metric in _SUFFERED and cue.pos_ in {"VERB", "AUX"}:
+    if metric in _SUFFERED and cue.pos_ in {"VERB", "AUX"} and _by_violence(sentence, cue, words):
         for child in cue.children:
             if child.dep_ in {"dobj", "obj"} and child.i > cue.i:
                 for head in (child, *child.conjuncts):
                     yield from _person(sentence, head, metric, cue, cue.i, head.i + 1)
     metric = words.role(cue, "of_noun")
-    if metric in _SUFFERED and cue.pos_ == "NOUN" and cue.i + 2 < sentence.end and cue.nbor().lower_ == "of":
-        objects = [c for p in cue.children if p.lower_ == "of" for c in p.children if c.dep_ == "pobj"]
-        for head in objects:
+    if metric in _SUFFERED and cue.pos_ == "NOUN" and _by_violence(sentence, cue, words):
+        for head in (c for p in cue.children if p.lower_ == "of" for c in p.children if c.dep_ == "pobj"):
             yield from _person(sentence, head, metric, cue, cue.i, head.i + 1)
+
+
+def _by_violence(sentence: Span, cue: Token, words: CasualtyWords) -> bool:
+    """False for people who died in their beds and players who got hurt: dying and injury are news here only where the sentence
+    names an attack, an accident or a disaster."""
+    if not words.has("plain_ends", cue):
+        return True
+    if any(words.has("natural_causes", t) for t in sentence):
+        return False
+    return any(words.has("causes", t) or words.role(t, "active") == "killed" for t in sentence)
 
 
 def _is_predicate(cue: Token) -> bool:
@@ -87,9 +94,14 @@ def _acts(cue: Token) -> bool:
 
 def _person(sentence: Span, head: Token, metric: str, cue: Token, start: int, end: int) -> Iterator[NamedPerson]:
     span = _name(sentence, head)
-    if span is None:
-        return
-    yield NamedPerson(span.text, metric, cue, min(start, _lead(sentence, span)), max(end, span.end))
+    if span is not None:
+        yield _named(span, metric, cue, min(start, _lead(sentence, span)), max(end, span.end), None)
+
+
+def _named(span: Span, metric: str, cue: Token, start: int, end: int, parent: int | None) -> NamedPerson:
+    one = Quantity(span.start, span.end, span.start, 1, 1, "exact")
+    figure = Figure(one, span.start, span.end, "people", span.root, "named_person", single=True)
+    return NamedPerson(span.text, Link(figure, metric, cue, "named", start, end, _STRENGTH, parent))
 
 
 def _lead(sentence: Span, span: Span) -> int:
@@ -172,4 +184,4 @@ def _included(sentence: Span, links: Sequence[Link]) -> Iterator[NamedPerson]:
         span = _name(sentence, head)
         link = links[parents[-1]]
         if span is not None:
-            yield NamedPerson(span.text, link.metric, link.cue, token.i + 1, span.end, parents[-1])
+            yield _named(span, link.metric, link.cue, token.i + 1, span.end, parents[-1])

@@ -104,6 +104,8 @@ def _mention(sentence: Span, start: int, end: int) -> Mention | None:
     doc = sentence.doc
     text = doc[start:end].text
     bare = text.lower()
+    if end + 1 < sentence.end and doc[end].lower_ == "of" and end - start > 1 and _capital_after(doc, end + 1, sentence.end):
+        return None  # "the Nigerian town of Metele": the name follows
     kinds = {t.ent_type_ for t in doc[start:end] if not (t.ent_type_ == "NORP" and t.tag_ == "NNP")}
     noun = _is_place_noun(doc[end - 1])
     if bare in _actors() or casualty_words().has("causes", doc[end - 1]) or casualty_words().has("group_nouns", doc[end - 1]):
@@ -211,4 +213,10 @@ def _last_chain(before: Sequence[Mention]) -> list[Mention]:
 
 def named_place(mentions: Sequence[Mention]) -> str | None:
     """A country or town that is only named, where nothing better is known ("Peru announces ...")."""
-    return next((m.text for m in mentions), None)
+    return next((m.text for m in mentions if not m.located), None)
+
+
+def place_left(mentions: Sequence[Mention]) -> str | None:
+    """The place that a sentence without figures leaves to the next."""
+    located = [m for m in mentions if m.located and not m.owner] or [m for m in mentions if m.located]
+    return located[0].text if located else None

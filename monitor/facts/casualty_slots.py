@@ -147,21 +147,6 @@ def bounds_of(sentence: Span, link: Link) -> tuple[int | None, int | None, str]:
     return quantity.low, quantity.high, quantity.qualifier
 
 
-def once_thought(link: Link) -> bool:
-    """ "Initially thought to have died", "had originally put the toll at"."""
-    words, doc = casualty_words(), link.cue.doc
-    before = doc[max(link.cue.sent.start, min(link.start, link.cue.i) - 6) : link.cue.i]
-    return any(
-        words.has("superseded", t) and t.i + 1 < len(doc) and words.has("superseded_verbs", doc[t.i + 1]) for t in before
-    )
-
-
-def feared(cue: Token) -> bool:
-    """ "Feared dead", "presumed killed"."""
-    words = casualty_words()
-    return any(words.has("feared", t) for t in cue.doc[max(cue.sent.start, cue.i - 3) : cue.i])
-
-
 def metric_named(sentence: Span) -> str | None:
     """The metric that a sentence without figures tells of ("the number of deaths is higher than reported")."""
     words = casualty_words()

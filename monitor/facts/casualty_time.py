@@ -120,6 +120,10 @@ def history_of(sentence: Span, link: Link, since: str | None, published: float |
         if any(phrase in low for phrase in casualty_words().lists["background"]):
             return f"since {since}"
         return f"since {since}" if _YEAR.fullmatch(low) and not _is_year_of(low, published) else ""
+    if any(
+        t.lower_ == "anniversary" and t.i < link.cue.i and t.i + 1 < sentence.end and t.nbor().lower_ == "of" for t in sentence
+    ):
+        return "an anniversary"
     for token in _clause(sentence, link):
         if _YEAR.fullmatch(token.text) and _bare_date(sentence, token) and not _is_year_of(token.text, published):
             return f"the year {token.text}"
@@ -158,7 +162,10 @@ def _bare_date(sentence: Span, token: Token) -> bool:
 
 
 def _is_year_of(year: str, published: float | None) -> bool:
-    return published is not None and datetime.fromtimestamp(published, UTC).year <= int(year)
+    if published is None:
+        return False
+    now = datetime.fromtimestamp(published, UTC)
+    return int(year) >= now.year or (now.month == 1 and int(year) == now.year - 1)
 
 
 def _is_bare_month(sentence: Span, token: Token) -> bool:

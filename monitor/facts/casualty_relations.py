@@ -1,0 +1,60 @@
+"""How a figure stands to those told before it: part of a whole, next on a list, in the same window."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from spacy.tokens import Span
+
+from monitor.facts.casualty_links import Link
+from monitor.facts.casualty_words import casualty_words
+from monitor.model import LIVE_STATUSES, CasualtyFigure
+
+_REACH = 8  # figures back among which a part finds its whole
+_NEAR = 250  # code points back within which a figure for people in general covers one for a group
+
+
+def whole_of(link: Link, low: int | None, found: Sequence[CasualtyFigure]) -> CasualtyFigure | None:
+    """The figure of an earlier sentence of which this one is a part."""
+    if link.figure.quantity.more:
+        return _list_goes_on(link, found)
+    if link.figure.counts != "subset" and link.frame != "among the dead":
+        return _wider(link, low, found)
+    for fact in reversed(found[-_REACH:]):
+        if fact.metric == link.metric and fact.part_of is None and fact.low is not None and fact.low >= (low or 0):
+            return fact
+    return None
+
+
+def _list_goes_on(link: Link, found: Sequence[CasualtyFigure]) -> CasualtyFigure | None:
+    """ "Another 11" goes on the list of parts that the figure before it belongs to."""
+    last = next((f for f in reversed(found[-_REACH:]) if f.metric == link.metric), None)
+    return next((f for f in found if last is not None and f.id == last.part_of), None)
+
+
+def _wider(link: Link, low: int | None, found: Sequence[CasualtyFigure]) -> CasualtyFigure | None:
+    """The figure for people in general, told just before, that a figure for a narrower group belongs to."""
+    figure = link.figure
+    if figure.category in {None, "people"} or figure.single or low is None:
+        return None
+    near = link.cue.sent.start_char - _NEAR
+    for fact in reversed(found[-_REACH:]):
+        same = fact.metric == link.metric and fact.category == "people" and fact.part_of is None
+        if same and fact.status in LIVE_STATUSES and near < fact.end and fact.low is not None and fact.low > low:
+            return fact
+    return None
+
+
+def continued_from(sentence: Span, link: Link, found: Sequence[CasualtyFigure]) -> CasualtyFigure | None:
+    """The earlier running total whose window this figure shares: "another 11 were killed", "in the same period"."""
+    same = any(phrase in sentence.text.lower() for phrase in casualty_words().lists["same_window"])
+    if not found or not (same or link.figure.quantity.more):
+        return None
+    last = next((f for f in reversed(found) if f.metric == link.metric and f.since), None)
+    return last if last is not None and last.scope == "cumulative" else None
+
+
+def without_the_dead(found: Sequence[CasualtyFigure], weak: float) -> list[CasualtyFigure]:
+    """The figures without those of people who were shot or stabbed (confidence `weak`) and are told to have died."""
+    dead = {f.low for f in found if f.metric == "killed" and f.status in LIVE_STATUSES}
+    return [f for f in found if not (f.metric == "wounded" and f.confidence == weak and f.low in dead)]

@@ -1,0 +1,74 @@
+"""Is a figure news? Its status: from its own clause, its dates and who says so."""
+
+from __future__ import annotations
+
+from spacy.tokens import Span, Token
+
+from monitor.facts import casualty_time as time
+from monitor.facts.attribution import Attribution
+from monitor.facts.casualty_links import Link
+from monitor.facts.casualty_words import casualty_words
+from monitor.facts.parsing import Section
+from monitor.facts.status import status_of
+from monitor.model import Status
+
+_DOUBTS = ("modal ", "a question", "a condition", "a time", "if", "unless", "about to", "set to", "going to", "expected to")
+
+
+def status_of_figure(
+    section: Section,
+    sentence: Span,
+    link: Link,
+    attribution: Attribution | None,
+    since: str | None,
+    published: float | None,
+) -> tuple[Status, str]:
+    """The status of a figure and why. `since` is its own window or start; `published` an instant or None."""
+    if link.superseded or _once_thought(link):
+        return "superseded", "an older figure"
+    if link.metric == "killed" and _feared(link.cue):
+        return "hypothetical", "feared"
+    history = time.history_of(sentence, link, since, published)
+    if history:
+        return "historic", history
+    status, why = status_of(_governing(link), section)
+    if status == "historic" and (since is not None or why.startswith("the year")):
+        status, why = "asserted", "dated"  # windows and dates are judged above, where the day is known too
+    if not _own(link, status, why, attribution):
+        status, why = "asserted", "plain clause"
+    if status != "asserted" or attribution is None:
+        return status, why
+    return ("denied", "denied") if attribution.stance == "denies" else ("claimed", "attributed")
+
+
+def _governing(link: Link) -> Token:
+    """The verb over a toll, else the cue: whose clause's status is asked."""
+    cue = link.cue
+    return cue.head if "toll" in link.frame and cue.head.pos_ in {"VERB", "AUX"} else cue
+
+
+def _own(link: Link, status: Status, why: str, attribution: Attribution | None) -> bool:
+    """True where a doubt is of the figure's own clause: "could kill", "failed to kill". "A bomb aimed at a bus killed 12"
+    is done, whatever was aimed at."""
+    own = why.endswith((f" above {link.cue.text}", f" to {link.cue.text}", f" before {link.cue.text}"))
+    if status in {"negated", "denied"}:
+        said = attribution is not None and attribution.stance != "denies"
+        return own and not said and link.figure.quantity.qualifier != "none"
+    if status in {"planned", "hypothetical", "conditional"}:
+        return own or why.startswith(_DOUBTS) or (status == "hypothetical" and why.endswith(" that"))
+    return True
+
+
+def _once_thought(link: Link) -> bool:
+    """ "Initially thought to have died", "had originally put the toll at"."""
+    words, doc = casualty_words(), link.cue.doc
+    before = doc[max(link.cue.sent.start, min(link.start, link.cue.i) - 6) : link.cue.i]
+    return any(
+        words.has("superseded", t) and t.i + 1 < len(doc) and words.has("superseded_verbs", doc[t.i + 1]) for t in before
+    )
+
+
+def _feared(cue: Token) -> bool:
+    """ "Feared dead", "presumed killed"."""
+    words = casualty_words()
+    return any(words.has("feared", t) for t in cue.doc[max(cue.sent.start, cue.i - 3) : cue.i])
