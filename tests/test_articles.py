@@ -14,7 +14,7 @@ from monitor.articles import Articles
 from monitor.clock import VirtualClock
 from monitor.collect.article import extract, robots_allow, wants_article, with_text
 from monitor.model import Feed, Item, PollRecord
-from monitor.net import Door, Limits
+from monitor.net import Door
 from storage.base import Store
 
 NOW = 1_700_000_000.0
@@ -65,7 +65,7 @@ async def world(store: Store) -> AsyncIterator[World]:
     app = web.Application()
     app.router.add_get("/{path:.*}", made.answer)
     await store.sync_feeds([FEED], NOW)
-    async with TestServer(app) as server, Door("", ["127.0.0.0/8"], limits=Limits(total=2), clock=made.clock) as door:
+    async with TestServer(app) as server, Door("", ["127.0.0.0/8"], clock=made.clock) as door:
         made.base = str(server.make_url("")).rstrip("/")
         async with Articles(store, door, InProcess(), made.clock, made.wake) as made.articles:
             yield made

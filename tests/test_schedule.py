@@ -17,7 +17,7 @@ from monitor.collect.politeness import NEVER
 from monitor.collect.service import Parser, parser_worker
 from monitor.errors import FetchError
 from monitor.model import Feed, FeedState, Item
-from monitor.net import Door, Limits
+from monitor.net import Door
 from monitor.schedule import Collector, Pace
 from notifiers.base import Notice
 from storage.base import Store
@@ -66,7 +66,7 @@ class World:
         self._server = TestServer(app)
         await self._server.start_server()
         self.base = str(self._server.make_url("")).rstrip("/")
-        self.door = Door("desk@example.org", ["127.0.0.0/8"], limits=Limits(total=1.0), clock=self.clock)
+        self.door = Door("desk@example.org", ["127.0.0.0/8"], clock=self.clock)
         self.collector = Collector(
             self.store, self.door, self.parser, self.clock, tell=self._tell, woken=self._wake, **self._settings
         )
