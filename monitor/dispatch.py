@@ -182,12 +182,14 @@ class Dispatcher:
         until = loop.time() + self._patience_s
         while not self._stopping:
             await self._chores()
+            idle = not self._tasks  # asked before: what ends while we look for more makes room for more
             if await self._begin():
                 continue
             left = until - loop.time()
-            if not self._tasks or left <= 0:
+            if idle or left <= 0:
                 break
-            await asyncio.wait(self._tasks, timeout=left, return_when=asyncio.FIRST_COMPLETED)
+            if self._tasks:
+                await asyncio.wait(self._tasks, timeout=left, return_when=asyncio.FIRST_COMPLETED)
 
     # -- claiming ---------------------------------------------------------------------------------------------------------
 

@@ -160,12 +160,17 @@ class Store(Protocol):
     # -- T3 ---------------------------------------------------------------------------------------------------------------
 
     async def claim_deliveries(
-        self, now: float, limit: int, lease_s: float, paused: frozenset[str] = frozenset()
+        self,
+        now: float,
+        limit: int,
+        lease_s: float,
+        paused: frozenset[str] = frozenset(),
+        held: frozenset[tuple[str, str]] = frozenset(),
     ) -> list[Delivery]:
         """Commit up to `limit` due rows as `sending`, the oldest first and fairly between recipients, none of a paused
         notifier, none whose lane has an earlier row that is neither sent nor dead. A `sending` row whose lease ended
         is due again.
-        Never returns two rows of one lane."""
+        Never returns two rows of one lane. A `held` (notifier, recipient) gets no alert that was never tried before."""
         ...
 
     async def keep_payload(self, key: str, fence: int, payload: Json, downgraded: bool = False) -> None:
@@ -193,8 +198,19 @@ class Store(Protocol):
         """Rows in these states, the oldest first."""
         ...
 
-    async def next_delivery(self, paused: frozenset[str] = frozenset()) -> float | None:
-        """When the next row can be claimed that is not of a paused notifier: it is due, or its lease ends."""
+    async def next_delivery(
+        self, paused: frozenset[str] = frozenset(), held: frozenset[tuple[str, str]] = frozenset()
+    ) -> float | None:
+        """When the next row can be claimed, with these paused and held: it is due, or its lease ends."""
+        ...
+
+    async def fresh_deliveries(self, most: int) -> Mapping[tuple[str, str], int]:
+        """How many alerts wait that were never tried, by notifier and recipient, each counted up to `most`."""
+        ...
+
+    async def fold_deliveries(self, notifier: str, recipient: str, now: float, limit: int) -> int:
+        """Fold up to `limit` due alerts of this recipient that were never tried into one digest, a new row that carries
+        all their edges in order; they are sent or dead when it is. Returns how many; 0 where there are not two."""
         ...
 
     async def edit_delivery(self, key: str, action: str, now: float) -> bool:

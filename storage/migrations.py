@@ -247,14 +247,15 @@ def m0003_alerts_and_outbox(db: Database) -> None:
         "finished": float,
         "needs": str,  # ids of the items, alerts and stories that its edges name, as JSON
         "message": str,  # the key without notifier and recipient: the same for all who get it
+        "digest": int,  # 1: carries the edges of other rows, which name it
+        "folded_into": str,  # key of the digest that carries this row; it is sent or dead with it
         "handed_on": int,  # 1: the fallback has got it, because all its notifiers are paused
         "reported": int,  # 1: the operator has been told that it is dead
         # When a claim can next take the row: `due`, or the end of the lease. Null: sent, dead, or behind another in its lane.
         "ready": float,
     }
-    needed = (
-        "key lane notifier recipient created due expires edges state attempts fence downgraded needs message handed_on reported"
-    )
+    needed = "key lane notifier recipient created due expires edges state attempts fence downgraded needs"
+    needed += " message digest handed_on reported"
     table = _create(db, "deliveries", deliveries, "seq", needed)
     table.create_index(["key"], unique=True, index_name="deliveries_key")
     _index(db, "deliveries_lane", "deliveries(lane, seq)", "state IN ('pending', 'sending')")
@@ -262,6 +263,13 @@ def m0003_alerts_and_outbox(db: Database) -> None:
     _index(db, "deliveries_first", "deliveries(lane)", "ready IS NOT NULL")
     _index(db, "deliveries_next", "deliveries(notifier, ready)", "ready IS NOT NULL")
     _index(db, "deliveries_message", "deliveries(message)")
+    _index(db, "deliveries_folded", "deliveries(folded_into)", "folded_into IS NOT NULL")
+    _index(
+        db,
+        "deliveries_fresh",
+        "deliveries(notifier, recipient, seq)",
+        "state = 'pending' AND attempts = 0 AND digest = 0 AND folded_into IS NULL AND needs <> '[]'",
+    )
     _index(db, "deliveries_waiting", "deliveries(notifier, seq)", "state = 'pending' AND handed_on = 0")
     _index(db, "deliveries_unreported", "deliveries(seq)", "state = 'dead' AND reported = 0")
     _index(db, "deliveries_state", "deliveries(state, created, seq)")

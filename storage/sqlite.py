@@ -28,7 +28,7 @@ from monitor.model import (
     StepRecord,
     Story,
 )
-from storage import sqlite_collect, sqlite_keep, sqlite_outbox, sqlite_reads, sqlite_steps
+from storage import sqlite_collect, sqlite_keep, sqlite_outbox, sqlite_reads, sqlite_steps, sqlite_storms
 from storage.base import DueFeed, Request, StoryVector
 from storage.sqlite_readers import Readers
 from storage.sqlite_writer import Unit, Writer
@@ -138,9 +138,16 @@ class SqliteStore:
     # -- T3 ---------------------------------------------------------------------------------------------------------------
 
     async def claim_deliveries(
-        self, now: float, limit: int, lease_s: float, paused: frozenset[str] = frozenset()
+        self,
+        now: float,
+        limit: int,
+        lease_s: float,
+        paused: frozenset[str] = frozenset(),
+        held: frozenset[tuple[str, str]] = frozenset(),
     ) -> list[Delivery]:
-        claimed = await self._write(lambda db: sqlite_outbox.claim_deliveries(db, self._turns, now, limit, lease_s, paused))
+        claimed = await self._write(
+            lambda db: sqlite_outbox.claim_deliveries(db, self._turns, now, limit, lease_s, paused, held)
+        )
         if claimed:
             hit("leased")
         return claimed
@@ -163,8 +170,16 @@ class SqliteStore:
     async def deliveries(self, states: Sequence[str], limit: int) -> list[Delivery]:
         return await self._readers.run(lambda db: sqlite_reads.deliveries(db, states, limit))
 
-    async def next_delivery(self, paused: frozenset[str] = frozenset()) -> float | None:
-        return await self._readers.run(lambda db: sqlite_outbox.next_delivery(db, paused))
+    async def next_delivery(
+        self, paused: frozenset[str] = frozenset(), held: frozenset[tuple[str, str]] = frozenset()
+    ) -> float | None:
+        return await self._readers.run(lambda db: sqlite_outbox.next_delivery(db, paused, held))
+
+    async def fresh_deliveries(self, most: int) -> Mapping[tuple[str, str], int]:
+        return await self._readers.run(lambda db: sqlite_storms.fresh_deliveries(db, most))
+
+    async def fold_deliveries(self, notifier: str, recipient: str, now: float, limit: int) -> int:
+        return await self._write(lambda db: sqlite_storms.fold_deliveries(db, notifier, recipient, now, limit))
 
     async def edit_delivery(self, key: str, action: str, now: float) -> bool:
         if action not in sqlite_outbox.EDITS:

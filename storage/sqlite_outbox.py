@@ -11,23 +11,23 @@ from monitor.model import Delivery, Json
 from storage.sqlite_rows import DELIVERY, Connection, columns, delivery_of, delivery_row, insert, storable
 
 _UNSENT = "state IN ('pending', 'sending')"
-_NEW = insert("deliveries", (*DELIVERY, "needs", "message", "handed_on", "reported"), "(key) DO NOTHING")
+_NEW = insert("deliveries", (*DELIVERY, "needs", "message", "handed_on", "reported", "digest"), "(key) DO NOTHING")
 
 
-def add_deliveries(db: Connection, deliveries: Sequence[Delivery]) -> None:
+def add_deliveries(db: Connection, deliveries: Sequence[Delivery], digest: bool = False) -> None:
     for delivery in deliveries:
         needs = sorted({id for edge in delivery.edges for id in (*edge.items, edge.alert, edge.story_id)})
         row = [storable(v) if isinstance(v, str) else v for v in delivery_row(delivery)]
         message = delivery.key.removesuffix(f"/{delivery.notifier}/{delivery.recipient}")
-        if db.execute(_NEW, [*row, dumps(needs), message, 0, 0]).rowcount:
-            _lead(db, delivery.lane)
+        if db.execute(_NEW, [*row, dumps(needs), message, 0, 0, int(digest)]).rowcount:
+            lead(db, delivery.lane)
 
 
-def _lead(db: Connection, lane: str) -> None:
-    """Make the first unfinished row of a lane, and no other, one that can be claimed."""
+def lead(db: Connection, lane: str) -> None:
+    """Make the first unfinished row of a lane, and no other, one that can be claimed; none where a digest carries it."""
     db.execute("UPDATE deliveries SET ready = NULL WHERE lane = ? AND ready IS NOT NULL", [lane])
     db.execute(
-        "UPDATE deliveries SET ready = iif(state = 'sending', lease_until, due) WHERE seq = "
+        "UPDATE deliveries SET ready = iif(state = 'sending', lease_until, due) WHERE folded_into IS NULL AND seq = "
         f"(SELECT min(seq) FROM deliveries WHERE lane = ? AND {_UNSENT})",
         [lane],
     )
@@ -55,8 +55,9 @@ def _recipients(db: Connection) -> Iterator[tuple[str, str]]:
 
 _OLDEST = """
 SELECT seq, created FROM deliveries INDEXED BY deliveries_ready
-WHERE notifier = ? AND recipient = ? AND ready IS NOT NULL AND ready <= ? ORDER BY created, seq LIMIT ?
+WHERE notifier = ? AND recipient = ? AND ready IS NOT NULL AND ready <= ? {} ORDER BY created, seq LIMIT ?
 """
+_NOT_HELD = "AND (attempts > 0 OR needs = '[]')"  # what a recipient gets who has had enough new alerts for this minute
 _LEASE = """
 UPDATE deliveries SET state = 'sending', fence = fence + 1, lease_until = :until, ready = :until WHERE seq = :seq
 """
@@ -76,13 +77,20 @@ class Turns:
 
 
 def claim_deliveries(
-    db: Connection, turns: Turns, now: float, limit: int, lease_s: float, paused: frozenset[str]
+    db: Connection,
+    turns: Turns,
+    now: float,
+    limit: int,
+    lease_s: float,
+    paused: frozenset[str],
+    held: frozenset[tuple[str, str]],
 ) -> list[Delivery]:
     waiting = [recipient for recipient in _recipients(db) if recipient[0] not in paused]
     rows = []
     for notifier, recipient in waiting:
         served = turns.served.get((notifier, recipient), 0)
-        oldest = db.execute(_OLDEST, [notifier, recipient, now, limit]).fetchall()
+        sql = _OLDEST.format(_NOT_HELD if (notifier, recipient) in held else "")
+        oldest = db.execute(sql, [notifier, recipient, now, limit]).fetchall()
         # Every recipient's first row comes before anybody's second.
         rows += [(rank, served, created, seq, (notifier, recipient)) for rank, (seq, created) in enumerate(oldest)]
     rows.sort()
@@ -94,13 +102,20 @@ def claim_deliveries(
     return claimed
 
 
-def next_delivery(db: Connection, paused: frozenset[str]) -> float | None:
-    notifiers = {notifier for notifier, _ in _recipients(db)} - paused
-    times = [db.execute(_NEXT, [name]).fetchone()[0] for name in notifiers]
-    return min(times, default=None)
-
-
 _NEXT = "SELECT min(ready) FROM deliveries WHERE notifier = ? AND ready IS NOT NULL"
+_NEXT_OF = "SELECT min(ready) FROM deliveries WHERE notifier = ? AND recipient = ? AND ready IS NOT NULL {}"
+
+
+def next_delivery(db: Connection, paused: frozenset[str], held: frozenset[tuple[str, str]]) -> float | None:
+    waiting = [recipient for recipient in _recipients(db) if recipient[0] not in paused]
+    partly = {notifier for notifier, _ in held}
+    times = [db.execute(_NEXT, [name]).fetchone()[0] for name in {notifier for notifier, _ in waiting} - partly]
+    times += [
+        db.execute(_NEXT_OF.format(_NOT_HELD if recipient in held else ""), recipient).fetchone()[0]
+        for recipient in waiting
+        if recipient[0] in partly
+    ]
+    return min((t for t in times if t is not None), default=None)
 
 
 # ------------------------------------------------------------------------------------------------------------------ answers
@@ -131,7 +146,8 @@ def mark_sent(db: Connection, key: str, fence: int, at: float, provider_id: str 
         "lease_until = NULL, ready = NULL WHERE seq = ?",
         [provider_id, at, seq],
     )
-    _lead(db, lane)
+    lead(db, lane)
+    _settle_folded(db, key, "sent", at, None)
 
 
 def mark_retry(db: Connection, key: str, fence: int, due: float, error: str, counted: bool) -> None:
@@ -143,13 +159,24 @@ def mark_retry(db: Connection, key: str, fence: int, due: float, error: str, cou
         "WHERE seq = ?",
         [due, storable(error), int(counted), seq],
     )
-    _lead(db, lane)
+    lead(db, lane)
 
 
 def mark_dead(db: Connection, key: str, fence: int, at: float, error: str) -> None:
     seq, lane, state = _held(db, key, fence)
     if state in ("pending", "sending"):
         _bury(db, seq, lane, at, error)
+        _settle_folded(db, key, "dead", at, error)
+
+
+def _settle_folded(db: Connection, digest: str, state: str, at: float, error: str | None) -> None:
+    """What a digest carried fares as the digest does."""
+    carried = db.execute("SELECT DISTINCT lane FROM deliveries WHERE folded_into = ?", [digest]).fetchall()
+    if carried:
+        sql = "UPDATE deliveries SET state = ?, finished = ?, error = ?, reported = 1 WHERE folded_into = ?"
+        db.execute(sql, [state, at, error, digest])
+    for (lane,) in carried:
+        lead(db, lane)
 
 
 def _bury(db: Connection, seq: int, lane: str, at: float, error: str) -> None:
@@ -157,7 +184,7 @@ def _bury(db: Connection, seq: int, lane: str, at: float, error: str) -> None:
         "UPDATE deliveries SET state = 'dead', error = ?, finished = ?, lease_until = NULL, ready = NULL WHERE seq = ?",
         [storable(error), at, seq],
     )
-    _lead(db, lane)
+    lead(db, lane)
 
 
 def edit_delivery(db: Connection, key: str, action: str, now: float) -> bool:
@@ -172,15 +199,18 @@ def _retry(db: Connection, seq: int, lane: str, now: float) -> None:
     """A row that is being sent stays with its sender; a dead one gets its whole time again."""
     db.execute(
         "UPDATE deliveries SET attempts = 0, reported = 0, finished = NULL, due = ?, "
+        "folded_into = iif(state = 'dead', NULL, folded_into), "
         "expires = max(expires, ? + expires - created), state = iif(state = 'sending', state, 'pending') WHERE seq = ?",
         [now, now, seq],
     )
-    _lead(db, lane)
+    lead(db, lane)
 
 
 def _cancel(db: Connection, seq: int, lane: str, now: float) -> None:
     _bury(db, seq, lane, now, "cancelled by hand")
     db.execute("UPDATE deliveries SET reported = 1 WHERE seq = ?", [seq])
+    (key,) = db.execute("SELECT key FROM deliveries WHERE seq = ?", [seq]).fetchone()
+    _settle_folded(db, key, "dead", now, "cancelled by hand")
 
 
 _EDITS = {"retry": _retry, "cancel": _cancel}
@@ -192,7 +222,7 @@ EDITS = frozenset(_EDITS)
 _STRANDED = f"""
 SELECT {columns(DELIVERY)} FROM deliveries d
 WHERE state = 'pending' AND handed_on = 0 AND notifier IN (SELECT value FROM json_each(:paused)) AND needs <> '[]'
-AND NOT EXISTS (
+AND folded_into IS NULL AND NOT EXISTS (
   SELECT 1 FROM deliveries o WHERE o.message = d.message AND (o.state = 'sent' OR o.handed_on = 1 OR (
     o.state IN ('pending', 'sending') AND o.notifier NOT IN (SELECT value FROM json_each(:paused)))))
 GROUP BY message ORDER BY min(seq) LIMIT :limit

@@ -41,7 +41,7 @@ class FakeNotifier:
 
     def render(self, edges, recipient):
         self.rendered += 1
-        return {"title": edges[0].title, "to": recipient, "rendering": self.rendered}
+        return {"title": edges[0].title, "titles": [e.title for e in edges], "to": recipient, "rendering": self.rendered}
 
     def render_notice(self, notice, recipient):
         return {"notice": notice.subject, "lines": list(notice.lines)}
@@ -234,7 +234,7 @@ async def test_one_downgrade_then_dead(world, make):
     world.hook.always = Result(Fate.DOWNGRADE, "HTTP 400 invalid_blocks")
     await world.store.add_deliveries([make.delivery()])
     await world.tick()
-    assert [payload for _, payload in world.hook.sends] == [{"title": "12 killed", "to": "x", "rendering": 1}, {"plain": True}]
+    assert [payload.get("plain", False) for _, payload in world.hook.sends] == [False, True]
     row = await world.row()
     assert (row.state, row.error, row.downgraded) == ("dead", "HTTP 400 invalid_blocks", True)
 
@@ -415,7 +415,8 @@ async def test_a_slow_receiver_does_not_hold_up_the_others(store, make):
         if len(world.ops.accepted) < 10:
             await world.tick()
     assert (len(world.hook.sends), len(world.ops.accepted)) == (0, 10)
-    assert (await world.states())["sending"] == 4  # no more than may be at once
+    hanging = [d.key for d in await store.deliveries(["sending"], 99) if d.notifier == "hook"]
+    assert len(hanging) == 4  # no more than may be at once
     world.hook.gate.set()
     world.dispatcher._patience_s = 5.0
     await world.tick()
@@ -534,6 +535,61 @@ async def test_a_day_of_a_dead_receiver_then_everything_arrives_once(world, make
     await world.tick(24 * HOUR)
     assert await world.states() == {"sent": 20}
     assert len(world.hook.accepted) == 20
+
+
+# ------------------------------------------------------------------------------------------------------------------- storms
+
+
+def stormy(store) -> World:
+    world = World(store)
+    world.dispatcher = Dispatcher(store, world.notifiers, world.clock, ["ops"], [], storm_per_minute=5, patience_s=5.0)
+    return world
+
+
+def titles(notifier: FakeNotifier) -> list[str]:
+    return [title for payload in notifier.accepted.values() for title in payload["titles"]]
+
+
+async def test_a_storm_is_folded_into_digests_that_list_all(store, make):
+    world = stormy(store)
+    many = [make.edge(f"a{n:03}", title=f"alert {n:03}") for n in range(250)]
+    await store.add_deliveries([make.delivery(f"{e.alert}/1/hook/x", edges=(e,)) for e in many])
+    await store.add_deliveries([make.delivery("b/1/ops/o"), make.delivery("n/1/hook/x", edges=(), payload={"titles": []})])
+    await world.tick()
+    assert titles(world.hook) == [e.title for e in many]
+    assert len(world.hook.sends) == 4  # three digests and the notice
+    assert len(world.ops.sends) == 1
+    assert await world.states() == {"sent": 250 + 3 + 2}
+    await world.dispatcher.stop()
+
+
+async def test_more_in_the_same_minute_waits_and_comes_as_one(store, make):
+    world = stormy(store)
+    for n in range(12):
+        edge = make.edge(f"a{n:03}", title=f"alert {n:03}")
+        await store.add_deliveries([make.delivery(f"a{n:03}/1/hook/x", edges=(edge,), lane=f"L{n % 3}", created=NOW + n)])
+        await world.tick(1)
+    assert titles(world.hook) == [f"alert {n:03}" for n in range(5)]
+    for _ in range(20):
+        await world.tick(5)
+    assert titles(world.hook) == [f"alert {n:03}" for n in range(12)]
+    assert len(world.hook.sends) == 6
+    await world.dispatcher.stop()
+
+
+async def test_what_was_tried_before_the_storm_keeps_its_key(store, make):
+    world = stormy(store)
+    world.hook.always = Result(Fate.UNCERTAIN, "lost")
+    await store.add_deliveries([make.delivery(f"a{n}/1/hook/x") for n in range(3)])
+    await world.tick()
+    world.hook.always = SENT
+    await store.add_deliveries([make.delivery(f"b{n}/1/hook/x") for n in range(9)])
+    for _ in range(30):
+        await world.tick(5)
+    sent = Counter(key for key, _ in world.hook.sends)
+    assert [sent[f"a{n}/1/hook/x"] for n in range(3)] == [2, 2, 2]
+    assert len(sent) == 4
+    await world.dispatcher.stop()
 
 
 # ------------------------------------------------------------------------------------------------------------------ crashes

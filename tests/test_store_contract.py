@@ -29,6 +29,11 @@ async def scene(store, make) -> None:
     assert await store.ask("reload", {}, make.now) == 1
 
 
+async def fold(store, make) -> None:
+    await store.add_deliveries([make.delivery("b1/1/mail/y"), make.delivery("b2/1/mail/y")])
+    await store.fold_deliveries("mail", "y", make.now, 9)
+
+
 # Every writing method, as a unit whose second run must change nothing.
 UNITS: dict[str, Unit] = {
     "sync_feeds": lambda s, m: s.sync_feeds([m.feed("f1", country="SY"), m.feed("f3")], m.now),
@@ -44,6 +49,7 @@ UNITS: dict[str, Unit] = {
     "mark_dead": lambda s, m: s.mark_dead("a1/1/hook/x", 1, m.now + 1, "gone"),
     "add_deliveries": lambda s, m: s.add_deliveries([m.delivery("a7/1/mail/y"), m.delivery("a7/2/mail/y")]),
     "cancel": lambda s, m: s.edit_delivery("n/1/mail/y", "cancel", m.now),
+    "fold": fold,
     "hand_on": lambda s, m: s.hand_on(["n/1/mail/y"], [m.delivery("n/1/console/c")]),
     "report_dead": lambda s, m: s.report_dead(["n/1/mail/y"], [m.delivery("notice/1/console/c")]),
     "keep_rules": lambda s, m: s.keep_rules("a.yaml", "rules: []", m.now),

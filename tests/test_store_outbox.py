@@ -177,3 +177,60 @@ async def test_dead_letters_are_reported_once(store, make):
     (again,) = await store.claim_deliveries(make.now, 1, 60, frozenset({"console"}))
     await store.mark_dead(again.key, again.fence, make.now, "550 again")
     assert [d.key for d in await store.unreported_dead(9)] == ["a0/1/hook/x", "a1/1/hook/x"]
+
+
+async def storm(store, make, count: int = 5) -> str:
+    """Alerts of two lanes, folded; returns the digest's key."""
+    for n in range(count):
+        edge = make.edge(f"a{n}", items=(f"i{n}",))
+        await store.add_deliveries([make.delivery(f"a{n}/1/hook/x", lane=f"L{n % 2}", edges=(edge,), created=make.now + n)])
+    assert await store.fold_deliveries("hook", "x", make.now, 100) == count
+    (digest,) = [d.key for d in await store.deliveries(["pending"], 99) if d.key.startswith("digest")]
+    return digest
+
+
+async def test_a_digest_carries_all_edges_and_its_rows_fare_as_it_does(store, make):
+    key = await storm(store, make)
+    assert await store.fresh_deliveries(99) == {}
+    assert await store.fold_deliveries("hook", "x", make.now, 100) == 0
+    await store.add_deliveries([make.delivery("a9/1/hook/x", lane="L1")])
+    (digest,) = await store.claim_deliveries(make.now, 9, 60)  # what came later in the lane waits
+    assert (digest.key, [e.alert for e in digest.edges]) == (key, [f"a{n}" for n in range(5)])
+    await store.mark_sent(key, 1, make.now + 1, "id")
+    assert {d.key for d in await store.deliveries(["sent"], 99)} == {key, *(f"a{n}/1/hook/x" for n in range(5))}
+    assert await claim(store, make.now + 1) == ["a9/1/hook/x"]
+
+
+async def test_a_digest_that_dies_takes_its_rows_along_and_each_can_be_retried(store, make):
+    key = await storm(store, make)
+    await store.claim_deliveries(make.now, 9, 60)
+    await store.mark_dead(key, 1, make.now, "gone")
+    assert len(await store.deliveries(["dead"], 99)) == 6
+    assert [d.key for d in await store.unreported_dead(9)] == [key]  # one letter, not six
+    await store.edit_delivery("a3/1/hook/x", "retry", make.now)
+    assert await claim(store, make.now) == ["a3/1/hook/x"]
+
+
+async def test_only_what_was_never_tried_is_folded_and_nothing_overtakes(store, make):
+    rows = [make.delivery(f"a{n}/1/hook/x", lane="L") for n in range(3)]
+    later = make.delivery("late/1/hook/x", due=make.now + 50)
+    await store.add_deliveries([*rows, later, make.delivery("b/1/hook/x"), make.delivery("c/1/hook/y")])
+    await store.add_deliveries([make.delivery("n/1/hook/x", edges=(), payload={})])
+    await store.claim_deliveries(make.now, 1, 60)
+    await store.mark_retry("a0/1/hook/x", 1, make.now, "503", counted=True)
+    assert await store.fresh_deliveries(99) == {("hook", "x"): 4, ("hook", "y"): 1}
+    assert await store.fresh_deliveries(2) == {("hook", "x"): 2, ("hook", "y"): 1}
+    assert await store.fold_deliveries("hook", "x", make.now, 100) == 0  # b alone may be folded
+    assert await store.fold_deliveries("hook", "x", make.now + 50, 100) == 2
+
+
+async def test_a_held_recipient_gets_only_what_was_tried_before_and_notices(store, make):
+    await store.add_deliveries([make.delivery("a/1/hook/x"), make.delivery("b/1/hook/y"), make.delivery("c/1/hook/x")])
+    await store.add_deliveries([make.delivery("n/1/hook/x", edges=(), payload={}, due=make.now + 3)])
+    await store.claim_deliveries(make.now, 1, 60)
+    await store.mark_retry("a/1/hook/x", 1, make.now + 5, "503", counted=True)
+    held = frozenset({("hook", "x"), ("hook", "y")})
+    assert await store.next_delivery(frozenset(), held) == make.now + 3
+    assert await store.next_delivery(frozenset(), frozenset({("hook", "x")})) == make.now
+    assert set(await claim(store, make.now + 9, held=held)) == {"n/1/hook/x", "a/1/hook/x"}
+    assert set(await claim(store, make.now + 9)) == {"b/1/hook/y", "c/1/hook/x"}

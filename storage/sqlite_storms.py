@@ -1,0 +1,62 @@
+"""Alert storms in SQLite: new alerts of one recipient are folded into one digest that carries them all.
+
+The rows stay, and name the digest that carries them; they are sent, or dead, when it is. Only rows that were never tried are
+folded: what a receiver may have got already keeps its own key.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from monitor.model import Delivery, make_id
+from storage.sqlite_outbox import add_deliveries, lead
+from storage.sqlite_rows import DELIVERY, Connection, columns, delivery_of
+
+# As the index `deliveries_fresh` has it.
+_FRESH = "state = 'pending' AND attempts = 0 AND digest = 0 AND folded_into IS NULL AND needs <> '[]'"
+_FIRST = f"SELECT notifier, recipient FROM deliveries WHERE {_FRESH} AND notifier > ? ORDER BY notifier, recipient LIMIT 1"
+_NEXT = f"""
+SELECT notifier, recipient FROM deliveries WHERE {_FRESH} AND notifier = ? AND recipient > ? ORDER BY recipient LIMIT 1
+"""
+_COUNT = f"SELECT count(*) FROM (SELECT 1 FROM deliveries WHERE {_FRESH} AND notifier = ? AND recipient = ? LIMIT ?)"
+
+
+def fresh_deliveries(db: Connection, most: int) -> Mapping[tuple[str, str], int]:
+    found = {}
+    row = db.execute(_FIRST, [""]).fetchone()
+    while row is not None:
+        found[row] = db.execute(_COUNT, [*row, most]).fetchone()[0]
+        row = db.execute(_NEXT, row).fetchone() or db.execute(_FIRST, row[:1]).fetchone()
+    return found
+
+
+# A row whose lane has an older one that is on its way, or was tried, must not overtake it.
+_FOLDABLE = f"""
+SELECT {columns(DELIVERY)} FROM deliveries d WHERE {_FRESH} AND notifier = :notifier AND recipient = :recipient
+AND due <= :now AND payload IS NULL AND NOT EXISTS (
+  SELECT 1 FROM deliveries e WHERE e.lane = d.lane AND e.seq < d.seq AND e.state IN ('pending', 'sending')
+  AND (e.state = 'sending' OR e.attempts > 0 OR e.payload IS NOT NULL OR e.folded_into IS NOT NULL OR e.due > :now))
+ORDER BY seq LIMIT :limit
+"""
+
+
+def fold_deliveries(db: Connection, notifier: str, recipient: str, now: float, limit: int) -> int:
+    values = {"notifier": notifier, "recipient": recipient, "now": now, "limit": limit}
+    rows = [delivery_of(row) for row in db.execute(_FOLDABLE, values)]
+    if len(rows) < 2:
+        return 0
+    digest = Delivery(
+        key=f"digest-{make_id(*(row.key for row in rows))}/1/{notifier}/{recipient}",
+        lane=f"digest/{notifier}/{recipient}",
+        notifier=notifier,
+        recipient=recipient,
+        created=rows[0].created,
+        due=now,
+        expires=min(row.expires for row in rows),
+        edges=tuple(edge for row in rows for edge in row.edges),
+    )
+    add_deliveries(db, [digest], digest=True)
+    db.executemany("UPDATE deliveries SET folded_into = ?, ready = NULL WHERE key = ?", [[digest.key, row.key] for row in rows])
+    for lane in {row.lane for row in rows}:
+        lead(db, lane)
+    return len(rows)
