@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 
 from monitor.gazetteer import Gazetteer, Place
 from monitor.ledger import control, figures, statements
+from monitor.ledger.names import fold
 from monitor.ledger.origins import origin_of
 from monitor.model import (
     CasualtyFigure,
@@ -100,9 +101,41 @@ def observe(placed: Placed) -> tuple[Observation, ...]:
             party=feed.party,
             edit=item.version > 1,
         )
-        # The body first: it says who says so, where a headline states it flatly.
-        for fact in sorted(placed.facts, key=lambda f: f.within == "title")
+        for fact in _own(placed.facts)
     )
+
+
+def _own(facts: Sequence[Fact]) -> list[Fact]:
+    """The facts of an item without its headline's echoes of its body: the body says who says so, and since when."""
+    body = [fact for fact in facts if fact.within == "text"]
+    return body + [fact for fact in facts if fact.within == "title" and not any(_echoes(fact, told) for told in body)]
+
+
+def _echoes(headline: Fact, body: Fact) -> bool:
+    match headline, body:
+        case CasualtyFigure(), CasualtyFigure():
+            return headline.metric == body.metric and (headline.low, headline.high) in _readings(body)
+        case TerritoryChange(), TerritoryChange():
+            same = (
+                headline.place_id == body.place_id
+                if headline.place_id and body.place_id
+                else _alike(headline.place, body.place)
+            )
+            return same and headline.part == body.part
+        case Statement(), Statement():
+            return _alike(headline.speaker, body.speaker)
+    return False
+
+
+def _readings(fact: CasualtyFigure) -> set[tuple[int | None, int | None]]:
+    """What a headline may make of a figure: "at least 242" becomes 242, and the other way round."""
+    return {(fact.low, fact.high), (fact.low, fact.low), (fact.low, None)}
+
+
+def _alike(a: str | None, b: str | None) -> bool:
+    """Whether one of two names is among the words of the other."""
+    x, y = set(fold(a or "").split()), set(fold(b or "").split())
+    return bool(x) and bool(y) and (x <= y or y <= x)
 
 
 # -------------------------------------------------------------------------------------------------------------------- ledgers
