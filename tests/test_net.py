@@ -358,7 +358,7 @@ async def test_a_post_that_nobody_takes_is_surely_not_written_and_one_without_an
             await d.post(f"{url}/T00/secret", b"x", {})
         with pytest.raises(FetchError) as private:
             await d.post("http://10.0.0.1/T00/secret", b"x", {})
-    async with raw(b"", hold=5) as url, door(post=0.2) as d:
+    async with raw(b"", hold=5) as url, door(post=1.0) as d:
         with pytest.raises(FetchError) as silent:
             await d.post(f"{url}/T00/secret", b"", {})
     assert [(e.value.kind, e.value.written) for e in (lost, refused, private, silent)] == [
