@@ -9,7 +9,16 @@ from typing import Any
 from monitor.facts.attribution_content import Content, contents, sensible_end
 from monitor.facts.attribution_cues import FINITE, LEADING, Cue, find_cues
 from monitor.facts.attribution_memory import Memory, is_bare
-from monitor.facts.attribution_speakers import NOBODY, Speaker, describe, describe_range, noun_range, speakers_of, words
+from monitor.facts.attribution_speakers import (
+    NOBODY,
+    Speaker,
+    as_kind_of,
+    describe,
+    describe_range,
+    noun_range,
+    speakers_of,
+    words,
+)
 from monitor.facts.attribution_stance import stance_of
 from monitor.facts.attribution_titles import headline
 from monitor.facts.parsing import Section
@@ -53,7 +62,8 @@ def attributions(section: Section) -> tuple[Attribution, ...]:
     if section.within == "title" and (parts := headline(section.doc, section.text)) is not None:
         cue, place, speaker, content = parts
         found.append(_make(section, cue, place, speaker, content, quoted))
-    return tuple(sorted(set(found), key=lambda a: (a.start, -a.end)))
+    in_order = sorted(dict.fromkeys(found), key=lambda a: (a.start, -a.end, a.cue_start, a.speaker_start or 0))
+    return tuple(in_order)
 
 
 def source_of(found: Iterable[Attribution], start: int, end: int) -> Attribution | None:
@@ -165,7 +175,8 @@ def _adjacent_name(subject: Token, last: int, cue: Cue | None) -> Speaker | None
     named = [t for t in between if t.ent_type_ in ("ORG", "PERSON")]
     if not named or named[0].i != last + 1 or named[-1].i != cue.token.i - 1:
         return None
-    return describe_range(subject.doc, named[0].i, named[-1].i)
+    found = describe_range(subject.doc, named[0].i, named[-1].i)
+    return as_kind_of(found, subject.doc, noun_range(subject)[0], named[-1].i)
 
 
 def _is_unsourced(subject: Token, first: int, last: int) -> bool:

@@ -140,7 +140,8 @@ def _object(place: Place, verb: Verb, end: int) -> int | None:
     noun = next((t for t in token.rights if t.dep_ in ("dobj", "ccomp") or (t.dep_ == "xcomp" and t.tag_ == "VBG")), None)
     if noun is None or noun.i >= end or (noun.dep_ != "dobj" and verb.stance != "denies"):
         return None
-    if noun.dep_ == "dobj" and (lemma_of(noun) in words("not_content") or noun.ent_type_ == "PERSON" or noun.pos_ == "PRON"):
+    barred = lemma_of(noun) in words("not_content") and verb.stance != "demands"
+    if noun.dep_ == "dobj" and (barred or noun.ent_type_ == "PERSON" or noun.pos_ == "PRON"):
         return None if verb.stance != "denies" else int(token.i)
     short = bool(noun.right_edge.i - noun.left_edge.i <= 2)
     if verb.stance == "denies" and short and lemma_of(noun) in words("anaphoric"):

@@ -147,7 +147,8 @@ def describe(head: Token, joined: bool = True) -> Speaker:
         start, end = noun_range(close)
         role, affiliation = _role(doc, first, head.i, head.i)
         titled = head.lower_ in words("titles")
-        return _speaker(doc, start, end, role if titled else None, affiliation if titled else None, titled)
+        found = _speaker(doc, start, end, role if titled else None, affiliation if titled else None, titled)
+        return found if titled else as_kind_of(found, doc, first, end)
     found = describe_range(doc, first, last, head.i)
     if found.role is None and head.pos_ == "PROPN":
         noun = _apposed(head, lambda t: t.lower_ in words("titles"))
@@ -169,7 +170,7 @@ def describe_range(doc: Any, first: int, last: int, head: int | None = None) -> 
     named_at = _after_body(doc, first, last)
     if named_at is not None:
         found = _speaker(doc, named_at, last, None, None, person=False)
-        return replace(found, kind=_kind(_text(doc, first, last), None, None, person=False))
+        return as_kind_of(found, doc, first, last)
     head = head if head is not None and first <= head <= last else _head(doc, first, last)
     if doc[head].lower_ in words("titles"):
         role, affiliation = _role(doc, first, head, last)
@@ -178,6 +179,11 @@ def describe_range(doc: Any, first: int, last: int, head: int | None = None) -> 
         end = _name_end(doc, first, last)
         return _speaker(doc, first, end, None, _belongs_to(doc, end, last), person=True)
     return _speaker(doc, first, last, None, None, person=False)
+
+
+def as_kind_of(speaker: Speaker, doc: Any, first: int, last: int) -> Speaker:
+    """The speaker with the kind that all the words from `first` to `last` tell: "news agency Novosta" is media."""
+    return speaker if speaker.person else replace(speaker, kind=_kind(_text(doc, first, last), None, None, person=False))
 
 
 def _head(doc: Any, first: int, last: int) -> int:
@@ -256,8 +262,12 @@ def _is_owner(token: Token, title: Token) -> bool:
     """Whether a word before a title names whose title it is: "Ruritanian president", "Observatory director"."""
     if is_title(token):
         return False
-    proper = token.pos_ == "PROPN" and token.text[:1].isupper() and title.text.islower()
-    return proper or token.text == "-" or token.ent_type_ in ("NORP", "GPE", "ORG")
+    body = token.pos_ == "PROPN" or _known_kind(f" {token.lower_} ") in ("ngo", "un")
+    return (
+        (body and token.text[:1].isupper() and title.text.islower())
+        or token.text == "-"
+        or token.ent_type_ in ("NORP", "GPE", "ORG")
+    )
 
 
 def _belongs_to(doc: Any, head: int, last: int) -> str | None:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from itertools import pairwise
 
 _CLOSERS = {"“": '”"', "„": '“”"', "«": "»", "»": "«", "‟": "”", "‹": "›", "‘": "’'", "'": "'’", '"': '"”', "‚": "‘’"}
 _ENDS = frozenset("".join(_CLOSERS.values()))
@@ -183,16 +182,3 @@ def _with_depth(found: list[Quotation]) -> Iterator[Quotation]:
         outer = [q for q in outer if q.outer_end > quotation.outer_start]
         yield replace(quotation, depth=len(outer))
         outer.append(quotation)
-
-
-def spans_between(quotation: Quotation, text: str) -> tuple[tuple[int, int], ...]:
-    """The words of a quotation as spans, one for each paragraph, without the marks that re-open it."""
-    spans: list[tuple[int, int]] = []
-    for start, end in _paragraphs(text[quotation.start : quotation.end]):
-        first, last = quotation.start + start, quotation.start + end
-        while first < last and (text[first].isspace() or (spans and text[first] == quotation.mark)):
-            first += 1
-        if first < last:
-            spans.append((first, last))
-    assert all(a[1] <= b[0] for a, b in pairwise(spans))
-    return tuple(spans)
