@@ -156,6 +156,7 @@ class _Watch:
             self._clock,
             operator=settings.operator,
             fallback=settings.fallback,
+            storm_per_minute=settings.storm_per_minute,
             lease_s=LEASE_S * daemon._speed,
         )
         self._polling = Loop("collect", self._collector.tick)
