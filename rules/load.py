@@ -146,7 +146,7 @@ def load_texts(texts: Mapping[str, str], around: Surroundings, *, lists: Lists |
     marks: dict[tuple[str, str], yaml.Scalar] = {}
     for name in sorted(texts):
         root, found = _parsed(name, texts[name])
-        c = Checker(yaml.Report(name, list(found)), shared, set(), around.notifiers, around.notifier_severity, around.gazetteer)
+        c = Checker(_report(name, found), shared, set(), around.notifiers, around.notifier_severity, around.gazetteer)
         checkers[name], roots[name] = c, root
         own[name] = _read_lists(root, c, name, shared, marks) if root is not None else {}
     rules = {name: list(_read_rules(root, checkers[name], name)) for name, root in roots.items() if root is not None}
@@ -158,6 +158,12 @@ def load_texts(texts: Mapping[str, str], around: Surroundings, *, lists: Lists |
                 mark, "unused-list", f"no rule uses the list `{list_name}`", f"write ${list_name} in a rule, or remove it"
             )
     return RuleSet(tuple(_loaded(name, texts[name], rules.get(name, []), own[name], checkers[name]) for name in sorted(texts)))
+
+
+def _report(name: str, found: tuple[Problem, ...]) -> yaml.Report:
+    report = yaml.Report(name)
+    report.add(found)
+    return report
 
 
 def _loaded(name: str, text: str, rules: list[Rule], lists: Lists, c: Checker) -> LoadedFile:
@@ -180,6 +186,8 @@ def _parsed(name: str, text: str) -> tuple[yaml.Mapping | None, tuple[Problem, .
         report.error(root, "type", "a rule file begins with `rules:` (and `lists:`)", "put `rules:` before the first rule")
         return None, tuple(report.problems)
     for key, _ in root.pairs:
+        if report.full:
+            break
         if key.text not in ("lists", "rules"):
             hint = suggest_or_list(key.text, ("lists", "rules"))
             if key.text in RULE.keys:
@@ -205,6 +213,8 @@ def _read_lists(
         return {}
     own = {}
     for key, value in node.pairs:
+        if c.report.full:
+            break
         name = Text(name=True).read(key, c)
         entries = tuple(_entry(e) for e in LIST.read(value, c) or ())
         if name is None:
@@ -241,6 +251,8 @@ def _read_rules(root: yaml.Mapping, c: Checker, file: str) -> Iterator[Rule]:
         c.report.error(node, "type", "a list of rules is expected here", "begin each rule with a dash: `- name: ...`")
         return
     for item in node.items:
+        if c.report.full:
+            break
         errors = _errors(c)
         rule = _read_rule(item, c, file)
         if rule is not None and _errors(c) == errors:

@@ -369,6 +369,8 @@ class Fields:
             return None
         values: dict[str, Any] = {}
         for name, value in node.pairs:
+            if c.report.full:
+                break
             key = self.keys.get(name.text)
             if key is None:
                 c.report.error(name, *(self.unknown or self._unknown)(name.text))

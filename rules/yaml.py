@@ -7,7 +7,7 @@ knows the type that stands there.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -17,7 +17,8 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from monitor.errors import Problem
 
 MAX_DEPTH = 12
-MAX_CHARACTERS = 2_000_000
+MAX_PROBLEMS = 200
+MAX_CHARACTERS = 1_000_000
 
 _ODD_NUMBER = re.compile(r"[-+]?(0[0-9]+|[0-9]+(_[0-9]+)+)")
 _BARE_DATE = re.compile(r"\d{4}-\d{1,2}-\d{1,2}([Tt ].*)?")
@@ -70,6 +71,12 @@ class Report:
 
     file: str
     problems: list[Problem] = field(default_factory=list)
+    _told: set[Problem] = field(default_factory=set)
+
+    @property
+    def full(self) -> bool:
+        """Whether so much is wrong that the rest need not be told."""
+        return len(self.problems) >= MAX_PROBLEMS
 
     def error(self, at: Node | tuple[int, int], code: str, message: str, hint: str = "") -> None:
         """Something that refuses the file."""
@@ -79,10 +86,18 @@ class Report:
         """Something that is surely not meant, but can be lived with."""
         self._add(at, "warning", code, message, hint)
 
+    def add(self, problems: Iterable[Problem]) -> None:
+        """What was found before."""
+        for problem in problems:
+            self._keep(problem)
+
     def _add(self, at: Node | tuple[int, int], severity: str, code: str, message: str, hint: str) -> None:
         line, col = at if isinstance(at, tuple) else (at.line, at.col)
-        problem = Problem(self.file, line, col, severity, code, message, hint)
-        if problem not in self.problems:
+        self._keep(Problem(self.file, line, col, severity, code, message, hint))
+
+    def _keep(self, problem: Problem) -> None:
+        if problem not in self._told and not self.full:
+            self._told.add(problem)
             self.problems.append(problem)
 
 

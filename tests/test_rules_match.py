@@ -367,7 +367,7 @@ def test_a_timer_without_an_item_breaks_nothing(scene: Scene) -> None:
         (E.CONFLICT, toll(), {"spread": Bounds(30, 60)}, "Death toll in Aleppo: sources differ, 30 to 60"),
         (E.RETRACTED, toll(), {"old": Bounds(40, 40)}, "Death toll of 40 in Aleppo withdrawn"),
         (E.INCREASED, toll(), {"new": Bounds(9, 9), "unconfirmed": True}, "Death toll in Aleppo rises to 9 (unconfirmed)"),
-        (E.NEW_STATEMENT, said("“Go on.”", "Go on."), {}, "Dmitry Peskov: “Go on.”"),
+        (E.NEW_STATEMENT, said("“Go on,” he said", "Go on,"), {}, "Dmitry Peskov: “Go on”"),
         (E.NEW_STATEMENT, said("talks go on", "talks go on", mode="paraphrase"), {}, "Dmitry Peskov: talks go on"),
         (E.BURST, None, {"origins": ("a", "b")}, "2 outlets report: Advance in the north"),
         (E.MATCHED, None, {}, "Town falls"),
