@@ -8,6 +8,7 @@ import pytest
 
 from monitor.ledger import control
 from monitor.ledger.control import Control, place_key
+from monitor.ledger.names import same_actor
 from monitor.model import Bounds, Event, EventName, Observation, TerritoryChange
 
 E = EventName
@@ -118,6 +119,16 @@ def test_the_item_that_claims_does_not_confirm_itself() -> None:
     assert names(seen(claim("HTS"), item_id="i"), seen(fact("HTS"), item_id="i")) == ["CAPTURE_CLAIMED", "REPEATED"]
 
 
+def test_an_admission_in_the_item_that_claims_confirms() -> None:
+    left = fact(None, "army", change="withdrawn", status="confirmed", source="residents")
+    assert names(seen(claim("TDF", "army"), item_id="i"), seen(left, item_id="i")) == ["CAPTURE_CLAIMED", "CONFIRMED"]
+
+
+def test_whom_the_claim_quoted_does_not_confirm_it_elsewhere() -> None:
+    gift = fact("coast guard", "rebels", change="handed_over", status="claimed", source="rebels")
+    assert names(seen(gift), seen(gift, 5, "BBC")) == ["CAPTURE_CLAIMED", "CORROBORATED"]
+
+
 def test_the_loser_quoted_confirms() -> None:
     steps = [seen(claim("M23", "army")), seen(fact(None, "army", change="lost", status="claimed", source="the army"), 60)]
     assert names(*steps) == ["CAPTURE_CLAIMED", "CONFIRMED"]
@@ -152,6 +163,18 @@ def test_the_second_denial_and_the_denial_of_another_taker_are_no_news() -> None
     _, events = run(seen(claim("M23")), seen(denial, 5), seen(denial, 9, "BBC"), seen(other, 12))
     assert [e.newsworthy for e in events] == [True, True, False, False]
     assert events[3].key != events[0].key
+
+
+def test_a_denial_told_again_after_the_confirmation_is_no_news() -> None:
+    denial = fact("TDF", status="denied", source="government")
+    steps = [
+        seen(claim("TDF")),
+        seen(denial, 5, origin="gov"),
+        seen(fact("TDF"), 9, "AP"),
+        seen(denial, 12, "BBC", origin="gov"),
+    ]
+    _, events = run(*steps)
+    assert [(str(e.name), e.newsworthy) for e in events[2:]] == [("CONFIRMED", True), ("DENIED", False)]
 
 
 def test_a_denial_that_names_nobody_is_about_the_holder() -> None:
@@ -298,3 +321,20 @@ def test_a_count_after_two_quiet_weeks_is_a_new_count() -> None:
 
 def test_localities_that_are_only_planned_to_be_taken_are_ignored() -> None:
     assert names(seen(count(50, status="planned")), seen(count(50, change="held"))) == ["IGNORED", "IGNORED"]
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "same"),
+    [
+        ("Kurds", "Kurdish YPG militia", True),
+        ("Ukraine", "Ukrainian forces", True),
+        ("Russia", "Russian troops", True),
+        ("SDF", "Syrian Democratic Forces", True),
+        ("Syrian army", "Syrian Democratic Forces", False),
+        ("Iran", "Iraq", False),
+        ("Austria", "Australia", False),
+        ("M23", "army", False),
+    ],
+)
+def test_forms_of_one_actors_name(a: str, b: str, same: bool) -> None:
+    assert same_actor(a, b) == same_actor(b, a) == same

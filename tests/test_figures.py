@@ -222,6 +222,13 @@ def test_a_smaller_figure_beside_the_toll_in_one_item_is_no_revision() -> None:
     assert names(seen(fact(30), item_id="i"), seen(fact(12, id="g"), item_id="i")) == ["NEW_FIGURE", "COMPATIBLE"]
 
 
+def test_several_smaller_figures_beside_the_toll_do_not_hide_it() -> None:
+    shares = [seen(fact(n, id=str(n)), item_id="i") for n in (50, 5, 2, 11)]
+    assert names(*shares) == ["NEW_FIGURE", "COMPATIBLE", "COMPATIBLE", "COMPATIBLE"]
+    state, _ = run(*shares)
+    assert state.entries[0].series.spread == Bounds(50, 50, "range")
+
+
 # ----------------------------------------------------------------------------------------------------------- joining a series
 
 

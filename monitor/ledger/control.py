@@ -70,7 +70,8 @@ class Claim:
 class Control:
     """What is believed of one place. `level` is `claimed`, `held`, `lost`, `withdrawn`, or empty where nothing is known; `key`
     is what the alert on the present state is keyed by; `since` is the instant of the report that set it, `last` of the latest
-    that carried it; `before` is the holder before; `takers` are all whose capture was reported."""
+    that carried it, `source` whom that report quoted; `before` is the holder before; `takers` are all whose capture was
+    reported, `deniers` the origins that have denied the present state."""
 
     place: str
     level: str = ""
@@ -80,6 +81,8 @@ class Control:
     since: float = 0.0
     last: float = 0.0
     denied: bool = False
+    deniers: tuple[str, ...] = ()
+    source: str = ""
     takers: tuple[Actor, ...] = ()
     families: tuple[str, ...] = ()
     origins: tuple[str, ...] = ()
@@ -99,6 +102,8 @@ class Control:
             "since": self.since,
             "last": self.last,
             "denied": self.denied,
+            "deniers": list(self.deniers),
+            "source": self.source,
             "takers": [_actor_to_json(a) for a in self.takers],
             "families": list(self.families),
             "origins": list(self.origins),
@@ -123,6 +128,8 @@ class Control:
             since=row["since"],
             last=row["last"],
             denied=row["denied"],
+            deniers=tuple(row["deniers"]),
+            source=row["source"],
             takers=tuple(Actor(*a) for a in row["takers"]),
             families=tuple(row["families"]),
             origins=tuple(row["origins"]),
@@ -243,13 +250,16 @@ def _is_stale(s: Control, r: Report) -> bool:
 
 
 def _is_confirmed(s: Control, r: Report) -> bool:
-    """After a claim: in an outlet's own voice, by the loser, or because the loser has left. After a denial: by admission. The
-    item that brought the claim does not confirm it."""
-    if not _holds(s) or not _supports(s, r) or r.item == s.item or not (s.level == "claimed" or s.denied):
+    """After a claim: in an outlet's own voice, by the loser, or because the loser has left. After a denial: by admission.
+    Neither whom the claim quoted nor the own voice of the item that brought it confirms it."""
+    if not _holds(s) or not _supports(s, r) or not (s.level == "claimed" or s.denied):
         return False
-    by_holder = any(Actor(v).is_(s.holder) for v in (r.fact.source,) if v)
-    admitted = r.admits or (r.leaves and not by_holder)
-    return admitted or (s.level == "claimed" and not r.claims)
+    source = r.fact.source
+    by_holder = bool(source) and Actor(source or "").is_(s.holder)
+    again = r.takes and bool(source) and fold(source or "") == s.source
+    admitted = (r.admits and not again) or (r.leaves and not by_holder)
+    echo = r.item == s.item and r.fact.status == "asserted"
+    return admitted or (s.level == "claimed" and not r.claims and not echo)
 
 
 def _is_withdrawn(s: Control, r: Report) -> bool:
@@ -336,6 +346,8 @@ def _set(s: Control, r: Report, level: str, holder: Actor | None, key: str) -> C
         since=r.at,
         last=r.at,
         denied=False,
+        deniers=(),
+        source=fold(r.fact.source or ""),
         takers=takers[-16:],
         families=(r.family,),
         origins=tuple(sorted({r.origin, waited})),
@@ -373,11 +385,13 @@ def _after(s: Control, r: Report, name: EventName) -> tuple[Control, str, bool]:
 
 
 def _deny(s: Control, r: Report) -> tuple[Control, str, bool]:
-    """A denial is about the state that is believed, unless it names another taker. The second denial of it is no news."""
+    """A denial is about the state that is believed, unless it names another taker. A second one is no news, nor is one that is
+    repeated after the confirmation."""
     meant = bool(s.level) and not _is_advance(s, r) and (r.gainer is None or s.holder is None or _by_holder(s, r))
     if not meant:
         return s, _key(s, r.gainer), False
-    return replace(s, denied=True), s.key, not s.denied
+    news = not s.denied and r.origin not in s.deniers
+    return replace(s, denied=s.denied or news, deniers=tuple(sorted({*s.deniers, r.origin}))), s.key, news
 
 
 # ---------------------------------------------------------------------------------------------------------------- observing

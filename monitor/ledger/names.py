@@ -84,9 +84,18 @@ def _initials(name: str) -> frozenset[str]:
     return frozenset("".join(w[0] for w in form) for form in forms if len(form) > 2)
 
 
-def _stems(name: tuple[str, ...]) -> frozenset[str]:
-    """Words cut to five letters, so that a country and its adjective meet (Russia, Russian)."""
-    return frozenset(w[:5] for w in name if w not in _FILLING)
+def _telling(name: tuple[str, ...]) -> frozenset[str]:
+    return frozenset(w for w in name if w not in _FILLING)
+
+
+def _same_word(a: str, b: str) -> bool:
+    """Equal but for an ending, so that a people, a country and its adjective meet: Kurds, Kurdish; Ukraine, Ukrainian."""
+    common = next((n for n, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), min(len(a), len(b)))
+    return a == b or (common >= 4 and max(len(a), len(b)) - common <= 3)
+
+
+def _all_in(part: frozenset[str], whole: frozenset[str]) -> bool:
+    return bool(part) and all(any(_same_word(p, w) for w in whole) for p in part)
 
 
 def same_actor(a: str, b: str) -> bool:
@@ -94,8 +103,8 @@ def same_actor(a: str, b: str) -> bool:
     x, y = words(a), words(b)
     if x == y:
         return True
-    left, right = _stems(x), _stems(y)
-    if left and right and (left <= right or right <= left):
+    left, right = _telling(x), _telling(y)
+    if _all_in(left, right) or _all_in(right, left):
         return True
     return (len(x) == 1 and x[0] in _initials(b)) or (len(y) == 1 and y[0] in _initials(a))
 

@@ -164,11 +164,14 @@ def _is_decreased(s: Series, f: Figure) -> bool:
 
 
 def _is_share_of_item(s: Series, f: Figure) -> bool:
-    """A smaller figure beside the best one in the same version of an item is a part of it that was not read as one."""
-    return any(
-        s.best is not None and b.same(row.value, s.best) and (row.item_id, row.at, row.speaker) == (f.item_id, f.at, f.speaker)
-        for row in s.rows
-    )
+    """A smaller figure beside the best one in the same version of an item is a part of it that was not read as one, unless
+    another source is named for it."""
+
+    def beside(row: Figure) -> bool:
+        one_voice = row.speaker == f.speaker or f.family in {row.speaker, f.speaker}
+        return (row.item_id, row.at) == (f.item_id, f.at) and one_voice
+
+    return any(s.best is not None and b.same(row.value, s.best) and beside(row) for row in s.rows)
 
 
 def _is_compatible(s: Series, f: Figure) -> bool:
@@ -295,7 +298,8 @@ def _raise(s: Series, f: Figure, note: Json, now: float) -> tuple[Series, Held |
 
 def _adds_nothing(s: Series, f: Figure, name: EventName) -> bool:
     late = name is _E.STALE and (s.best is None or not b.same(s.best, f.value))
-    return late or name is _E.IGNORED or (name is _E.REPEATED and _is_held(s, f))
+    share = name is _E.COMPATIBLE and _is_share_of_item(s, f)
+    return late or share or name is _E.IGNORED or (name is _E.REPEATED and _is_held(s, f))
 
 
 def observe(s: Series, f: Figure, note: Json, now: float) -> Verdict:
