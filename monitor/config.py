@@ -35,11 +35,12 @@ def parse_duration(text: str) -> float:
     raise ValueError("a duration is a number with a unit: 30s, 5m, 2h, 7d")
 
 
-def _duration(value: object) -> object:
+def read_duration(value: object) -> object:
+    """A duration as it stands in the file, for pydantic."""
     return parse_duration(value if isinstance(value, str) else "")
 
 
-Duration = Annotated[float, BeforeValidator(_duration)]
+Duration = Annotated[float, BeforeValidator(read_duration)]
 """Seconds, written as 30s, 5m, 2h, 7d."""
 
 
@@ -55,31 +56,37 @@ class _Part(BaseModel):
 
 
 class EmbedderSettings(_Part):
-    """Which model places items: `auto` is the packaged all-MiniLM-L6-v2, else a name or a path."""
+    """Which model places items in stories."""
 
-    model: str = "auto"
+    model: str = Field(default="auto", description="`auto` is the packaged all-MiniLM-L6-v2; else the name or path of a model")
 
 
 class NetSettings(_Part):
-    """The contact that the user agent names, and private networks that may be reached all the same."""
+    """How the network is reached."""
 
-    user_agent_contact: str | None = None
-    allow: tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...] = ()
+    user_agent_contact: str | None = Field(
+        default=None, description="an address that publishers can write to; it stands in the user agent"
+    )
+    allow: tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...] = Field(
+        default=(), description="private networks that feeds and webhooks may lie in all the same, such as `127.0.0.0/8`"
+    )
 
 
 class FeedSettings(_Part):
     """A source: its address, and what its operator knows of it."""
 
-    url: Annotated[str, Field(pattern=r"^https?://[^/\s]+")]
-    name: str | None = None
-    family: str | None = None
-    language: str | None = None
-    country: Annotated[str, Field(pattern=r"^[A-Z]{2}$")] | None = None
-    reliability: Literal["A", "B", "C", "D", "E", "F"] | None = None
-    party: str | None = None
-    every: Duration = 300.0
-    full_text: Literal["auto", "always", "never"] = "auto"
-    tags: Names = ()
+    url: str = Field(pattern=r"^https?://[^/\s]+", description="where it is")
+    name: str | None = Field(default=None, description="what the outlet is called; its host by default")
+    family: str | None = Field(default=None, description="its publisher: a family counts as one voice; its host by default")
+    language: str | None = Field(default=None, description="the language that it mostly writes, such as `en`")
+    country: str | None = Field(default=None, pattern=r"^[A-Z]{2}$", description="ISO code of its main country")
+    reliability: Literal["A", "B", "C", "D", "E", "F"] | None = Field(default=None, description="Admiralty letter, A is best")
+    party: str | None = Field(default=None, description="the party to a conflict that it speaks for: its own voice is a claim")
+    every: Duration = Field(default=300.0, description="how often it is polled, unless its server asks for less")
+    full_text: Literal["auto", "always", "never"] = Field(
+        default="auto", description="whether article pages are fetched: `auto` where an item is short"
+    )
+    tags: Names = Field(default=(), description="words to find it by")
 
     def feed(self) -> Feed:
         """The feed that these settings describe; its id comes from the address alone."""
@@ -100,36 +107,38 @@ class FeedSettings(_Part):
 
 
 class WebSettings(_Part):
-    """Where health, metrics and status are served."""
+    """Where health and status are served."""
 
-    listen: str = "127.0.0.1:8080"
-    token: SecretRef | None = None
+    listen: str = Field(default="127.0.0.1:8080", description="address and port")
+    token: SecretRef | None = Field(default=None, description="asked for by every page but /healthz")
 
 
 class Retention(_Part):
     """How long rows are kept."""
 
-    items: Duration = 365 * 86400.0
+    items: Duration = Field(default=365 * 86400.0, description="items with their facts")
 
 
 class Config(_Part):
     """The whole of wirewatch.yaml. Paths are relative to the file that they stand in (`folder`)."""
 
     folder: Path
-    storage: str = "sqlite:wirewatch.db"
-    rules: str = "rules/"
-    embedder: EmbedderSettings = EmbedderSettings()
-    net: NetSettings = NetSettings()
-    feeds: tuple[FeedSettings, ...] = ()
-    feeds_from: str | None = None
-    notifiers: dict[str, registry.AnySettings] = Field(default_factory=dict)
-    operator: Names = ()
-    fallback: Names = ()
-    owners: dict[str, Names] = Field(default_factory=dict)
-    baseline_hours: float = Field(default=0.0, ge=0)
-    storm_per_minute: int = Field(default=20, ge=1)
-    retention: Retention = Retention()
-    web: WebSettings | None = None
+    storage: str = Field(default="sqlite:wirewatch.db", description="where everything is kept: `sqlite:` and a path")
+    rules: str = Field(default="rules/", description="the folder of rule files, `*.yaml`")
+    embedder: EmbedderSettings = Field(default=EmbedderSettings(), description="see below")
+    net: NetSettings = Field(default=NetSettings(), description="see below")
+    feeds: tuple[FeedSettings, ...] = Field(default=(), description="the feeds to watch")
+    feeds_from: str | None = Field(default=None, description="an OPML file with more feeds")
+    notifiers: dict[str, registry.AnySettings] = Field(default_factory=dict, description="channels to people, by name")
+    operator: Names = Field(default=(), description="notifiers that are told of dead feeds, refused rules, dead letters")
+    fallback: Names = Field(default=(), description="notifiers that get an alert whose own are all paused")
+    owners: dict[str, Names] = Field(default_factory=dict, description="notifiers of each `owner` that rules name")
+    baseline_hours: float = Field(default=0.0, ge=0, description="alert on items this many hours old at a feed's first poll")
+    storm_per_minute: int = Field(
+        20, ge=1, description="alerts a minute to one recipient beyond which they fold into one message"
+    )
+    retention: Retention = Field(default=Retention(), description="see below")
+    web: WebSettings | None = Field(default=None, description="health and status pages; none by default")
 
     @property
     def rules_folder(self) -> Path:

@@ -11,7 +11,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Protocol, Self, runtime_checkable
 
-from pydantic import BaseModel, ConfigDict, SecretStr, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
 from monitor.model import AlertEdge, Json
 
@@ -25,9 +25,9 @@ class Settings(BaseModel):
 class SecretRef(Settings):
     """Where a secret is read from, never the secret: exactly one of a file, an environment variable, a systemd credential."""
 
-    file: str | None = None
-    env: str | None = None
-    credential: str | None = None
+    file: str | None = Field(default=None, description="a file, relative to the configuration")
+    env: str | None = Field(default=None, description="an environment variable")
+    credential: str | None = Field(default=None, description="a systemd credential, see LoadCredential=")
 
     @model_validator(mode="after")
     def _one(self) -> Self:

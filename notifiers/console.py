@@ -6,6 +6,7 @@ import asyncio
 import sys
 from typing import IO, Literal
 
+from pydantic import Field
 from rich.console import Console
 from rich.panel import Panel
 from rich.text import Text
@@ -18,7 +19,7 @@ from notifiers.base import Fate, Notice, Result, Settings
 class ConsoleSettings(Settings):
     """Alerts on standard output."""
 
-    type: Literal["console"]
+    type: Literal["console"] = Field(description="text on standard output")
 
 
 class ConsoleNotifier:

@@ -23,15 +23,17 @@ _CREDENTIALS = {530, 534, 535}
 class EmailSettings(Settings):
     """An SMTP relay and who is written to."""
 
-    type: Literal["email"]
-    host: str
-    port: int = 587
-    tls: Literal["required", "implicit", "none"] = "required"
-    user: str | None = None
-    password: SecretRef | None = None
-    sender: str = Field(alias="from")
-    to: tuple[str, ...]
-    timeout: float = 30.0
+    type: Literal["email"] = Field(description="mail by SMTP")
+    host: str = Field(description="the relay")
+    port: int = Field(default=587, description="its port")
+    tls: Literal["required", "implicit", "none"] = Field(
+        default="required", description="STARTTLS enforced, TLS at once, or none"
+    )
+    user: str | None = Field(default=None, description="who logs in")
+    password: SecretRef | None = Field(default=None, description="with what")
+    sender: str = Field(alias="from", description="the sender's address")
+    to: tuple[str, ...] = Field(description="who is written to, one message each")
+    timeout: float = Field(default=30.0, description="seconds that the relay may take for an answer")
 
     @field_validator("sender", "to")
     @classmethod

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Literal
 
-from pydantic import SecretStr
+from pydantic import Field, SecretStr
 
 from monitor.model import AlertEdge, Json
 from monitor.net import Door
@@ -19,8 +19,8 @@ _BLOCKS_A_CARD = 5
 class SlackSettings(Settings):
     """An incoming webhook; its address is the secret."""
 
-    type: Literal["slack"]
-    url: SecretRef
+    type: Literal["slack"] = Field(description="Slack by an incoming webhook")
+    url: SecretRef = Field(description="the address of the webhook")
 
 
 class SlackNotifier:

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from typing import Literal
 
-from pydantic import SecretStr
+from pydantic import Field, SecretStr
 
 from monitor.model import AlertEdge, Json
 from monitor.net import Door
@@ -21,9 +21,9 @@ from notifiers.base import Notice, Result, SecretRef, Settings
 class WebhookSettings(Settings):
     """An address and the secret that signs what is sent there."""
 
-    type: Literal["webhook"]
-    url: str | SecretRef
-    secret: SecretRef | None = None
+    type: Literal["webhook"] = Field(description="JSON by HTTP POST")
+    url: str | SecretRef = Field(description="where to")
+    secret: SecretRef | None = Field(default=None, description="signs what is sent, as Standard Webhooks asks")
 
 
 class WebhookNotifier:

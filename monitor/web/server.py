@@ -26,6 +26,9 @@ class Health:
     figures: Json
 
 
+Page = Callable[[web.Request], Awaitable[web.Response]]
+
+
 class HealthServer:
     """Serves until `stop`. `look` makes a fresh `Health` for each request."""
 
@@ -57,7 +60,7 @@ class HealthServer:
             await self._runner.cleanup()
             self._runner = None
 
-    def _guarded(self, page: Callable[[web.Request], Awaitable[web.Response]]) -> Callable[[web.Request], Awaitable[web.Response]]:
+    def _guarded(self, page: Page) -> Page:
         async def guarded(request: web.Request) -> web.Response:
             given = request.headers.get("Authorization", "").removeprefix("Bearer ")
             if self._token and not hmac.compare_digest(given.encode(), self._token.get_secret_value().encode()):
