@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from monitor.address import AddressGuard, AddressRefused, is_public, unwrap
 from monitor.errors import FetchError
-from monitor.net import AddressGuard, AddressRefused, Door, is_public, unwrap
+from monitor.net import Door
 
 REFUSED = [
     "0.0.0.0",  # noqa: S104 - an address to be refused, not one to listen at
