@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from monitor.facts.actors import Actors
+from monitor.facts.anchor import LEAD, Topic, anchored, topic_of
 from monitor.facts.attribution import attributions
 from monitor.facts.casualties import read_casualties
-from monitor.facts.parsing import Parsed, Parser, Section
+from monitor.facts.parsing import Parsed, Parser
 from monitor.facts.statements import read_statements
+from monitor.facts.territory import TerritoryContext, read_territory
 from monitor.gazetteer import Gazetteer, Place
-from monitor.model import CasualtyFigure, Document, Fact, Reading
+from monitor.model import CasualtyFigure, Document, Fact, Reading, Statement
 from monitor.text import language_of
 
 READ_LANGUAGES = frozenset({"en"})
 _NAMES = 40  # names kept for grouping
+_NEAR = 5  # places that help to tell namesakes apart
 _NAME_TYPES = frozenset({"PERSON", "ORG", "GPE", "LOC", "FAC", "NORP", "EVENT"})
 _PLACE_TYPES = frozenset({"GPE", "LOC", "FAC"})
 
@@ -24,8 +29,9 @@ _PLACE_TYPES = frozenset({"GPE", "LOC", "FAC"})
 class FactReader:
     """Reads facts out of documents. Total: any text gives a reading; one in a language that is not read gives no facts."""
 
-    def __init__(self, parser: Parser, gazetteer: Gazetteer) -> None:
+    def __init__(self, parser: Parser, gazetteer: Gazetteer, actors: Actors | None = None) -> None:
         self._parser, self._gazetteer = parser, gazetteer
+        self._actors = actors or Actors(gazetteer.country)
 
     def read(self, document: Document) -> Reading:
         """Facts with ids unique in the document, in order, the title's first."""
@@ -33,20 +39,37 @@ class FactReader:
         if language not in READ_LANGUAGES:
             return Reading(language)
         parsed = self._parser.parse(document)
-        facts = [fact for section in parsed.sections for fact in self._read_section(section, document.published)]
-        setting = _setting(parsed, self._gazetteer, document.country)
-        placed = [_placed(fact, setting, self._gazetteer) for fact in facts]
+        setting = _setting(parsed, self._gazetteer)
+        facts = [self._completed(fact, setting) for fact in self._facts(parsed)]
+        judged = [_anchored(fact, parsed, setting) for fact in _distinct(facts)]
         return Reading(
             language,
-            _numbered(document.id, _distinct(placed)),
+            _numbered(document.id, judged),
             names=setting.names,
             places=tuple(place.id for place in setting.places),
             countries=setting.countries,
         )
 
-    def _read_section(self, section: Section, published: float | None) -> list[Fact]:
-        said = attributions(section)
-        return [*read_casualties(section, said, published), *read_statements(section, said)]
+    def _facts(self, parsed: Parsed) -> Iterable[Fact]:
+        title = next((s for s in parsed.sections if s.within == "title"), None)
+        context = TerritoryContext(self._gazetteer, self._actors, parsed.document, title)
+        for section in parsed.sections:
+            said = attributions(section)
+            yield from read_territory(section, said, context)
+            yield from read_casualties(section, said, parsed.document.published)
+            yield from read_statements(section, said)
+
+    def _completed(self, fact: Fact, setting: _Setting) -> Fact:
+        """The fact with the canonical names of its source, speaker and place."""
+        if fact.source is not None and fact.source_id is None and (actor := self._actors.resolve(fact.source)):
+            fact = replace(fact, source_id=actor.id)
+        if isinstance(fact, Statement) and fact.speaker_id is None and (actor := self._actors.resolve(fact.speaker)):
+            fact = replace(fact, speaker_id=actor.id)
+        if isinstance(fact, CasualtyFigure) and fact.place is not None:
+            place = self._gazetteer.link(fact.place, setting.countries, setting.places[:_NEAR])
+            if place is not None:
+                fact = replace(fact, place_id=place.id, country=place.country)
+        return fact
 
 
 def default_reader() -> FactReader:
@@ -59,47 +82,58 @@ def default_reader() -> FactReader:
 
 @dataclass(frozen=True, slots=True)
 class _Setting:
-    """Where a document plays: its names as written, linked places, and countries, the likeliest first."""
+    """Where a document plays and what it is about: names as written, the most frequent first, linked places, countries, the
+    likeliest first."""
 
     names: tuple[str, ...]
     places: tuple[Place, ...]
     countries: tuple[str, ...]
+    topic: Topic
 
 
-def _setting(parsed: Parsed, gazetteer: Gazetteer, prior: str | None) -> _Setting:
-    names: Counter[str] = Counter()
-    located: Counter[str] = Counter()
-    for section in parsed.sections:
-        for entity in section.doc.ents:
-            if entity.label_ in _NAME_TYPES:
-                names[entity.text.strip()] += 1
-            if entity.label_ in _PLACE_TYPES:
-                located[entity.text.strip()] += 1
-    votes: Counter[str] = Counter({prior: 1} if prior else {})
+def _setting(parsed: Parsed, gazetteer: Gazetteer) -> _Setting:
+    prior = parsed.document.country
+    entities = [(section, e) for section in parsed.sections for e in section.doc.ents if e.label_ in _NAME_TYPES]
+    names = Counter(e.text.strip() for _, e in entities)
+    located = Counter(e.text.strip() for _, e in entities if e.label_ in _PLACE_TYPES)
+    lead = [e.text.strip() for section, e in entities if section.within == "title" or e.start_char < LEAD]
+    votes = Counter({prior: 1} if prior else {})
+    leading: set[str] = set()
     for name, count in names.items():
         code = gazetteer.country(name)
         if code:
             votes[code] += count
-    countries = [code for code, _ in votes.most_common()]
+            leading |= {code} if name in lead else set()
+    countries = tuple(code for code, _ in votes.most_common())
     places = _linked((name for name, _ in located.most_common(_NAMES)), gazetteer, countries)
-    return _Setting(tuple(n for n, _ in names.most_common(_NAMES)), places, tuple(countries))
+    leading |= {place.country for name, place in places.items() if name in lead}
+    return _Setting(
+        tuple(name for name, _ in names.most_common(_NAMES)),
+        tuple({place.id: place for place in places.values()}.values()),
+        countries,
+        topic_of(lead, names.elements(), leading),
+    )
 
 
-def _linked(names: Iterable[str], gazetteer: Gazetteer, countries: Sequence[str]) -> tuple[Place, ...]:
+def _linked(names: Iterable[str], gazetteer: Gazetteer, countries: Sequence[str]) -> dict[str, Place]:
     found: dict[str, Place] = {}
     for name in names:
-        place = gazetteer.link(name, countries, tuple(found.values())[:5])
+        place = gazetteer.link(name, countries, tuple(found.values())[:_NEAR])
         if place is not None:
-            found.setdefault(place.id, place)
-    return tuple(found.values())
+            found[name] = place
+    return found
 
 
-def _placed(fact: Fact, setting: _Setting, gazetteer: Gazetteer) -> Fact:
-    """A casualty figure with the gazetteer's place."""
-    if not isinstance(fact, CasualtyFigure) or fact.place is None:
-        return fact
-    place = gazetteer.link(fact.place, setting.countries, setting.places[:5])
-    return replace(fact, place_id=place.id, country=place.country) if place else fact
+def _anchored(fact: Fact, parsed: Parsed, setting: _Setting) -> Fact:
+    """The fact with its anchor in the document, which is the story as far as the document knows."""
+    section = next(s for s in parsed.sections if s.within == fact.within)
+    starts = [sentence.start_char for sentence in section.doc.sents]
+    number = bisect_right(starts, fact.start) - 1
+    sentence = list(section.doc.sents)[max(0, number)]
+    names = [e.text for e in sentence.ents if e.label_ in _NAME_TYPES]
+    text = section.text[sentence.start_char : sentence.end_char]
+    here = anchored(fact, text, setting.topic, names=names, published=parsed.document.published)
+    return fact if here else replace(fact, anchored=False)
 
 
 def _distinct(facts: Iterable[Fact]) -> list[Fact]:
@@ -111,21 +145,21 @@ def _distinct(facts: Iterable[Fact]) -> list[Fact]:
 
 
 def _key(fact: Fact) -> tuple[Any, ...]:
-    special = (
-        (fact.metric, fact.low, fact.name) if isinstance(fact, CasualtyFigure) else (getattr(fact, "place", None), fact.source)
-    )
-    return (fact.kind, fact.within, fact.start, fact.end, *special)
+    if isinstance(fact, CasualtyFigure):
+        return (fact.kind, fact.within, fact.start, fact.end, fact.metric, fact.low, fact.high, fact.name)
+    subject = fact.speaker if isinstance(fact, Statement) else (fact.place, fact.change)
+    return (fact.kind, fact.within, fact.start, fact.end, subject)
 
 
 def _numbered(document: str, facts: list[Fact]) -> tuple[Fact, ...]:
     """Ids that are unique in the document, in order of the text; `part_of` follows."""
     ordered = sorted(facts, key=lambda f: (f.within != "title", f.start, f.end))
-    names = {(f.within, f.id): f"{document}.{n}" for n, f in enumerate(ordered, 1)}
+    casualties = {(f.within, f.id): f"{document}.{n}" for n, f in enumerate(ordered, 1) if isinstance(f, CasualtyFigure)}
     result: list[Fact] = []
     for n, fact in enumerate(ordered, 1):
         name = f"{document}.{n}"
         if isinstance(fact, CasualtyFigure):
-            parent = names.get((fact.within, fact.part_of)) if fact.part_of else None
+            parent = casualties.get((fact.within, fact.part_of)) if fact.part_of else None
             result.append(replace(fact, id=name, part_of=parent))
         else:
             result.append(replace(fact, id=name))
