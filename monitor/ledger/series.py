@@ -296,48 +296,107 @@ def _raise(s: Series, f: Figure, note: Json, now: float) -> tuple[Series, Held |
     return replace(_accept(_with_row(s, f), held.figure), held=None), held
 
 
-def _adds_nothing(s: Series, f: Figure, name: EventName) -> bool:
-    late = name is _E.STALE and (s.best is None or not b.same(s.best, f.value))
-    share = name is _E.COMPATIBLE and _is_share_of_item(s, f)
-    return late or share or name is _E.IGNORED or (name is _E.REPEATED and _is_held(s, f))
+# The effect of each event: the series after it, whether it is news, and the held jump that was let go.
+
+
+@dataclass(frozen=True, slots=True)
+class _Effect:
+    series: Series
+    newsworthy: bool = False
+    released: Held | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Moment:
+    """What an effect may need beside the figure: the caller's note, and now."""
+
+    note: Json
+    now: float
+
+
+def _nothing(s: Series, f: Figure, m: _Moment) -> _Effect:
+    return _Effect(s)
+
+
+def _carry(s: Series, f: Figure, m: _Moment) -> _Effect:
+    return _Effect(_with_row(s, f))
+
+
+def _carry_if_best(s: Series, f: Figure, m: _Moment) -> _Effect:
+    """A late report counts as an origin of the best, and for nothing else."""
+    return _Effect(_with_row(s, f) if s.best is not None and b.same(s.best, f.value) else s)
+
+
+def _carry_if_whole(s: Series, f: Figure, m: _Moment) -> _Effect:
+    return _Effect(s if _is_share_of_item(s, f) else _with_row(s, f))
+
+
+def _carry_if_free(s: Series, f: Figure, m: _Moment) -> _Effect:
+    """A held jump told again by its own outlet goes on waiting."""
+    return _Effect(s if _is_held(s, f) else _with_row(s, f))
+
+
+def _take(s: Series, f: Figure, m: _Moment) -> _Effect:
+    return _Effect(_accept(s, f), True)
+
+
+def _refine(s: Series, f: Figure, m: _Moment) -> _Effect:
+    return _Effect(_accept(s, f), s.best is not None and s.best.qualifier in b.WORDS)
+
+
+def _lower(s: Series, f: Figure, m: _Moment) -> _Effect:
+    return _Effect(_revise(s, f), True)
+
+
+def _increase(s: Series, f: Figure, m: _Moment) -> _Effect:
+    after, released = _raise(s, f, m.note, m.now)
+    return _Effect(after, True, released)
+
+
+def _hold(s: Series, f: Figure, m: _Moment) -> _Effect:
+    until = s.held.due if s.held is not None else m.now + HOLD_S
+    return _Effect(replace(s, held=Held(f, until, m.note)))
+
+
+def _contradict(s: Series, f: Figure, m: _Moment) -> _Effect:
+    return _Effect(_with_row(s, f), s.best is not None and b.wide(b.level(f.value), b.level(s.best)))
+
+
+def _dispute(s: Series, f: Figure, m: _Moment) -> _Effect:
+    return _Effect(replace(s, disputed=True), not s.disputed)
+
+
+def _take_back(s: Series, f: Figure, m: _Moment) -> _Effect:
+    return _Effect(_withdraw(s, f), not _is_held(s, f))
+
+
+EFFECTS: dict[EventName, Callable[[Series, Figure, _Moment], _Effect]] = {
+    _E.RETRACTED: _take_back,
+    _E.DISPUTED: _dispute,
+    _E.IGNORED: _nothing,
+    _E.STALE: _carry_if_best,
+    _E.LAGGING: _carry,
+    _E.NEW_FIGURE: _take,
+    _E.REPEATED: _carry_if_free,
+    _E.CORROBORATED: _carry,
+    _E.REVISED_DOWN: _lower,
+    _E.DECREASED: _take,
+    _E.COMPATIBLE: _carry_if_whole,
+    _E.CONFLICT: _contradict,
+    _E.REFINED: _refine,
+    _E.PENDING: _hold,
+    _E.INCREASED: _increase,
+}
 
 
 def observe(s: Series, f: Figure, note: Json, now: float) -> Verdict:
     """What the figure does to the series. `now` is when it was seen: a held jump waits from then on; `note` is kept with it."""
     s = _without_superseded_hold(s, f)
     name, reason = next((name, reason) for name, holds, reason in TABLE if holds(s, f))
-    old, released = s.best, None
-    newsworthy = name in NEWS
-    if name is _E.RETRACTED:
-        newsworthy = not _is_held(s, f)
-        old = s.best if newsworthy else f.value
-        after = _withdraw(s, f)
-    elif name is _E.DISPUTED:
-        newsworthy = not s.disputed
-        after = replace(s, disputed=True)
-    elif name is _E.PENDING:
-        waits = s.held.due if s.held is not None else now + HOLD_S
-        after = replace(s, held=Held(f, waits, note))
-    elif name is _E.INCREASED:
-        after, released = _raise(s, f, note, now)
-    elif name is _E.REVISED_DOWN:
-        after = _revise(s, f)
-    elif name in {_E.NEW_FIGURE, _E.DECREASED, _E.REFINED}:
-        newsworthy = name is not _E.REFINED or (s.best is not None and s.best.qualifier in b.WORDS)
-        after = _accept(s, f)
-    elif name is _E.CONFLICT:
-        assert s.best is not None
-        newsworthy = b.wide(b.level(f.value), b.level(s.best))
-        after = _with_row(s, f)
-    elif _adds_nothing(s, f, name):
-        after = s
-    else:
-        after = _with_row(s, f)
-    new = f.value if name is _E.CONFLICT else after.best
-    return Verdict(name, newsworthy, after, old, new, reason, released)
-
-
-NEWS = frozenset({_E.NEW_FIGURE, _E.INCREASED, _E.REVISED_DOWN, _E.DECREASED})
+    effect = EFFECTS[name](s, f, _Moment(note, now))
+    old = f.value if name is _E.RETRACTED and _is_held(s, f) else s.best
+    new = f.value if name is _E.CONFLICT else effect.series.best
+    return Verdict(name, effect.newsworthy, effect.series, old, new, reason, effect.released)
 
 
 def release(s: Series, now: float) -> Verdict | None:
