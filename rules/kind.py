@@ -26,6 +26,7 @@ FACT_FIELDS: dict[str, Key] = {
 }
 """Conditions on what every fact has."""
 
+# Where the fact has no place, as statements, stories and words have none, it is the story's.
 PLACE: dict[str, Key] = {"place": Key(PlaceShape(), doc="{within: [Syria], near: {of: Aleppo, km: 200}}")}
 
 _E = EventName

@@ -69,20 +69,27 @@ class Name:
         return next((a.phrase.source for a in self.aliases if self._counts(a, item) and self._in_item(a, item)), None)
 
     def is_meant_by(self, forms: Sequence[Words], item: Words | None, *, person: bool = False) -> str | None:
-        """The alias by which these forms of one actor (as written, as resolved) name the entry, or None. `person`: a name
-        with a genitive ("Assad's spokesman") is somebody else."""
-        seen: str | None = None
-        for alias in self.aliases:
-            verdicts = [v for form in forms for v in self._verdicts(alias, form, actor=True, person=person)]
-            if Verdict.OTHER in verdicts:
+        """The alias by which these forms of one actor (as written, then as resolved) name the entry, or None. What is written
+        decides where it names the entry at all: a resolved name does not excuse a missing `with_any`. `person`: a name with a
+        genitive ("Assad's spokesman") is somebody else."""
+        decided: str | None = None
+        named = False
+        for form in forms:
+            found = [(alias, self._verdicts(alias, form, actor=True, person=person)) for alias in self.aliases]
+            if any(Verdict.OTHER in verdicts for _, verdicts in found):
                 return None
+            if not named and any(verdicts for _, verdicts in found):
+                named, decided = True, self._accepted(found, item)
+        return decided
+
+    def _accepted(self, found: Sequence[tuple[Alias, list[Verdict]]], item: Words | None) -> str | None:
+        """The first alias of those found that counts in this item."""
+        for alias, verdicts in found:
             if not verdicts or not self._counts(alias, item):
                 continue
-            unclear = alias.family and Verdict.OWN not in verdicts and item is not None
-            if unclear and not self._in_item(alias, item, absent=True):
-                return None
-            seen = seen or alias.phrase.source
-        return seen
+            bare = alias.family and Verdict.OWN not in verdicts
+            return alias.phrase.source if not bare or item is None or self._in_item(alias, item, absent=True) else None
+        return None
 
     def _counts(self, alias: Alias, item: Words | None) -> bool:
         return not alias.with_any or (item is not None and any(word.found_in(item) for word in alias.with_any))

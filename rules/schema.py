@@ -36,7 +36,6 @@ KINDS: dict[Kind, KindSpec] = {
 """A new kind of rule: its file, and its name in this table."""
 
 _FIGURES = frozenset({Kind.CASUALTY, Kind.TERRITORY})
-_PLACED = frozenset(kind for kind, spec in KINDS.items() if "place" in spec.conditions)
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +166,7 @@ RULE = Fields(
         "mode": Key(Choice(("live", "shadow", "off")), doc="live, shadow (recorded, not sent), off"),
         "where": Key(Raw({"type": "object"}), doc="all must hold; a list means any of"),
         "unless": Key(Raw({"type": ["object", "array"]}), doc="exceptions"),
-        "unplaced": Key(Choice(("match", "hold", "drop")), kinds=_PLACED, doc="what becomes of a fact without a place"),
+        "unplaced": Key(Choice(("match", "hold", "drop")), doc="what becomes of a fact without a place"),
         "events": Key(AnyOf(Event()), doc="what it listens to"),
         "step": Key(STEP, kinds=_FIGURES, doc="{at_least: 5, percent: 10}"),
         "thresholds": Key(AnyOf(Number(low=1)), kinds=_FIGURES, doc="[10, 50, 100]: each tells once"),

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from monitor.model import Event, Kind, Statement
 from monitor.model import EventName as E
 from rules.conditions import Names, Terms
-from rules.kind import FACT_FIELDS, STATUS_GIVES, KindSpec
+from rules.kind import FACT_FIELDS, PLACE, STATUS_GIVES, KindSpec
 from rules.shapes import AnyOf, Choice, Flag, Key, OrNull
 from rules.wording import clip, one_line
 
@@ -27,6 +27,7 @@ def words(event: Event) -> Mapping[str, str]:
 SPEC = KindSpec(
     kind=Kind.STATEMENT,
     where=FACT_FIELDS
+    | PLACE
     | {
         "speaker": Key(Names(), doc="who said it"),
         "role": Key(Terms(), doc="the speaker's role, as written"),

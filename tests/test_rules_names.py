@@ -116,6 +116,10 @@ def test_a_text_mentions_a_name(entry: ListEntry, text: str, found: bool) -> Non
         (PESKOV, ("Dmitry Peskov",), "", True, True),
         (ENVOY, ("Pedersen",), "Pedersen, the UN envoy, said", True, True),
         (ENVOY, ("Pedersen",), "Pedersen, the coach, said", True, False),
+        (ENVOY, ("Pedersen", "Geir Pedersen"), "Pedersen, the coach, said", True, False),
+        (ENVOY, ("Geir Pedersen",), "Geir Pedersen said", True, True),
+        (PESKOV, ("Peskov", "Dmitry Peskov"), "Ivan Peskov, a skier, won. Peskov said", True, False),
+        (PESKOV, ("the spokesman", "Dmitry Peskov"), "the spokesman said", True, True),
     ],
 )
 def test_an_actor_is_meant(entry: ListEntry, surfaces: tuple[str, ...], item: str, person: bool, meant: bool) -> None:
