@@ -15,6 +15,7 @@ from monitor.facts.attribution_speakers import (
     as_kind_of,
     describe,
     describe_range,
+    is_known,
     noun_range,
     speakers_of,
     words,
@@ -232,8 +233,9 @@ def _according(
             assert content is not None
             cue = doc.text[token.idx : doc[token.i + 1].idx + 2]
             made = _make(section, cue, token.idx, speaker, content, quoted)
+            vague = not is_known(speaker) and not speaker.person and (speaker.name or "").islower()
             inside = speaker.kind == "anonymous" and any(c.token.i < token.i and c.speaker_range() for c in cues)
-            yield replace(made, stated=False) if thing or inside else made
+            yield replace(made, stated=False) if thing or inside or vague else made
             memory.notice(speaker, spoke=True)
 
 

@@ -177,7 +177,7 @@ def _with_speaker(token: Token, uses: tuple[Verb, ...], earlier: Sequence[Cue]) 
     before = [t for t in own if t.i < token.i]
     subject = max(before, key=lambda t: t.i, default=None)
     if subject is not None and subject.lower_ in _RELATIVE and token.dep_ == "relcl":
-        return Cue(token, uses, token.head, shared=True)
+        return Cue(token, uses, _antecedent(token.head) if subject.lower_ == "who" else token.head, shared=True)
     behind = _speaker_behind(token, uses, subject)
     if behind is not None:
         return Cue(token, uses, phrase=behind, inverted=True)
@@ -207,15 +207,34 @@ def _is_determined(token: Token) -> bool:
     return lefts[0].dep_ == "det" and all(t.dep_ in ("det", "amod", "compound", "nmod") for t in lefts)
 
 
+def _antecedent(noun: Token) -> Token:
+    """The noun that "who" means: "two men in uniforms who say" are the men."""
+    phrase = noun.head if noun.dep_ == "pobj" else None
+    outer = phrase.head if phrase is not None and phrase.lower_ in ("in", "with", "from", "of", "at") else None
+    human = noun.pos_ == "PROPN" or is_known(describe(noun)) or outer is None or outer.pos_ not in ("NOUN", "PROPN")
+    return noun if human else outer
+
+
 def _participle(token: Token, uses: tuple[Verb, ...], own: list[Token], earlier: Sequence[Cue]) -> Cue:
     """ "..., adding that": the speaker is that of the clause, or the noun right before."""
     if own and own[0].i < token.i:
         return Cue(token, uses, own[-1])
     if any(t.dep_ == "aux" and lemma_of(t) == "be" for t in token.children):
         return Cue(token, uses, _inherited(token, earlier), shared=True)
-    if token.i > token.sent.start and token.dep_ in ("acl", "pobj", "pcomp") and token.nbor(-1).pos_ in ("NOUN", "PROPN"):
+    if _follows_noun(token):
         return Cue(token, uses, _human(token.nbor(-1) if token.dep_ != "acl" else token.head))
     return Cue(token, uses, _inherited(token, earlier), shared=True)
+
+
+def _follows_noun(token: Token) -> bool:
+    """Whether a participle hangs on the noun phrase right before it: "a source saying"."""
+    if (
+        token.i == token.sent.start
+        or token.dep_ not in ("acl", "pobj", "pcomp")
+        or token.nbor(-1).pos_ not in ("NOUN", "PROPN")
+    ):
+        return False
+    return bool(token.dep_ != "acl" or noun_range(token.head)[1] == token.i - 1)
 
 
 def _human(noun: Token) -> Token | None:
@@ -298,7 +317,7 @@ def _inherited(token: Token, earlier: Sequence[Cue]) -> Token | None:
         ):
             return cue.subject
     for head in ancestors[:5]:
-        if token.dep_ == "acl" and head == token.head and head.pos_ in ("NOUN", "PROPN"):
+        if token.dep_ == "acl" and head == token.head and _follows_noun(token):
             return head
         subject = next((t for t in head.children if t.dep_ in _SUBJECTS and t.i < token.i), None)
         if subject is not None:

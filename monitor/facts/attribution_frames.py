@@ -141,7 +141,7 @@ def _object(place: Place, verb: Verb, end: int) -> int | None:
     if noun is None or noun.i >= end or (noun.dep_ != "dobj" and verb.stance != "denies"):
         return None
     barred = lemma_of(noun) in words("not_content") and verb.stance != "demands"
-    if noun.dep_ == "dobj" and (barred or noun.ent_type_ == "PERSON" or noun.pos_ == "PRON"):
+    if noun.dep_ == "dobj" and (barred or noun.ent_type_ == "PERSON" or noun.pos_ in ("PRON", "NUM")):
         return None if verb.stance != "denies" else int(token.i)
     short = bool(noun.right_edge.i - noun.left_edge.i <= 2)
     if verb.stance == "denies" and short and lemma_of(noun) in words("anaphoric"):

@@ -67,9 +67,17 @@ def _inside_marks(doc: Any, first: int, head: int) -> int:
         if doc[i].text in _MARKS or doc[i].is_space:
             first = i + 1
             break
-    while first < head and (doc[first].lower_ in words("times") or doc[first].text in (",", ":", "-", "–", "—", "'", ")")):
+    while first < head and (_is_date(doc, first) or doc[first].text in (",", ":", "-", "–", "—", "'", ")")):
         first += 1
     return first
+
+
+def _is_date(doc: Any, i: int) -> bool:
+    """Whether a word is part of a date that ran into the name: "7 Aug 2013 Rebel fighters"."""
+    word = doc[i].text
+    numeric = any(c.isdigit() for c in word) and not any(c.isalpha() for c in word)
+    beside = (i > 0 and doc[i - 1].lower_ in words("times")) or doc[i + 1].lower_ in words("times")
+    return doc[i].lower_ in words("times") or (numeric and (beside or "." in word or "/" in word))
 
 
 def _right_end(head: Token, joined: bool) -> int:
@@ -173,6 +181,10 @@ def describe_range(doc: Any, first: int, last: int, head: int | None = None) -> 
         return as_kind_of(found, doc, first, last)
     head = head if head is not None and first <= head <= last else _head(doc, first, last)
     if doc[head].lower_ in words("titles"):
+        name_at = _trailing_name(doc, head, last)
+        if name_at is not None:
+            role, affiliation = _role(doc, first, head, name_at - 1)
+            return _speaker(doc, name_at, last, role, affiliation, person=True)
         role, affiliation = _role(doc, first, head, last)
         return _speaker(doc, first, last, role, affiliation, person=doc[head].tag_ not in ("NNS", "NNPS"))
     if doc[head].ent_type_ == "PERSON":
@@ -203,7 +215,9 @@ def _speaker(doc: Any, first: int, last: int, role: str | None, affiliation: str
     while last > first and (doc[last].dep_ == "case" or doc[last].text in ("'s", "’s", "'", "’")):
         last -= 1
     name, start = _text(doc, first, last), int(doc[first].idx)
-    plural = doc[_head(doc, first, last)].tag_ in ("NNS", "NNPS") or any(t.lower_ == "and" for t in doc[first : last + 1])
+    head = doc[_head(doc, first, last)]
+    many = head.tag_ in ("NNS", "NNPS") and head.lower_ != "media"
+    plural = many or any(t.lower_ == "and" for t in doc[first : last + 1])
     return Speaker(name, start, role, affiliation, _kind(name, role, affiliation, person), person, plural)
 
 
@@ -222,6 +236,14 @@ def _after_title(doc: Any, first: int, last: int) -> int | None:
         if is_title(doc[i]) and doc[i + 1].text[:1].isupper() and not is_title(doc[i + 1]):
             return i if doc[i].text in words("styles") and (i + 2 > last or not doc[i + 2].text[:1].isupper()) else i + 1
     return None
+
+
+def _trailing_name(doc: Any, head: int, last: int) -> int | None:
+    """Where a name begins that follows title and body without a comma: "president of the Otra Council Ann Roe"."""
+    first = last + 1
+    while first > head + 2 and doc[first - 1].ent_type_ == "PERSON":
+        first -= 1
+    return first if last - first >= 1 and first > head + 2 else None
 
 
 def _after_body(doc: Any, first: int, last: int) -> int | None:
