@@ -70,7 +70,7 @@ class Actors:
         if actor is not None:
             return actor.kind in {"party", "official"}
         bare = _ARTICLE.sub("", surface.strip())
-        return self._country(bare) is not None or self._country(last) is not None and last[:1].isupper()
+        return self._country(bare) is not None or (last[:1].isupper() and self._country(last) is not None)
 
     def country_of(self, surface: str) -> str | None:
         """The country that an actor belongs to, or the one that its name names."""

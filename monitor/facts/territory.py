@@ -97,6 +97,7 @@ class _Reader:
 
     def _of(self, predicate: Predicate, sentence: Span) -> Iterator[TerritoryChange]:
         limit = sentence.end_char
+        predicate = self._voiced(predicate, limit)
         mentions = self._mentions(predicate, sentence)
         if not mentions:
             return
@@ -109,6 +110,13 @@ class _Reader:
             find = self._judge.proved(mention, predicate, [p.name for p in (gainer, loser) if p is not None])
             if find is not None:
                 yield self._fact(predicate, find, gainer, loser, sentence)
+
+    def _voiced(self, predicate: Predicate, limit: int) -> Predicate:
+        """A participle behind a noun is active where its own place follows: "cut the road, conquered fifty villages"."""
+        reduced = predicate.passive and predicate.token.dep_ == "acl" and predicate.frame != "under"
+        if reduced and self._judge.scanner.scan(predicate.end, limit):
+            return replace(predicate, passive=False)
+        return predicate
 
     def _mentions(self, predicate: Predicate, sentence: Span) -> list[Mention]:
         on_left = predicate.passive or (predicate.frame == "fall" and not predicate.noun)
@@ -260,9 +268,7 @@ class _Reader:
         if lost is None and predicate.frame not in {"leave", "hold", "lose"}:
             lost = self._roles.loser(predicate, mention.end, sentence.end_char, gained)
             if lost is None and predicate.frame == "take" and (find.place or mention.head):
-                lost = self._roles.other_party(
-                    (sentence.start_char, sentence.end_char), gained, source.speaker if source else None
-                )
+                lost = self._roles.other_party(sentence, gained, source.speaker if source else None)
         change, part = self._change(predicate, mention)
         place = find.place
         return TerritoryChange(
@@ -296,7 +302,8 @@ class _Reader:
         if status not in LIVE_STATUSES:
             return status, why
         words = {t.lower_ for t in token.subtree}
-        passing = token.dep_ == "relcl" or (token.dep_ == "acl" and token.tag_ == "VBN" and token.head.dep_ != "ROOT")
+        reduced = token.dep_ == "acl" and token.tag_ == "VBN" and token.head.dep_ != "ROOT" and predicate.passive
+        passing = token.dep_ == "relcl" or reduced
         past = token.tag_ in {"VBD", "VBN"}
         if (
             passing
@@ -370,17 +377,26 @@ class _Reader:
                     source=denier.name if denier else None,
                     source_id=self._actor_id(denier.name if denier else None),
                     source_kind=None,
+                    loser=fact.loser or (denier.name if denier and self._actors.perhaps_armed(denier.name) else None),
                     why=f"denial: {verb.text}",
                 )
 
 
 _INVISIBLE: Final = dict.fromkeys((0x200B, 0x200C, 0x200D, 0x2060, 0xFEFF, 0xAD, 0xA0), " ")
 _PAST_YEAR: Final = re.compile(
-    r"[^.;,\n]{0,100}?\b(?:in|since|during|until) (?:(?:early|late|mid|[A-Z][a-z]+)[ -])?((?:19|20)\d\d)\b"
+    r"(?:(?!\b(?:when|after|which|who|that|where|before|as|since)\b)[^.;,\n]){0,70}?"
+    r"\b(?:in|since|during|until) (?:(?:early|late|mid|[A-Z][a-z]+)[ -])?((?:19|20)\d\d)\b"
 )
 
 
+_REPORTED: Final = frozenset({"reported", "said", "believed", "thought", "understood", "rumoured", "rumored"})
+
+
 def _hedged(token: Token) -> bool:
+    """ "reportedly", "is reported to have"."""
+    governor = token.head
+    if token.dep_ == "xcomp" and governor.lower_ in _REPORTED and any(c.dep_ == "auxpass" for c in governor.children):
+        return True
     return any(
         t.lower_ in {"reportedly", "allegedly", "purportedly"}
         for t in token.doc[max(token.sent.start, token.i - 4) : token.i + 2]

@@ -115,7 +115,9 @@ def _pattern(particle: str, lexicon: Mapping[str, Any]) -> tuple[str, str]:
             pieces.append(r"\s+(?:[\w'’-]+\s+){0,3}?(?:" + "|".join(lexicon["troops"]) + r")\b")
         elif piece == "<people>":
             kind = "people"
-            pieces.append(r"\s+(?P<people>(?:(?!to\b)[\w'’-]+\s+){0,5}?(?!to\b)[\w'’-]+?)(?:\s+(?:back|out|away))?")
+            pieces.append(
+                r"\s+(?P<people>(?:(?!(?:to|which|who|that|and)\b)[\w'’-]+\s+){0,5}?(?!to\b)[\w'’-]+?)(?:\s+(?:back|out|away))?"
+            )
         elif piece == "<attack>":
             kind = "attack"
             pieces.append(
@@ -218,6 +220,14 @@ def _usable(token: Token, form: int, row: _Row) -> bool:
     """A form that may as well be a noun must stand where a verb can; weak verbs must be tagged as verbs."""
     if token.i > token.sent.start and token.nbor(-1).text == "-" and not token.nbor(-1).whitespace_:
         return False  # "rebel-held"
+    if (
+        form > 1
+        and token.i > token.sent.start
+        and token.nbor(-1).tag_ == "IN"
+        and token.tag_ != "VBG"
+        and token.nbor(-1).pos_ == "ADP"
+    ):
+        return False  # "in liberated areas"
     if token.pos_ in {"VERB", "AUX"} or (form > 1 and row.strength > 1):
         return True
     if row.strength < 2 or row.kind == "people":

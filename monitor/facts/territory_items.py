@@ -279,7 +279,8 @@ class ItemReader:
             name = self._take_name(size)
             if kind == "facility":
                 return [replace(name, place=self._text[first.start : name.end], start=first.start, part="facility", head=noun)]
-            return [replace(name, part=_part(kind), head=noun)]
+            loose = noun in {"area", "areas"}  # "the areas of A and B": A and B, about
+            return [replace(name, part="whole" if loose else _part(kind), head=noun)]
         size = self._is_noun()
         if not size:
             return []

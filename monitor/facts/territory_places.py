@@ -68,6 +68,7 @@ class _Phrase(ItemReader):
             if found and self._around(found[-1], items[0], before):
                 found[-1] = replace(found[-1], within=items[0].place)
             else:
+                found = [_shared(m, items[0]) for m in found]
                 found += [_like(found[-1], m) if found else m for m in items]
             self._qualifiers(found)
             named = self._examples(found[-1])
@@ -226,6 +227,19 @@ def _like(first: Mention, item: Mention) -> Mention:
     if item.head is None and item.name is not None and first.head is not None and is_plural(first.head):
         return replace(item, head=first.head, part=first.part)
     return item
+
+
+def _shared(earlier: Mention, item: Mention) -> Mention:
+    """ "A, B and C mountains": the plural at the end is said of all."""
+    if (
+        earlier.head is None
+        and earlier.name is not None
+        and item.name is not None
+        and item.part == "area"
+        and item.head is not None
+    ):
+        return replace(earlier, part="area", head=item.head) if is_plural(item.head) else earlier
+    return earlier
 
 
 def _with_examples(found: list[Mention], named: list[Mention]) -> list[Mention]:

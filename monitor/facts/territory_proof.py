@@ -113,7 +113,7 @@ class PlaceJudge:
         return any(place.level == "region" for place in self._gazetteer.lookup(name))
 
     def _is_actor(self, name: str) -> bool:
-        actor = self._actors.resolve(name)
+        actor = self._actors.resolve(name) or self._actors.resolve(name.rstrip("s"))
         return actor is not None and (actor.kind != "official" or not self._gazetteer.lookup(name))
 
     def _is_person(self, mention: Mention) -> bool:
@@ -174,6 +174,10 @@ class PlaceJudge:
         for first, last, written in scanner.names():
             name = _POSSESSIVE.sub("", written)
             if not start <= first < end or self._gazetteer.country(name) or name in self._sets["nonplaces"]:
+                continue
+            whole = next((m for m in scanner.scan(first, last + 40) if m.start == first and m.head is not None), None)
+            if whole is not None and whole.part == "facility" and whole.name is not None:
+                yield whole
                 continue
             noun = self._noun_before(scanner, first)
             kind = self._nouns.kinds.get(noun or "")

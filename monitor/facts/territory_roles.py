@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from spacy.tokens import Doc, Token
+from spacy.tokens import Doc, Span, Token
 
 from monitor.facts.actors import Actors
 from monitor.facts.territory_frames import Predicate, frames
@@ -34,9 +34,19 @@ _INNER: Final = frozenset(
         "-RRB-",
     }
 )
+_BACK: Final = 3  # sentences that are looked back at for the other party
 _SUBJECTS: Final = frozenset({"nsubj", "nsubjpass", "csubj"})
 _AUXILIARY: Final = frozenset({"MD", "RB", "RBR", "TO"})
+_CLIMBED: Final = frozenset(
+    ["conj", "xcomp", "advcl", "acl", "pcomp", "ccomp", "prep", "dobj", "pobj", "parataxis", "dep", "advmod", "acomp", "attr"]
+)
+_TIME_FIRST: Final = re.compile(
+    r"^(?:(?:mon|tues|wednes|thurs|fri|satur|sun)day(?: (?:morning|evening|night))?|yesterday|today|overnight)\s+",
+    re.IGNORECASE,
+)
 _ARTICLE: Final = re.compile(r"^(?:the|a|an)\s+", re.IGNORECASE)
+_JOINS: Final = frozenset({"of", "and", "to", "with", "/"})
+_ALLIED: Final = frozenset({"loyal", "aligned", "allied"})
 _RELATIVE: Final = frozenset({"who", "which", "that", "whom"})
 
 
@@ -62,7 +72,11 @@ class Roles:
         """The subject of an active predicate, pronouns resolved."""
         token = predicate.token
         node = self._subject_of(token)
-        party = self._before(token) if node is None else self.phrase_around(node)
+        party = None if node is None else self.phrase_around(node)
+        beside = None if token.i > 0 and token.nbor(-1).lower_ == "to" else self._before(token)
+        if beside is not None and (party is None or (self._actors.armed(beside.name) and not self._actors.armed(party.name))):
+            # The phrase right before the verb outweighs a subject that the parse fetched from afar.
+            party, node = beside, None
         if party is None:
             return None
         return self.resolved(party, node if node is not None else token, token)
@@ -90,10 +104,7 @@ class Roles:
                 return node.head
             if node.dep_ == "relcl":
                 return None
-            if (
-                node.dep_ in {"conj", "xcomp", "advcl", "acl", "pcomp", "ccomp", "prep", "dobj", "pobj", "parataxis", "dep"}
-                and node.head.i != node.i
-            ):
+            if node.dep_ in _CLIMBED and node.head.i != node.i:
                 if node.dep_ == "ccomp" and node.tag_ in {"VBD", "VBZ", "VBP"} and node.head.i < node.i:
                     return None
                 node = node.head
@@ -140,11 +151,12 @@ class Roles:
                 and self._actors.perhaps_armed(child.text)
             ):
                 last = self._end_of(child)
-            elif (child.dep_ in {"amod", "acl"} and child.lower_ in {"loyal", "aligned", "allied"}) or (
-                child.dep_ == "appos" and child.i == last + 2
-            ):
+            elif child.dep_ == "appos" and child.i == last + 2:
                 last = max(last, child.right_edge.i)
-        return self._party(first, last + 1)
+        party = self._party(first, last + 1)
+        if last + 1 < len(self._doc) and self._doc[last + 1].lower_ in {"loyal", "aligned", "allied"}:
+            return self.phrase_at(party.start, head.sent.end_char) or party
+        return party
 
     def _of_end(self, preposition: Token) -> int:
         end = preposition.i
@@ -170,7 +182,11 @@ class Roles:
         i, last = token.i, -1
         while i < len(self._doc) and self._doc[i].idx < limit:
             word = self._doc[i]
-            if word.tag_ == "DT" and last >= 0 and self._doc[i - 1].lower_ not in {"of", "and", "to", "with", "/"}:
+            if (
+                (word.tag_ == "DT" or word.lower_ in {"last", "this", "earlier"})
+                and last >= 0
+                and self._doc[i - 1].lower_ not in _JOINS
+            ):
                 break  # "the army this week"
             if word.tag_ in _INNER or word.lower_ in {"'", "’", "-", "–", "/"}:
                 if word.pos_ in {"NOUN", "PROPN", "ADJ", "NUM", "VERB"} or word.tag_ == "-RRB-":
@@ -203,7 +219,7 @@ class Roles:
 
     def _party(self, first: int, end: int) -> Party:
         span = self._doc[first:end]
-        name = _ARTICLE.sub("", span.text).strip(" ,'\"")
+        name = _TIME_FIRST.sub("", _ARTICLE.sub("", span.text)).strip(" ,'\"")
         name = re.sub(r"\s+", " ", name)
         return Party(name, span.start_char, span.end_char)
 
@@ -211,14 +227,16 @@ class Roles:
 
     def resolved(self, party: Party, node: Token, token: Token) -> Party:
         """A pronoun's phrase gets the name of the one it stands for."""
-        low = party.name.lower()
-        if low not in self._pronouns and "the " + low not in self._pronouns:
+        if not self._points_back(party):
             return party
         for name in self._speaker_above(token):
             return Party(name, party.start, party.end)
         for other in self._earlier(node.i):
             return Party(other, party.start, party.end)
         return party
+
+    def _points_back(self, party: Party) -> bool:
+        return self._text[party.start : party.end].lower() in self._pronouns
 
     def _speaker_above(self, token: Token) -> Iterator[str]:
         """The subjects of the clauses above: "Russia says that it has captured"."""
@@ -244,7 +262,7 @@ class Roles:
             ]
             for head in [*reversed(subjects), *reversed(others)]:
                 party = self.phrase_around(head)
-                if party.name.lower() not in self._pronouns and self._actors.armed(party.name):
+                if not self._points_back(party) and self._actors.armed(party.name):
                     yield party.name
 
     # ----------------------------------------------------------------------------------------------------------------- losers
@@ -264,25 +282,29 @@ class Roles:
     def _is_party(self, name: str) -> bool:
         return self._actors.armed(name) or bool(re.search(r"\b(?:government|control|army|group)\b", name.lower()))
 
-    def other_party(self, sentence: tuple[int, int], gainer: str | None, source: str | None) -> str | None:
-        """The only other armed party that the sentence names."""
+    def other_party(self, sentence: Span, gainer: str | None, source: str | None) -> str | None:
+        """The only other armed party that the sentence names, else the only one that the sentences around it name."""
+        here = self._parties_in(sentence, gainer, source)
+        if here or gainer is None:
+            return here[0] if len(here) == 1 else None
+        sentences = list(self._doc.sents)
+        at = next(i for i, s in enumerate(sentences) if s.start == sentence.start)
+        around: list[str] = []
+        for other in [*sentences[max(0, at - _BACK) : at], *sentences[at + 1 : at + 2]]:
+            around += [n for n in self._parties_in(other, gainer, source) if not any(_same(n, k) for k in around)]
+        return around[0] if len(around) == 1 else None
+
+    def _parties_in(self, sentence: Span, gainer: str | None, source: str | None) -> list[str]:
         names: list[str] = []
-        for token in self._doc:
-            if (
-                not sentence[0] <= token.idx < sentence[1]
-                or token.pos_ not in {"NOUN", "PROPN"}
-                or token.dep_ in {"compound", "amod"}
-            ):
+        for token in sentence:
+            if token.pos_ not in {"NOUN", "PROPN"} or token.dep_ in {"compound", "amod", "poss", "nmod"}:
                 continue
-            name = self.phrase_around(token).name
-            if (
-                self._actors.armed(name)
-                and not _same(name, gainer)
-                and not _same(name, source)
-                and not any(_same(name, n) for n in names)
-            ):
-                names.append(name)
-        return names[0] if len(names) == 1 else None
+            party = self.phrase_around(token)
+            actor = self._actors.resolve(party.name)
+            armed = self._actors.armed(token.text) or (actor is not None and actor.kind == "party")
+            if armed and not self._points_back(party) and not any(_same(party.name, n) for n in (gainer, source, *names)):
+                names.append(party.name)
+        return names
 
 
 _LOSERS: Final = tuple(
