@@ -6,11 +6,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from monitor.codec import value_from_json, value_to_json
 from monitor.ledger import bounds as b
 from monitor.model import Bounds, EventName, Json
 
@@ -49,9 +48,10 @@ class Held:
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """What is believed of one figure. `rows` are the latest figures of each speaker in each family; `past` are accepted values,
-    the oldest first, without the best; `left` are values that were left behind; `best_at` is the instant of the figure that set
-    the best, `revised` whether a revision did. `best` is None after the only figure was withdrawn."""
+    """What is believed of one figure. `rows` are the latest figures of each speaker in each family, as far as they still stand;
+    `past` are accepted values, the oldest first, without the best; `left` are values that were left behind; `best_at` is the
+    instant of the figure that set the best, `revised` whether a revision did. `best` is None after the only figure was
+    withdrawn."""
 
     metric: str
     best: Bounds | None = None
@@ -66,8 +66,7 @@ class Series:
     @property
     def spread(self) -> Bounds | None:
         """From the lowest to the highest of what sources still say."""
-        standing = [row.value for row in self.rows if not _among(row.value, self.left)]
-        levels = [b.level(v) for v in (*standing, *([self.best] if self.best else []))]
+        levels = [b.level(v) for v in (*(row.value for row in self.rows), *([self.best] if self.best else []))]
         return Bounds(min(levels), max(levels), "range") if levels else None
 
     def origins(self, value: Bounds | None) -> tuple[str, ...]:
@@ -375,7 +374,7 @@ EFFECTS: dict[EventName, Callable[[Series, Figure, _Moment], _Effect]] = {
     _E.DISPUTED: _dispute,
     _E.IGNORED: _nothing,
     _E.STALE: _carry_if_best,
-    _E.LAGGING: _carry,
+    _E.LAGGING: _nothing,
     _E.NEW_FIGURE: _take,
     _E.REPEATED: _carry_if_free,
     _E.CORROBORATED: _carry,
@@ -394,9 +393,15 @@ def observe(s: Series, f: Figure, note: Json, now: float) -> Verdict:
     s = _without_superseded_hold(s, f)
     name, reason = next((name, reason) for name, holds, reason in TABLE if holds(s, f))
     effect = EFFECTS[name](s, f, _Moment(note, now))
+    after = _without_rows_behind(effect.series)
     old = f.value if name is _E.RETRACTED and _is_held(s, f) else s.best
-    new = f.value if name is _E.CONFLICT else effect.series.best
-    return Verdict(name, effect.newsworthy, effect.series, old, new, reason, effect.released)
+    new = f.value if name is _E.CONFLICT else after.best
+    return Verdict(name, effect.newsworthy, after, old, new, reason, effect.released)
+
+
+def _without_rows_behind(s: Series) -> Series:
+    """Figures of values that were left behind decide nothing any more: a long story stays small."""
+    return replace(s, rows=tuple(row for row in s.rows if not _among(row.value, s.left)))
 
 
 def release(s: Series, now: float) -> Verdict | None:
@@ -413,32 +418,24 @@ def release(s: Series, now: float) -> Verdict | None:
 # ---------------------------------------------------------------------------------------------------------------------- JSON
 
 
-def figure_to_json(f: Figure) -> Json:
-    value = value_to_json(f.value)
-    flags = {"revision": f.revision, "retract": f.retract, "denied": f.denied, "edit": f.edit}
-    told = {"value": value, "family": f.family, "speaker": f.speaker, "origin": f.origin, "item": f.item_id, "at": f.at}
-    return told | {k: v for k, v in flags.items() if v}
+def _pack(value: Bounds | None) -> list[Any] | None:
+    return None if value is None else [value.low, value.high, value.qualifier]
 
 
 def _bounds(row: Any) -> Bounds:
-    value = value_from_json(row)
-    assert isinstance(value, Bounds)
-    return value
+    low, high, qualifier = row
+    return Bounds(low, high, qualifier)
 
 
-def figure_from_json(row: Json) -> Figure:
-    return Figure(
-        _bounds(row["value"]),
-        row["family"],
-        row["speaker"],
-        row["origin"],
-        row["item"],
-        row["at"],
-        row.get("revision"),
-        row.get("retract", False),
-        row.get("denied", False),
-        row.get("edit", False),
-    )
+def figure_to_json(f: Figure) -> list[Any]:
+    """A row: short, because a story has many."""
+    flags = [f.revision, f.retract, f.denied, f.edit]
+    return [_pack(f.value), f.family, f.speaker, f.origin, f.item_id, f.at, *(flags if any(flags) else [])]
+
+
+def figure_from_json(row: Sequence[Any]) -> Figure:
+    value, *rest = row
+    return Figure(_bounds(value), *rest)
 
 
 def to_json(s: Series) -> Json:
@@ -447,13 +444,13 @@ def to_json(s: Series) -> Json:
         held = {"figure": figure_to_json(s.held.figure), "due": s.held.due, "note": s.held.note}
     return {
         "metric": s.metric,
-        "best": value_to_json(s.best),
+        "best": _pack(s.best),
         "best_at": s.best_at,
         "revised": s.revised,
         "disputed": s.disputed,
         "rows": [figure_to_json(row) for row in s.rows],
-        "past": [value_to_json(v) for v in s.past],
-        "left": [value_to_json(v) for v in s.left],
+        "past": [_pack(v) for v in s.past],
+        "left": [_pack(v) for v in s.left],
         "held": held,
     }
 
@@ -494,4 +491,4 @@ def merge(a: Series, c: Series) -> Series:
     for value in (*other.left, *([other.best] if other.best else [])):
         if top.best is None or not b.same(value, top.best):
             merged = replace(merged, left=_leave(merged, value))
-    return replace(merged, held=top.held or other.held)
+    return _without_rows_behind(replace(merged, held=top.held or other.held))
