@@ -42,8 +42,12 @@ def _item(key: str, feed: str, title: str, summary: str, text: str, link: str | 
 
 
 def load(name: str) -> tuple[list[Item], list[str]]:
-    """A set in order of arrival, and the gold story of each item ("" in a stream without labels)."""
-    pairs = sorted(_SETS[name](), key=lambda pair: pair[0].seen)
+    """A set in order of arrival, and the gold story of each item ("" in a stream without labels). Of items with one id the
+    first counts."""
+    unique: dict[str, tuple[Item, str]] = {}
+    for item, story in _SETS[name]():
+        unique.setdefault(item.id, (item, story))
+    pairs = sorted(unique.values(), key=lambda pair: pair[0].seen)
     return [item for item, _ in pairs], [story for _, story in pairs]
 
 

@@ -19,11 +19,12 @@ from stories_train import measure
 
 from monitor.model import Item, Vector
 from monitor.stories.group import Grouper
+from monitor.stories.scorer import Weights, load_weights
 
 
-def group(items: Sequence[Item], vectors: Sequence[Vector | None]) -> dict[str, str]:
+def group(items: Sequence[Item], vectors: Sequence[Vector | None], weights: Weights) -> dict[str, str]:
     """The story of each item id."""
-    grouper = Grouper()
+    grouper = Grouper(weights=weights)
     stories = {}
     for item, vector in zip(items, vectors, strict=True):
         change = grouper.place(item, vector, None, item.seen)
@@ -44,15 +45,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("sets", nargs="+")
     parser.add_argument("--cache", type=pathlib.Path, default=pathlib.Path("/tmp/wirewatch-embeddings"))  # noqa: S108 - a cache
+    parser.add_argument("--weights", type=pathlib.Path, help="instead of the shipped ones")
     parser.add_argument("--out", type=pathlib.Path)
     parser.add_argument("--words", action="store_true")
     parser.add_argument("--shuffles", type=int, default=0)
     args = parser.parse_args()
+    weights = load_weights(args.weights.read_text("utf-8") if args.weights else None)
     for name in args.sets:
         items, gold = data.load(name)
         vectors: Sequence[Vector | None] = [None] * len(items) if args.words else data.vectors(name, items, args.cache)
         began = time.perf_counter()
-        stories = group(items, vectors)
+        stories = group(items, vectors, weights)
         cost = (time.perf_counter() - began) / len(items) * 1000
         rest = [not f for f in data.first_part(name, items)]
         _show(name, gold, [stories[i.id] for i in items], rest, f"{cost:.2f} ms an item")
@@ -62,7 +65,7 @@ def main() -> None:
             _write(args.out / f"{name}-system.jsonl", items, [stories[i.id] for i in items])
         for seed in range(args.shuffles):
             order = shuffled(items, seed)
-            other = group([items[n] for n in order], [vectors[n] for n in order])
+            other = group([items[n] for n in order], [vectors[n] for n in order], weights)
             _show(name, gold, [other[i.id] for i in items], rest, f"shuffle {seed}")
 
 

@@ -1,9 +1,10 @@
 """Learns monitor/stories/weights.json from the first parts of the labelled sets; what is reported comes from the rest.
 
-    python benchmarks/stories_train.py [--cache DIR] [--write] [--sets rss g5w1h gunviolence]
+    python benchmarks/stories_train.py [--cache DIR] [--sets rss g5w1h gunviolence] [--out FILE]
 
-Pairs are collected as the daemon would compare them, with every earlier item in its gold story. The join threshold is chosen on
-the first parts by scores of models that have not seen the story (folds by story).
+Items are looked at as the daemon does. First every earlier item stands in its gold story, for the pair model and a first story
+model; then the story model also learns from what its own grouping makes. Wherever a score is learned from or a threshold chosen
+by it, it comes from a model that has not seen the item's story (folds by story).
 """
 
 from __future__ import annotations
@@ -25,70 +26,57 @@ from sklearn.preprocessing import StandardScaler
 
 from monitor.model import Item, Story, Vector, make_id
 from monitor.stories.embed import AUTO_ID
-from monitor.stories.features import FEATURES
-from monitor.stories.group import Grouper, story_scores
-from monitor.stories.scorer import load_weights
+from monitor.stories.features import FEATURES, STORY_FEATURES
+from monitor.stories.group import Grouper
+from monitor.stories.scorer import Weights, load_weights
 
 WEIGHTS = pathlib.Path(__file__).parents[1] / "monitor" / "stories" / "weights.json"
-NEED_VECTORS = ("cos", "cos_margin")
-THRESHOLDS = np.arange(-2, 2.01, 0.25)
+NEED_VECTORS = {"cos", "cos_margin", "cos_story", "cos_story_margin"}
+JOINS = np.arange(-1.5, 1.51, 0.5)
 FOLDS = 5
+ROUNDS = 1  # of learning from its own groupings
 EMPTY = {
     "columns": [0],
     "linear": {"mean": [0], "scale": [1], "coef": [0], "intercept": 0},
     "trees": [[[-1, 0, 0, 0, 0]]],
     "base": 0,
 }
-NOTHING = json.dumps({"model_id": "", "vectors": {"pair": EMPTY, "join": 0}, "words": {"pair": EMPTY, "join": 0}})
+NOTHING = {"pair": EMPTY, "story": EMPTY, "join": 0.0}
 
 
 @dataclass(frozen=True)
-class Pairs:
-    """All comparisons of one set: rows of features, the new and the earlier item's number, whether they are one story."""
+class Set:
+    """A labelled set with its embeddings. `fold` is the part that an item's story belongs to; -1 is not for learning."""
 
     name: str
+    items: list[Item]
     gold: list[str]
+    vectors: Sequence[Vector | None]
     first: list[bool]
-    rows: NDArray[np.float32]
-    new: NDArray[np.int64]
-    old: NDArray[np.int64]
-    same: NDArray[np.bool_]
 
     @property
-    def learn(self) -> NDArray[np.bool_]:
-        return np.asarray(self.first)[self.new]
+    def fold(self) -> NDArray[np.int64]:
+        parts = [int(make_id(self.name, g), 16) % FOLDS for g in self.gold]
+        return np.where(self.first, parts, -1)
 
 
-def collect(name: str, items: Sequence[Item], gold: list[str], vectors: Sequence[Vector | None]) -> Pairs:
-    """Compare each item with the earlier ones, which stand in their gold stories."""
-    grouper = Grouper(weights=load_weights(NOTHING))
-    number = {item.id: n for n, item in enumerate(items)}
-    rows, new, old = [], [], []
-    for n, (item, vector) in enumerate(zip(items, vectors, strict=True)):
-        ids, found = grouper.rows(item, vector, item.seen)
-        rows.append(found)
-        new += [n] * len(ids)
-        old += [number[i] for i in ids]
-        story = Story(make_id(gold[n]), item.title, item.seen, item.seen, 1)
-        grouper.rebuild([(item, story, vector)])
-    a, b = np.asarray(new), np.asarray(old)
-    stories = np.asarray(gold)
-    return Pairs(name, gold, data.first_part(name, items), np.concatenate(rows), a, b, stories[a] == stories[b])
+@dataclass
+class Rows:
+    """Comparisons of one set: features, whether they are one story, and the new item's number."""
+
+    rows: NDArray[np.float32]
+    same: NDArray[np.bool_]
+    new: NDArray[np.int64]
 
 
 @dataclass(frozen=True)
 class Fitted:
-    """A trained pair model, and its JSON."""
+    """A trained model, and its JSON."""
 
     columns: list[int]
     scaler: StandardScaler
     linear: LogisticRegression
     trees: HistGradientBoostingClassifier
-
-    def __call__(self, rows: NDArray[np.float32]) -> NDArray[np.float64]:
-        chosen = rows[:, self.columns]
-        linear = self.linear.decision_function(self.scaler.transform(chosen))
-        return np.asarray((linear + self.trees.decision_function(chosen)) / 2)
 
     def json(self) -> dict[str, Any]:
         return {
@@ -116,35 +104,6 @@ def _tree(nodes: Any) -> list[list[float]]:
     ]
 
 
-def fit(sets: Sequence[Pairs], masks: Sequence[NDArray[np.bool_]], columns: list[int]) -> Fitted:
-    """Every set weighs the same, whatever its size."""
-    rows = np.concatenate([s.rows[m] for s, m in zip(sets, masks, strict=True)])[:, columns]
-    same = np.concatenate([s.same[m] for s, m in zip(sets, masks, strict=True)])
-    weight = np.concatenate([np.full(int(m.sum()), 1 / max(1, int(s.same[m].sum()))) for s, m in zip(sets, masks, strict=True)])
-    weight /= weight.mean()
-    scaler = StandardScaler().fit(rows)
-    linear = LogisticRegression(C=1.0, max_iter=3000).fit(scaler.transform(rows), same, sample_weight=weight)
-    trees = HistGradientBoostingClassifier(
-        max_iter=120, max_leaf_nodes=10, learning_rate=0.07, min_samples_leaf=60, l2_regularization=10.0, early_stopping=False,
-        random_state=0,
-    ).fit(rows, same, sample_weight=weight)  # fmt: skip
-    return Fitted(columns, scaler, linear, trees)
-
-
-def grouped(pairs: Pairs, scores: NDArray[np.float64], join: float) -> list[int]:
-    """The stories that these pair scores make of a set, one item after the other."""
-    labels: list[int] = []
-    starts = np.searchsorted(pairs.new, np.arange(len(pairs.gold) + 1))
-    for n in range(len(pairs.gold)):
-        span = range(starts[n], starts[n + 1])
-        found = story_scores(
-            {str(pairs.old[r]): float(scores[r]) for r in span}, {str(pairs.old[r]): str(labels[pairs.old[r]]) for r in span}
-        )
-        best = max(found, key=lambda story: (found[story], story), default=None)
-        labels.append(int(best) if best is not None and found[best] > join else n)
-    return labels
-
-
 def measure(gold: Sequence[str], system: Sequence[object], chosen: Sequence[bool]) -> tuple[float, float]:
     """Pairwise F1 and BCubed F1 of the chosen items, as tools/score_stories.py counts them."""
     both = [(g, s) for g, s, c in zip(gold, system, chosen, strict=True) if c]
@@ -166,68 +125,137 @@ def measure(gold: Sequence[str], system: Sequence[object], chosen: Sequence[bool
     return f1(hits / max(1, pairs(made)), hits / max(1, pairs(truth))), f1(precision, recall)
 
 
-def unseen_scores(sets: Sequence[Pairs], columns: list[int]) -> list[NDArray[np.float64]]:
-    """Scores of the first parts by models that were not trained on the new item's story."""
-    folds = [np.asarray([int(make_id(s.name, g), 16) % FOLDS for g in s.gold])[s.new] for s in sets]
-    out = [np.zeros(len(s.rows)) for s in sets]
-    for fold in range(FOLDS):
-        fitted = fit(sets, [s.learn & (f != fold) for s, f in zip(sets, folds, strict=True)], columns)
-        for scores, s, f in zip(out, sets, folds, strict=True):
-            scores[f == fold] = fitted(s.rows[f == fold])
-    return out
+def fit(sets: Sequence[Rows], masks: Sequence[NDArray[np.bool_]], columns: list[int], trees: int) -> dict[str, Any]:
+    """A model's JSON. Every set weighs the same, whatever its size."""
+    chosen = [(s.rows[m][:, columns], s.same[m]) for s, m in zip(sets, masks, strict=True)]
+    rows, same = np.concatenate([r for r, _ in chosen]), np.concatenate([y for _, y in chosen])
+    weight = np.concatenate([np.full(len(y), 1 / max(1, int(y.sum()))) for _, y in chosen])
+    weight /= weight.mean()
+    scaler = StandardScaler().fit(rows)
+    scaler.scale_ = np.maximum(scaler.scale_, 1e-6)
+    linear = LogisticRegression(C=1.0, max_iter=3000).fit(scaler.transform(rows), same, sample_weight=weight)
+    boosted = HistGradientBoostingClassifier(
+        max_iter=trees, max_leaf_nodes=10, learning_rate=0.07, min_samples_leaf=60, l2_regularization=10.0,
+        early_stopping=False, random_state=0,
+    ).fit(rows, same, sample_weight=weight)  # fmt: skip
+    return Fitted(columns, scaler, linear, boosted).json()
 
 
-def train(sets: Sequence[Pairs], columns: list[int], learn_from: Sequence[str]) -> dict[str, Any]:
-    """A scorer's JSON; prints what it reaches."""
-    known = [s for s in sets if s.name in learn_from]
-    unseen = unseen_scores(known, columns)
-    table = [
-        [measure(s.gold, grouped(s, scores, join), s.first)[0] for s, scores in zip(known, unseen, strict=True)]
-        for join in THRESHOLDS
+def fit_all(sets: Sequence[Set], rows: Sequence[Rows], columns: list[int], trees: int) -> list[dict[str, Any]]:
+    """A model for each fold that has not seen the fold's stories, and last the one that has seen all."""
+    folds = [s.fold[r.new] for s, r in zip(sets, rows, strict=True)]
+    return [fit(rows, [(f >= 0) & (f != fold) for f in folds], columns, trees) for fold in (*range(FOLDS), -1)]
+
+
+def weights(way: str, pair: dict[str, Any] = EMPTY, story: dict[str, Any] = EMPTY, join: float = 0.0) -> Weights:
+    """Weights in which one way to look has these models."""
+    scorer = {"pair": pair, "story": story, "join": join}
+    return load_weights(json.dumps({"model_id": AUTO_ID, "vectors": NOTHING, "words": NOTHING, way: scorer}))
+
+
+def walk(chosen: Set, by_fold: Sequence[Weights], *, teach: bool, only_first: bool) -> tuple[Rows, Rows, list[str]]:
+    """Group a set item by item, each with the weights of its fold (the last for those without). Taught, every item goes into
+    its gold story. Returns the pair rows and story rows that were looked at, and the stories made."""
+    grouper = Grouper(weights=by_fold[-1])
+    number = {item.id: n for n, item in enumerate(chosen.items)}
+    pair, story, made = _Heap(), _Heap(), []
+    held: dict[str, list[str]] = collections.defaultdict(list)
+    for n, (item, vector, fold) in enumerate(zip(chosen.items, chosen.vectors, chosen.fold.tolist(), strict=True)):
+        if only_first and not chosen.first[n]:
+            break
+        grouper.weights = by_fold[fold]
+        looked = grouper.look(item, vector, None, item.seen)
+        gold = chosen.gold[n]
+        pair.add(n, looked.pair_rows, [chosen.gold[number[i]] == gold for i in looked.pairs])
+        story.add(n, looked.story_rows, [2 * held[s].count(gold) >= len(held[s]) for s in looked.stories])
+        if teach:
+            known = Story(make_id(gold), item.title, item.seen, item.seen, 1)
+            grouper.rebuild([(item, known, vector)])
+        else:
+            change = grouper.place(item, vector, None, item.seen)
+            grouper.apply(change)
+            grouper.commit()
+            known = change.placement.story
+        held[known.id].append(gold)
+        made.append(known.id)
+    return pair.rows(), story.rows(), made
+
+
+class _Heap:
+    def __init__(self) -> None:
+        self._rows: list[NDArray[np.float32]] = []
+        self._same: list[bool] = []
+        self._new: list[int] = []
+
+    def add(self, new: int, rows: NDArray[np.float32], same: list[bool]) -> None:
+        self._rows.append(rows)
+        self._same += same
+        self._new += [new] * len(same)
+
+    def rows(self) -> Rows:
+        return Rows(np.concatenate(self._rows), np.asarray(self._same), np.asarray(self._new))
+
+
+def both(a: Sequence[Rows], b: Sequence[Rows]) -> list[Rows]:
+    """The rows of two walks over the same sets."""
+    return [
+        Rows(np.concatenate([x.rows, y.rows]), np.concatenate([x.same, y.same]), np.concatenate([x.new, y.new]))
+        for x, y in zip(a, b, strict=True)
     ]
+
+
+def train(way: str, sets: Sequence[Set]) -> dict[str, Any]:
+    """A scorer's JSON; prints how it came about."""
+    pair_columns = [n for n, f in enumerate(FEATURES) if way == "vectors" or f not in NEED_VECTORS]
+    story_columns = [n for n, f in enumerate(STORY_FEATURES) if way == "vectors" or f not in NEED_VECTORS]
+    blank = [weights(way)] * (FOLDS + 1)
+    taught = [walk(s, blank, teach=True, only_first=True)[0] for s in sets]
+    for s, r in zip(sets, taught, strict=True):
+        total = sum(
+            n * (n - 1) // 2 for n in collections.Counter(g for g, f in zip(s.gold, s.first, strict=True) if f).values()
+        )
+        print(f"{way} {s.name}: {len(r.same)} comparisons find {int(r.same.sum())} of {total} gold pairs", flush=True)
+    pair = fit_all(sets, taught, pair_columns, 120)
+    by_fold = [weights(way, p) for p in pair]
+    stories = [walk(s, by_fold, teach=True, only_first=True)[1] for s in sets]
+    story = fit_all(sets, stories, story_columns, 60)
+    for _ in range(ROUNDS):
+        by_fold = [weights(way, p, t) for p, t in zip(pair, story, strict=True)]
+        own = [walk(s, by_fold, teach=False, only_first=True)[1] for s in sets]
+        stories = both(stories, own)
+        story = fit_all(sets, stories, story_columns, 60)
+    table = []
+    for join in JOINS:
+        by_fold = [weights(way, p, t, join) for p, t in zip(pair, story, strict=True)]
+        made = [walk(s, by_fold, teach=False, only_first=True)[2] for s in sets]
+        table.append([measure(s.gold[: len(m)], m, [True] * len(m))[0] for s, m in zip(sets, made, strict=True)])
+        print(
+            f"  join {join:5.2f}  folds " + "  ".join(f"{s.name} {v:.3f}" for s, v in zip(sets, table[-1], strict=True)),
+            flush=True,
+        )
     smooth = np.convolve(np.pad(np.mean(table, axis=1), 1, mode="edge"), np.ones(3) / 3, mode="valid")
-    join = float(THRESHOLDS[int(np.argmax(smooth))])
-    for limit, line in zip(THRESHOLDS, table, strict=True):
-        print(f"  join {limit:5.2f}  folds " + "  ".join(f"{s.name} {v:.3f}" for s, v in zip(known, line, strict=True)))
-    fitted = fit(known, [s.learn for s in known], columns)
-    for s in sets:
-        rest = [not f for f in s.first]
-        for limit in (join - 0.5, join, join + 0.5):
-            labels = grouped(s, fitted(s.rows), limit)
-            whole = measure(s.gold, labels, [True] * len(rest))
-            held = measure(s.gold, labels, rest)
-            print(f"  {s.name:12} join {limit:5.2f}  rest {_pair(held)}  all {_pair(whole)}")
-    return {"pair": fitted.json(), "join": join}
-
-
-def _pair(scores: tuple[float, float]) -> str:
-    return f"pairwise {scores[0]:.3f} BCubed {scores[1]:.3f}"
+    join = float(JOINS[int(np.argmax(smooth))])
+    print(f"  {way}: join at {join:g}")
+    return {"pair": pair[-1], "story": story[-1], "join": join}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--cache", type=pathlib.Path, default=pathlib.Path("/tmp/wirewatch-embeddings"))  # noqa: S108 - a cache
     parser.add_argument("--sets", nargs="+", default=["rss", "g5w1h", "gunviolence"])
-    parser.add_argument("--learn", nargs="+", default=["rss", "g5w1h", "gunviolence"])
-    parser.add_argument("--write", action="store_true", help="write monitor/stories/weights.json")
+    parser.add_argument("--ways", nargs="+", default=["vectors", "words"])
+    parser.add_argument("--out", type=pathlib.Path, default=WEIGHTS)
     args = parser.parse_args()
-    loaded = {name: data.load(name) for name in args.sets}
-    out: dict[str, Any] = {"model_id": AUTO_ID, "features": list(FEATURES)}
-    for way in ("vectors", "words"):
-        columns = [n for n, f in enumerate(FEATURES) if way == "vectors" or f not in NEED_VECTORS]
+    out: dict[str, Any] = {"model_id": AUTO_ID, "vectors": NOTHING, "words": NOTHING}
+    for way in args.ways:
         sets = []
-        for name, (items, gold) in loaded.items():
-            vectors: Sequence[Vector | None] = (
-                data.vectors(name, items, args.cache) if way == "vectors" else [None] * len(items)
-            )
-            sets.append(collect(name, items, gold, vectors))
-            found = int(sets[-1].same.sum())
-            total = sum(n * (n - 1) // 2 for n in collections.Counter(gold).values())
-            print(f"{way} {name}: {len(sets[-1].rows)} comparisons find {found} of {total} gold pairs", flush=True)
-        out[way] = train(sets, columns, args.learn)
-    if args.write:
-        WEIGHTS.write_text(json.dumps(out, separators=(",", ":")) + "\n", encoding="utf-8")
-        print(f"wrote {WEIGHTS}: {WEIGHTS.stat().st_size} bytes")
+        for name in args.sets:
+            items, gold = data.load(name)
+            known: Sequence[Vector | None] = data.vectors(name, items, args.cache) if way == "vectors" else [None] * len(items)
+            sets.append(Set(name, items, gold, known, data.first_part(name, items)))
+        out[way] = train(way, sets)
+    args.out.write_text(json.dumps(out, separators=(",", ":")) + "\n", encoding="utf-8")
+    print(f"wrote {args.out}: {args.out.stat().st_size} bytes")
 
 
 if __name__ == "__main__":

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from monitor.model import Item
-from monitor.stories.features import canonical_link, fold
+from monitor.stories.features import canonical_link
+from monitor.stories.words import fold
 
 _TOKEN = re.compile(r"\w+")
 _BODY_TOKENS = 400

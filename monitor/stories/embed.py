@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import importlib.util
+import mmap
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -69,6 +70,7 @@ class EmbedderService:
             os.environ["HF_HUB_OFFLINE"] = "1"
             os.environ["TRANSFORMERS_OFFLINE"] = "1"
         os.environ["TOKENIZERS_PARALLELISM"] = "false"
+        _keep_off_executable_memory()
         name = str(packaged_model()) if model == "auto" else model
         self._model = _load(name, offline)
         self.model_id = AUTO_ID if model == "auto" else _id_of(name)
@@ -121,6 +123,17 @@ def _id_of(name: str) -> str:
         return name
     with weights[0].open("rb") as file:
         return f"{Path(name).name}@{hashlib.file_digest(file, 'sha256').hexdigest()[:12]}"
+
+
+def _keep_off_executable_memory() -> None:
+    """oneDNN makes machine code at run time. Where memory must not be both writable and executable (systemd's
+    MemoryDenyWriteExecute) it fails at the first text, so torch's own kernels serve instead."""
+    import torch
+
+    try:
+        mmap.mmap(-1, mmap.PAGESIZE, prot=mmap.PROT_READ | mmap.PROT_WRITE | mmap.PROT_EXEC).close()
+    except OSError:
+        torch.backends.mkldnn.enabled = False
 
 
 def _has_fast_bf16(model: Any) -> bool:

@@ -1,15 +1,14 @@
 """What an item looks like to the grouping, and how alike two items are: pure functions over words, numbers, links and times.
 
 A `Profile` is made once for each item version. `pair_features` compares a new profile with earlier ones; its columns are
-`FEATURES`, in that order. Word weights are inverse document frequencies over the live items on top of a small background table,
-so they are the same after a restart.
+`FEATURES`, in that order. Word weights are inverse document frequencies over the live items on top of a background, so they
+are the same after a restart.
 """
 
 from __future__ import annotations
 
 import math
 import re
-import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -19,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monitor.model import Item, Vector
+from monitor.stories.words import expected_share, names, words
 
 Codes = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -26,83 +26,7 @@ Rows = NDArray[np.float32]
 
 LEAD_CHARS = 1000  # how much of the body counts as words of the item: a news text says what happened at its beginning
 _SLUG_MIN_WORDS = 3
-
-_WORD = re.compile(r"\d+(?:[.,]\d+)*|[^\W\d_]+(?:['’][^\W\d_]+)*")
-_STOP_WORDS = """
-a about after again against all also am amid an and any are as at be been before being but by can could did do does for from
-had has have he her here hers him his how i if in into is it its just last latest live may me might more most my new news
-no not now of off on one or our out over own said say says she should so some such than that the their them then there
-these they this those to too two under until up us very via was watch we were what when where which while who whom why
-will with would you your video photos update updates updated read full story
-"""
-_STOP = frozenset(_STOP_WORDS.split())
-
-
-def fold(text: str) -> str:
-    """Lower case without accents, so that the spellings of one name meet."""
-    return "".join(c for c in unicodedata.normalize("NFKD", text.lower()) if not unicodedata.combining(c))
-
-
-def stem(word: str) -> str:
-    """A folded word without its commonest English endings. Coarse on purpose: both sides are stemmed alike."""
-    if word.endswith(("'s", "’s")):
-        word = word[:-2]
-    word = word.replace("'", "").replace("’", "")
-    if len(word) > 4 and word.endswith("ies"):
-        return word[:-3] + "y"
-    if len(word) > 5 and word.endswith("ing"):
-        return word[:-3]
-    if len(word) > 4 and word.endswith("ed"):
-        return word[:-2]
-    if len(word) > 4 and word.endswith("es"):
-        return word[:-2]
-    if len(word) > 3 and word.endswith("s") and not word.endswith("ss"):
-        return word[:-1]
-    if len(word) > 4 and word.endswith("e"):
-        return word[:-1]
-    return word
-
-
-def words(text: str) -> list[str]:
-    """The stems of a text in order, without stop words and single letters. Numbers stay as written, without separators."""
-    found = []
-    for raw in _WORD.findall(text):
-        word = fold(raw)
-        if raw[0].isdigit():
-            found.append(number(raw))
-        elif len(word) > 1 and word not in _STOP:
-            found.append(stem(word))
-    return found
-
-
-def number(raw: str) -> str:
-    """A numeral without its grouping marks: "1,200" and "1200" are one number."""
-    return re.sub(r"[.,](?=\d{3}(?!\d))", "", raw)
-
-
-def names(text: str) -> set[str]:
-    """Stems of words written with a capital that do not begin a sentence; nothing for a text in title case or capitals, where a
-    capital says nothing."""
-    found, begins, capitals, plain = set(), True, 0, 0
-    last = 0
-    for match in _WORD.finditer(text):
-        raw = match.group()
-        between = text[last : match.start()]
-        begins = begins or any(c in '.!?:\n"“‘|' for c in between)
-        last = match.end()
-        if raw[0].isdigit():
-            begins = False
-            continue
-        word = fold(raw)
-        if word not in _STOP and len(word) > 2:
-            if raw[0].isupper():
-                capitals += 1
-                if not begins or raw.isupper():
-                    found.add(stem(word))
-            else:
-                plain += 1
-        begins = False
-    return found if plain >= max(1, capitals // 3) else set()
+_BACKGROUND = 500  # imagined texts that word frequencies start from
 
 
 def canonical_link(link: str | None) -> str:
@@ -181,24 +105,30 @@ def profile(item: Item, vector: Vector | None, extra_names: Iterable[str] = ()) 
 
 
 class WordWeights:
-    """Inverse document frequencies of stems over the live items. Stems have numbers here, so that sums run in numpy; what a
-    word weighs never depends on the number it got."""
+    """Inverse document frequencies of stems over the live items, on top of what is known of English. Stems have numbers here,
+    so that sums run in numpy; what a word weighs never depends on the number it got."""
 
     def __init__(self) -> None:
         self._numbers: dict[str, int] = {}
         self._counts = np.zeros(1024, np.float64)
         self._mark = np.zeros(1024, np.bool_)
         self._items = 0
+        self._expected = np.zeros(1024, np.float64)
 
     def code(self, stems: Iterable[str]) -> Codes:
         """The numbers of these stems, in the order of the alphabet: sums come out the same whatever the order of arrival."""
         return np.fromiter((self._number(s) for s in sorted(stems)), np.int64)
 
     def _number(self, stem_: str) -> int:
-        number_ = self._numbers.setdefault(stem_, len(self._numbers))
+        known = self._numbers.get(stem_)
+        if known is not None:
+            return known
+        number_ = self._numbers[stem_] = len(self._numbers)
         if number_ >= len(self._counts):
             self._counts = np.concatenate([self._counts, np.zeros_like(self._counts)])
+            self._expected = np.concatenate([self._expected, np.zeros_like(self._expected)])
             self._mark = np.zeros(len(self._counts), np.bool_)
+        self._expected[number_] = _BACKGROUND * expected_share(stem_)
         return number_
 
     def add(self, codes: Codes) -> None:
@@ -213,7 +143,7 @@ class WordWeights:
 
     def weights(self, codes: Codes) -> Floats:
         """How much each word says: nats, > 0 unless every item has it."""
-        return np.asarray(np.log((2 + self._items) / (1 + self._counts[codes])))
+        return np.asarray(np.log((2 + self._items + _BACKGROUND) / (1 + self._counts[codes] + self._expected[codes])))
 
     def counts(self, codes: Codes) -> Floats:
         """In how many live items each word stands."""

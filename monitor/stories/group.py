@@ -122,7 +122,8 @@ class Grouper:
         not stored: a story's place and country count as the vote of all its items."""
         for item, story, vector in rows:
             member = replace(self._member(item, vector, None), story_id=story.id)
-            member = replace(member, first_copy=self._first_copy(member, self._candidates(member.coded, item.seen)))
+            worded = self._worded(member.coded, self.settings.worded)
+            member = replace(member, first_copy=self._first_copy(member, self._live(worded, item.seen)))
             held = self.index.members_of(story.id)
             state = StoryState(story, (*(i for i in held if i != item.id), item.id), *_votes_of(story))
             self.apply(Change(Placement(item.id, story, False, 0.0, member.first_copy), member, (state,)))
@@ -135,20 +136,25 @@ class Grouper:
         found = profile(item, vector, reading.names if reading else ())
         return Member(coded(found, self.index.weights), "", item.title, family, item.seen, fingerprint(item))
 
-    def _candidates(self, new: Coded, now: float) -> list[Member]:
-        """The live items worth comparing with."""
+    def _near(self, new: Coded) -> list[str]:
         vector = new.profile.vector
-        near = [i for i, _ in self.index.nearest(vector, self.settings.near)] if vector is not None else []
-        worded = self.settings.worded if near else self.settings.near
-        chosen = dict.fromkeys((*near, *self.index.by_words(new, worded), *self.index.by_link(new.profile.link)))
-        found = (self.index.member(i) for i in chosen)
+        return [] if vector is None else [i for i, _ in self.index.nearest(vector, self.settings.near)]
+
+    def _worded(self, new: Coded, count: int) -> list[str]:
+        return [*self.index.by_words(new, count), *self.index.by_link(new.profile.link)]
+
+    def _live(self, item_ids: Iterable[str], now: float) -> list[Member]:
+        """Those of the items whose story is not over, each once."""
+        found = (self.index.member(i) for i in dict.fromkeys(item_ids))
         since = now - self.settings.horizon
         return [m for m in found if m is not None and self.index.story(m.story_id).story.last_seen >= since]
 
     def look(self, item: Item, vector: Vector | None, reading: Reading | None, now: float) -> Looked:
         """An item version beside the live items and their stories. Training looks at the same rows."""
         member = self._member(item, vector, reading)
-        candidates = self._candidates(member.coded, now)
+        near = self._near(member.coded)
+        worded = self._worded(member.coded, self.settings.worded if near else self.settings.near)
+        candidates = self._live((*near, *worded), now)
         cosines = self.index.cosines(vector, [m.profile.item_id for m in candidates])
         local = crowding(cosines)
         rows = pair_features(member.coded, [m.coded for m in candidates], cosines, local, self.index.weights)
@@ -162,7 +168,7 @@ class Grouper:
         story_rows = story_features(member.coded, compared, local, self.index.weights)
         pairs = {m.profile.item_id: float(s) for m, s in zip(candidates, scores, strict=True)}
         stories = dict(zip(hopeful, score_stories(self.weights, story_rows).tolist(), strict=True))
-        member = replace(member, first_copy=self._first_copy(member, candidates))
+        member = replace(member, first_copy=self._first_copy(member, self._live(worded, now)))
         return Looked(member, reading, pairs, stories, rows, story_rows)
 
     def _compared(self, story_id: str, item_id: str, vector: Vector | None, scores: Rows, rows: Rows) -> Compared:

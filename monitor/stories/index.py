@@ -20,6 +20,7 @@ from monitor.stories.features import Coded, Profile, WordWeights
 _COMMON = 200  # a word in more live items than this finds nothing
 _PROBES = 16  # how many of an item's rarest words are looked up
 _FIRST_ROWS = 256
+_DIGITS = 5  # the last bits of a product depend on the row's place in the matrix
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +111,7 @@ class Index:
         used = len(self._row_items)
         if not used or self._matrix.shape[1] != len(vector):
             return []
-        cosines = self._matrix[:used] @ vector
+        cosines = np.round(self._matrix[:used] @ vector, _DIGITS)
         rows = np.argpartition(-cosines, count)[:count] if used > count else np.arange(used)
         found = [(item, float(cosines[r])) for r in rows if (item := self._row_items[r]) is not None]
         return sorted(found, key=lambda pair: (-pair[1], pair[0]))
@@ -140,7 +141,7 @@ class Index:
         places = [(n, self._rows[i]) for n, i in enumerate(item_ids) if i in self._rows]
         if places:
             at, rows = zip(*places, strict=True)
-            out[list(at)] = self._matrix[list(rows)] @ vector
+            out[list(at)] = np.round(self._matrix[list(rows)] @ vector, _DIGITS)
         return out
 
     # -- changing ---------------------------------------------------------------------------------------------------------

@@ -1,0 +1,101 @@
+"""Words of a headline as the grouping counts them: folded, stemmed, with how common they are in English."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from functools import cache
+from importlib.resources import files
+
+_ZIPF, _ZIPF_FLAT, _TEXT_WORDS = 0.08, 20, 30
+_NAME_RANK = 6000  # rarer words are taken for names where the capital does not tell
+_SENTENCE_MARKS = '.!?:\n"“‘|'
+_WORD = re.compile(r"\d+(?:[.,]\d+)*|[^\W\d_]+(?:['’][^\W\d_]+)*")
+_STOP_WORDS = """
+a about after again against all also am amid an and any are as at be been before being but by can could did do does for from
+had has have he her here hers him his how i if in into is it its just last latest live may me might more most my new news
+no not now of off on one or our out over own said say says she should so some such than that the their them then there
+these they this those to too two under until up us very via was watch we were what when where which while who whom why
+will with would you your video photos update updates updated read full story
+"""
+_STOP = frozenset(_STOP_WORDS.split())
+
+
+def fold(text: str) -> str:
+    """Lower case without accents, so that the spellings of one name meet."""
+    return "".join(c for c in unicodedata.normalize("NFKD", text.lower()) if not unicodedata.combining(c))
+
+
+def stem(word: str) -> str:
+    """A folded word without its commonest English endings. Coarse on purpose: both sides are stemmed alike."""
+    if word.endswith(("'s", "’s")):
+        word = word[:-2]
+    word = word.replace("'", "").replace("’", "")
+    if len(word) > 4 and word.endswith("ies"):
+        return word[:-3] + "y"
+    if len(word) > 5 and word.endswith("ing"):
+        return word[:-3]
+    if len(word) > 4 and word.endswith("ed"):
+        return word[:-2]
+    if len(word) > 4 and word.endswith("es"):
+        return word[:-2]
+    if len(word) > 3 and word.endswith("s") and not word.endswith("ss"):
+        return word[:-1]
+    if len(word) > 4 and word.endswith("e"):
+        return word[:-1]
+    return word
+
+
+def words(text: str) -> list[str]:
+    """The stems of a text in order, without stop words and single letters. Numbers stay as written, without separators."""
+    found = []
+    for raw in _WORD.findall(text):
+        word = fold(raw)
+        if raw[0].isdigit():
+            found.append(number(raw))
+        elif len(word) > 1 and word not in _STOP:
+            found.append(stem(word))
+    return found
+
+
+def number(raw: str) -> str:
+    """A numeral without its grouping marks: "1,200" and "1200" are one number."""
+    return re.sub(r"[.,](?=\d{3}(?!\d))", "", raw)
+
+
+@cache
+def common_ranks() -> dict[str, int]:
+    """How common English stems are: 0 is the commonest. From `common_words.txt`, in order of frequency."""
+    text = files("monitor.stories").joinpath("common_words.txt").read_text("utf-8")
+    return {stem_: rank for rank, stem_ in enumerate(text.split())}
+
+
+def expected_share(stem_: str) -> float:
+    """The share of short news texts that a stem stands in, guessed from its rank by Zipf's law; 0 for an unknown word."""
+    rank = common_ranks().get(stem_)
+    return 0.0 if rank is None else 1 - (1 - _ZIPF / (rank + _ZIPF_FLAT)) ** _TEXT_WORDS
+
+
+def names(text: str) -> set[str]:
+    """Stems of words written with a capital. At the beginning of a sentence, and in a text in title case or capitals, where a
+    capital says little, only words that are not common ones."""
+    found: set[str] = set()
+    doubtful: set[str] = set()
+    begins, capitals, plain, last = True, 0, 0, 0
+    for match in _WORD.finditer(text):
+        raw = match.group()
+        begins = begins or any(c in _SENTENCE_MARKS for c in text[last : match.start()])
+        last = match.end()
+        word = fold(raw)
+        if not raw[0].isdigit() and word not in _STOP and len(word) > 2:
+            if raw[0].isupper():
+                capitals += 1
+                (doubtful if begins else found).add(stem(word))
+            else:
+                plain += 1
+        begins = False
+    if plain < max(1, capitals // 3):
+        doubtful |= found
+        found = set()
+    ranks = common_ranks()
+    return found | {s for s in doubtful if ranks.get(s, _NAME_RANK) >= _NAME_RANK}

@@ -1,0 +1,82 @@
+"""The real model, served by a real worker."""
+
+from __future__ import annotations
+
+import asyncio
+import pathlib
+
+import numpy as np
+import pytest
+
+from monitor.errors import ModelUnavailable, WorkerError
+from monitor.model import Item
+from monitor.stories import embed
+from monitor.worker import Worker
+
+TEXTS = [
+    "Flood closes the harbour of Ostrand",
+    "The port of Ostrand is shut by high water",
+    "Parliament votes on the new fishing quota",
+    "",
+]
+
+
+async def test_the_worker_answers_unit_vectors_that_know_meaning() -> None:
+    worker = Worker("embed", embed.TARGET, {"model": "auto"})
+    try:
+        info = await worker.start()
+        assert info == {"model_id": embed.AUTO_ID, "dim": 384}
+        vectors = embed.decode(await worker.call("encode", TEXTS, deadline=60))
+        again = embed.decode(await worker.call("encode", TEXTS[:1], deadline=60))
+        assert await worker.call("encode", [], deadline=60) == []
+    finally:
+        await worker.stop()
+    assert [v.shape for v in vectors] == [(384,)] * 4
+    assert all(v.dtype == np.float32 and abs(float(np.linalg.norm(v)) - 1) < 1e-3 for v in vectors)
+    assert vectors[0] @ vectors[1] > vectors[0] @ vectors[2] + 0.3
+    assert float(again[0] @ vectors[0]) > 0.999
+
+
+async def test_a_model_that_is_not_there_is_said_by_name(tmp_path: pathlib.Path) -> None:
+    worker = Worker("embed", embed.TARGET, {"model": str(tmp_path / "absent")})
+    with pytest.raises(WorkerError, match=r"ModelUnavailable.*absent"):
+        await worker.start()
+    await worker.stop()
+
+
+def test_other_weights_than_the_pinned_ones_are_refused(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    package = tmp_path / "other_weights"
+    (package / "model").mkdir(parents=True)
+    (package / "__init__.py").touch()
+    (package / "model" / "model.safetensors").write_bytes(b"not those")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setattr(embed, "PACKAGE", "other_weights")
+    with pytest.raises(ModelUnavailable, match="sha256"):
+        embed.packaged_model()
+    monkeypatch.setattr(embed, "PACKAGE", "no_such_package_at_all")
+    with pytest.raises(ModelUnavailable, match="not installed"):
+        embed.packaged_model()
+
+
+def test_vectors_travel_unchanged() -> None:
+    vector = np.linspace(-1, 1, 384, dtype=np.float32)
+    assert np.array_equal(embed.decode([embed.encode_vector(vector)])[0], vector)
+
+
+def test_what_is_embedded_is_the_headline_and_the_beginning() -> None:
+    item = Item("1", "a", 1, "Title", "", "x" * 1000, None, 0.0, 0.0, "A")
+    assert embed.embed_text(item) == "Title. " + "x" * embed.EMBED_CHARS
+    bare = Item("1", "a", 1, "Title", "", "", None, 0.0, 0.0, "A")
+    assert embed.embed_text(bare) == "Title"
+
+
+def test_the_worker_can_be_awaited_from_two_tasks() -> None:
+    async def both() -> list[int]:
+        worker = Worker("embed", embed.TARGET, {})
+        try:
+            answers = await asyncio.gather(*(worker.call("encode", TEXTS[:n], deadline=60) for n in (1, 2)))
+        finally:
+            await worker.stop()
+        return [len(a) for a in answers]
+
+    assert asyncio.run(both()) == [1, 2]
