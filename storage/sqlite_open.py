@@ -33,7 +33,7 @@ def open_sqlite(path: Path, *, daemon: bool, durable: bool = True, busy_s: float
     try:
         check_file(path, daemon)
         with explained(path):
-            _prepare(path, daemon, busy_s)
+            _prepare(path, daemon, durable, busy_s)
             return SqliteStore(
                 str(path),
                 read_only=lambda: connect(path, busy_s, writable=False),
@@ -106,9 +106,9 @@ def connect(path: Path, busy_s: float, *, writable: bool = True, durable: bool =
     return connection
 
 
-def _prepare(path: Path, daemon: bool, busy_s: float) -> None:
+def _prepare(path: Path, daemon: bool, durable: bool, busy_s: float) -> None:
     """Check that the file is ours; as a daemon bring its tables up to date."""
-    connection = connect(path, busy_s, writable=daemon)
+    connection = connect(path, busy_s, writable=daemon, durable=durable)
     try:
         check_ours(connection, path, daemon)
         if daemon:

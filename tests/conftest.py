@@ -50,7 +50,7 @@ class SqliteBackend:
         return f"sqlite:{self.path}"
 
     def open(self, *, daemon: bool = True, busy_s: float = 5.0) -> Store:
-        return open_sqlite(self.path, daemon=daemon, busy_s=busy_s)
+        return open_sqlite(self.path, daemon=daemon, durable=False, busy_s=busy_s)  # syncing hundreds of stores is slow
 
     @contextmanager
     def locked(self) -> Iterator[None]:

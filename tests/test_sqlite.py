@@ -18,7 +18,7 @@ from monitor.model import FeedState
 from storage import migrations
 from storage.open import open_store
 from storage.sqlite_files import backup, check, restore
-from storage.sqlite_open import open_sqlite
+from storage.sqlite_open import connect, open_sqlite
 from storage.sqlite_reads import match_expression
 from storage.sqlite_writer import Writer
 
@@ -141,6 +141,13 @@ async def test_an_older_store_is_brought_up_to_date_by_the_daemon_only(path):
 def test_migrations_are_recorded_under_their_names():
     assert sorted(migrations.known())[0] == "m0001_feeds_and_items"
     assert [name[:5] for name in sorted(migrations.known())] == [f"m{n + 1:04}" for n in range(len(migrations.known()))]
+
+
+@pytest.mark.parametrize(("durable", "level"), [(True, 2), (False, 0)])
+def test_commits_are_synced_unless_nobody_keeps_the_store(path, durable, level):
+    with closing(connect(path, 1.0, durable=durable)) as db:
+        assert db.execute("PRAGMA synchronous").fetchone() == (level,)
+        assert db.execute("PRAGMA foreign_keys").fetchone() == (1,)
 
 
 @pytest.mark.parametrize("url", ["sqlite:a/b.db", "sqlite:{}/a/b.db", "sqlite://{}/a/b.db"])
