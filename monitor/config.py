@@ -232,13 +232,17 @@ def _validate(root: Node | None, folder: Path, report: Report) -> Config | None:
     try:
         return Config.model_validate(value | {"folder": folder})
     except ValidationError as error:
+        told = set()
         for detail in error.errors():
-            _tell(root, detail, report)
+            loc = tuple(part for part in detail["loc"] if part not in _UNION_TAGS)
+            # Each way to read a value fails on its own; one of them is enough to know.
+            if loc not in told:
+                told.add(loc)
+                _tell(root, loc, detail, report)
         return None
 
 
-def _tell(root: Mapping, detail: Any, report: Report) -> None:
-    loc = tuple(part for part in detail["loc"] if part not in _UNION_TAGS)
+def _tell(root: Mapping, loc: tuple[Any, ...], detail: Any, report: Report) -> None:
     at = _locate(root, loc)
     name = ".".join(str(part) for part in loc)
     if detail["type"] == "extra_forbidden":

@@ -15,7 +15,8 @@ from notifiers.base import SecretRef
 _INTRODUCTION = """# Configuration
 
 Every key of `wirewatch.yaml`, made from its schema. Unknown keys are refused. Durations are written
-`30s`, `5m`, `2h`, `7d`; a secret is never written here, only where it is read from. `wirewatch check` names every mistake with its line and column.
+`30s`, `5m`, `2h`, `7d`; a secret is never written here, only where it is read from. `wirewatch check` names every mistake
+with its line and column.
 """
 
 

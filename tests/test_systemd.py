@@ -1,0 +1,87 @@
+"""The unit: valid, hardened, and what it promises about the protocol and about memory is so."""
+
+from __future__ import annotations
+
+import ctypes
+import re
+import shutil
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from monitor.supervisor import Supervisor
+
+UNIT = Path(__file__).parents[1] / "systemd" / "wirewatch.service"
+needs_systemd = pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd-analyze is not installed")
+
+
+@needs_systemd
+def test_the_unit_is_valid() -> None:
+    done = subprocess.run(["systemd-analyze", "verify", "--man=no", str(UNIT)], capture_output=True, text=True, check=False)
+    told = [line for line in done.stderr.splitlines() if "wirewatch.service" in line and "is not executable" not in line]
+    assert told == []
+
+
+@needs_systemd
+def test_the_unit_is_hardened() -> None:
+    command = ["systemd-analyze", "security", "--offline=true", "--threshold=13", str(UNIT)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout[-300:]
+    score = re.search(r"exposure level for wirewatch.service: ([\d.]+)", done.stdout)
+    assert score is not None and float(score[1]) <= 1.3
+
+
+def test_restarts_stop_where_they_cannot_help() -> None:
+    text = UNIT.read_text()
+    assert "RestartPreventExitStatus=78" in text and "Restart=always" in text and "StartLimitBurst=" in text
+
+
+@pytest.mark.parametrize("abstract", [False, True])
+def test_notifications_reach_the_manager(tmp_path: Path, abstract: bool) -> None:
+    name = f"@wirewatch-test-{tmp_path.name}" if abstract else str(tmp_path / "notify")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind("\0" + name[1:] if abstract else name)
+        manager.settimeout(5)
+        supervisor = Supervisor({"NOTIFY_SOCKET": name, "WATCHDOG_USEC": "60000000"})
+        assert supervisor.watchdog_s == 60
+        supervisor.ready("watching")
+        supervisor.reloading()
+        supervisor.alive()
+        supervisor.stopping()
+        got = [manager.recv(4096).decode() for _ in range(4)]
+    assert got[0] == "READY=1\nSTATUS=watching"
+    assert re.fullmatch(r"RELOADING=1\nMONOTONIC_USEC=\d+", got[1])
+    assert got[2:] == ["WATCHDOG=1", "STOPPING=1"]
+
+
+def test_without_a_manager_nothing_is_said() -> None:
+    supervisor = Supervisor({})
+    supervisor.ready("watching")
+    assert supervisor.watchdog_s is None
+
+
+MODELS_WITHOUT_EXECUTABLE_MEMORY = """
+import ctypes, mmap
+assert ctypes.CDLL(None).prctl(65, 1, 0, 0, 0) == 0  # PR_SET_MDWE: what MemoryDenyWriteExecute= asks for
+try:
+    mmap.mmap(-1, 4096, prot=mmap.PROT_READ | mmap.PROT_WRITE | mmap.PROT_EXEC)
+except PermissionError:
+    pass
+else:
+    raise SystemExit("the kernel allows it")
+from monitor.stories.embed import EmbedderService
+from monitor.facts.service import ReaderService
+assert len(EmbedderService().encode(["Rebels captured Saraqib."])) == 1
+assert ReaderService().read([{"id": "1", "text": "Rebels captured Saraqib; 12 people were killed."}])[0]["facts"]
+"""
+
+
+def test_models_work_under_memory_deny_write_execute() -> None:
+    if ctypes.CDLL(None).prctl(66, 0, 0, 0, 0) < 0:
+        pytest.skip("this kernel has no PR_GET_MDWE")
+    command = [sys.executable, "-P", "-c", MODELS_WITHOUT_EXECUTABLE_MEMORY]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-500:]
