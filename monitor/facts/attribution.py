@@ -78,7 +78,8 @@ def _of_sentence(section: Section, sentence: Any, quoted: Sequence[Quotation], m
     cues = [c for c in find_cues(sentence) if not asked and not _is_quoted(c.token, quoted)]
     for n, cue in enumerate(cues):
         said = contents(cue, sentence, quoted, cues[n + 1 :])
-        for speaker in _speakers(cue, memory, behind=said[0].start < cue.token.idx) if said else ():
+        named = _speakers(cue, memory, behind=said[0].start < cue.token.idx) if said else []
+        for speaker in _quoted_by(cue, memory) or named:
             for content in said:
                 yield _make(section, _cue_text(cue), cue.token.idx, speaker, content, quoted)
             memory.notice(speaker, spoke=True, denied=cue.verbs[0].stance == "denies")
@@ -151,6 +152,16 @@ def _speakers(cue: Cue, memory: Memory, behind: bool) -> list[Speaker]:
         found = memory.resolve(cue.subject, behind)
         return [found] if found is not None else []
     return _resolved(cue.subject, memory, denying=cue.verbs[0].stance == "denies", cue=cue)
+
+
+def _quoted_by(cue: Cue, memory: Memory) -> list[Speaker]:
+    """Whom a medium quotes: in "the agency reported, citing the ministry" the ministry speaks."""
+    for child in cue.token.children:
+        if child.tag_ == "VBG" and child.lower_ in ("citing", "quoting"):
+            noun = next((t for t in child.rights if t.dep_ == "dobj" and t.pos_ in ("NOUN", "PROPN")), None)
+            found = _resolved(noun, memory) if noun is not None else []
+            return [s for s in found if s.name and (is_known(s) or s.person or s.name[:1].isupper())]
+    return []
 
 
 def _resolved(subject: Token, memory: Memory, denying: bool = False, cue: Cue | None = None) -> list[Speaker]:

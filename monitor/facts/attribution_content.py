@@ -126,7 +126,8 @@ def _after_cue(cue: Cue, sentence: Any) -> int:
         return far
     while i < limit:
         word = doc[i]
-        if word.lower_ == "that" and (i == token.i + 1 or word.dep_ == "mark" or word.pos_ == "SCONJ"):
+        pronoun = word.dep_ == "nsubj" and i + 1 < limit and doc[i + 1].tag_ in FINITE
+        if word.lower_ == "that" and not pronoun and (i == token.i + 1 or word.dep_ == "mark" or word.pos_ == "SCONJ"):
             i += 1
             while i < limit and doc[i].text == ",":
                 i += 1
@@ -175,7 +176,7 @@ def _is_skipped(owner: Token, cue: Cue) -> bool:
 def _behind(place: Place) -> list[Content]:
     """Content to the right of the cue, by the first use of the verb that finds any."""
     if place.right >= place.stop:
-        return []
+        return _block_behind(place)
     quotation = _opening_at(place, place.right)
     end = _clause_end(place, place.right)
     for verb in place.cue.verbs:
@@ -185,6 +186,22 @@ def _behind(place: Place) -> list[Content]:
         if start is not None:
             return _pieces(place, start, end, verb)
     return []
+
+
+def _block_behind(place: Place) -> list[Content]:
+    """The next paragraph, where the cue ends its own with a colon: "He said:" and the words below."""
+    text, end = place.doc.text, place.sentence.end_char
+    stop = text[:end].rstrip()
+    if not stop.endswith(":") or not text[len(stop) : len(stop) + 1].isspace() or "\n" not in text[len(stop) : len(stop) + 3]:
+        return []
+    start = len(stop) + len(text[len(stop) :]) - len(text[len(stop) :].lstrip())
+    stance = place.cue.verbs[0].stance
+    quotation = next((q for q in place.quoted if q.depth == 0 and q.outer_start == start), None)
+    if quotation is not None:
+        return [Content(quotation.start, quotation.end, quotation, stance)]
+    last = text.find("\n", start)
+    last = len(text) if last < 0 else last
+    return [Content(start, len(text[:last].rstrip()), None, stance)] if last > start and place.cue.takes("quote") else []
 
 
 def _clause_end(place: Place, start: int) -> int:
@@ -294,10 +311,21 @@ def _quotation_before(place: Place) -> Content | None:
     between = [t for t in doc[place.sentence.start : place.left] if t.idx >= q.outer_end and t.is_alpha]
     if "." in gap or "\n" in gap or len(between) > 0.4 * length or not _is_apposition(place, between, text[q.end - 1]):
         return None
+    if q.outer_end <= place.sentence.start_char and _has_lead(doc, q):
+        return None
     lead = text[place.sentence.start_char : q.outer_start] if q.outer_start > place.sentence.start_char else ""
     if len(lead.split()) > (1 - _MOSTLY) / _MOSTLY * length and cue.takes("clause"):
         return None
     return Content(q.start, q.end, q, stance=cue.verbs[0].stance)
+
+
+def _has_lead(doc: Any, q: Quotation) -> bool:
+    """Whether words of its sentence stand before a quotation, so that it belongs to them and not to what follows."""
+    opening = doc.char_span(q.start, q.start + 1, alignment_mode="expand")
+    if opening is None:
+        return False
+    first = opening[0].sent.start_char
+    return any(c.isalnum() for c in doc.text[first : q.outer_start])
 
 
 def _is_apposition(place: Place, between: Sequence[Token], last: str) -> bool:

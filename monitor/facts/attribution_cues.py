@@ -298,7 +298,7 @@ def _speaker_behind(token: Token, uses: tuple[Verb, ...], subject: Token | None)
             break
         if word.tag_ in FINITE and word.dep_ != "relcl":
             return None
-    if subject is not None and not parted and token.sent.start == noun_range(subject)[0]:
+    if subject is not None and not any(t.tag_ in FINITE or t.is_quote for t in doc[token.sent.start : subject.left_edge.i]):
         return None
     return phrase
 
@@ -319,7 +319,8 @@ def _inherited(token: Token, earlier: Sequence[Cue]) -> Token | None:
     for head in ancestors[:5]:
         if token.dep_ == "acl" and head == token.head and _follows_noun(token):
             return head
-        subject = next((t for t in head.children if t.dep_ in _SUBJECTS and t.i < token.i), None)
+        opens = token.i == token.sent.start and token.tag_ == "VBG"
+        subject = next((t for t in head.children if t.dep_ in _SUBJECTS and (opens or t.i < token.i)), None)
         if subject is not None:
             return head.head if subject.lower_ in _RELATIVE and head.dep_ == "relcl" else subject
     return None

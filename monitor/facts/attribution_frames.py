@@ -70,7 +70,8 @@ def _is_headline(place: Place, end: int) -> bool:
 def _comma_only(place: Place) -> bool:
     """Whether a comma after the cue parts it from what follows, and none before the speaker makes a parenthesis of it."""
     i = place.cue.token.i + 1
-    opened = place.left > place.sentence.start and place.doc[place.left - 1].text in BREAKS
+    before = place.doc[place.left - 1] if place.left > place.sentence.start else None
+    opened = before is not None and (before.text in BREAKS or before.lower_ == "as")
     return i < place.right and place.doc[i].text == "," and not opened
 
 
@@ -123,7 +124,7 @@ def _upon(place: Place, verb: Verb, end: int) -> int | None:
 def _about(place: Place, verb: Verb, end: int) -> int | None:
     start = place.cue.token.i + 1
     for i in range(start, min(end - 1, start + 10)):
-        if place.doc[i].lower_ in verb.prepositions and place.doc[i].head == place.cue.token:
+        if place.doc[i].lower_ in verb.prepositions and (i == start or place.doc[i].head == place.cue.token):
             return i + 1
         if place.doc[i].tag_ in FINITE or place.doc[i].text == ",":
             return None

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 _CLOSERS = {"“": '”"', "„": '“”"', "«": "»", "»": "«", "‟": "”", "‹": "›", "‘": "’'", "'": "'’", '"': '"”', "‚": "‘’"}
 _ENDS = frozenset("".join(_CLOSERS.values()))
 _SINGLE = frozenset("‘’'‚‛")
+_SECOND = "\u2060"  # stands for the second apostrophe of a mark that was typed as two
 _LEADING = "([{—–-/ \t\u00a0\u202f"
 _ELISIONS = re.compile(r"\d0s\b|(?:n|tis|twas|em|til|cause|bout)\b", re.IGNORECASE)
 _MAX_HEADLINE_SINGLE = 300  # characters; what is longer between single marks is two apostrophes
@@ -48,11 +49,21 @@ class _Open:
 
 def quotations(text: str) -> tuple[Quotation, ...]:
     """All quotations, in order of their opening marks. Total over any text."""
+    plain = text.replace("''", '"' + _SECOND)
     found: list[Quotation] = []
-    for start, end in _paragraphs(text):
-        found += _pair(text, start, end)
-    joined = _join_paragraphs(text, sorted(found, key=lambda q: (q.outer_start, -q.outer_end)))
-    return tuple(_with_depth(joined))
+    for start, end in _paragraphs(plain):
+        found += _pair(plain, start, end)
+    joined = _join_paragraphs(plain, sorted(found, key=lambda q: (q.outer_start, -q.outer_end)))
+    return tuple(_over_doubled(plain, q) for q in _with_depth(joined))
+
+
+def _over_doubled(plain: str, q: Quotation) -> Quotation:
+    """Takes the second half of marks made of two apostrophes out of the words and into the marks."""
+    if _SECOND not in plain:
+        return q
+    inner = plain.startswith(_SECOND, q.start) and q.start < q.end
+    outer = q.complete and plain.startswith(_SECOND, q.outer_end)
+    return replace(q, start=q.start + inner, outer_end=q.outer_end + outer)
 
 
 def top_level(marked: tuple[Quotation, ...]) -> tuple[Quotation, ...]:
