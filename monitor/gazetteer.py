@@ -130,6 +130,13 @@ class Gazetteer:
             return True
         return any(self._inside(place, hit.place) for hit in self._names.get(folded, ()))
 
+    def is_area(self, name: str) -> bool:
+        """True where this is the name of a country, a loose region or a first-order division."""
+        if self.country(name) or any(hit.rank < 2 and hit.place.level in ("region", "country") for hit in self._hits(name)):
+            return True
+        folded = index.fold(name)
+        return any(_same_division(folded, index.fold(division)) for division in self._divisions.values())
+
     def distance_km(self, a: Place, b: Place) -> float:
         """Great-circle distance."""
         lat_a, lat_b = math.radians(a.lat), math.radians(b.lat)

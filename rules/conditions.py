@@ -112,28 +112,49 @@ class Country:
 
 @dataclass(frozen=True, slots=True)
 class Area:
-    """A country or a region of the gazetteer. `region` False: any place will do. Read as written."""
-
-    what: str = "country or region"
+    """A country or region. A city will do, as itself. Read as written."""
 
     def read(self, node: yaml.Node, c: Checker) -> str | None:
-        value = scalar(node, c, f"a {self.what}")
+        value = scalar(node, c, "a country or region")
         if value is None:
             return None
         name = value.text.strip()
-        if c.gazetteer is None or c.gazetteer.country(name) or c.gazetteer.lookup(name):
+        if c.gazetteer is None or c.gazetteer.is_area(name):
             return name
-        hint = "a name as GeoNames has it; for a place without an entry use `near` a known one"
-        c.report.error(node, "unknown-place", f"no {self.what} is known by the name `{name}`", hint)
+        place = c.gazetteer.link(name)
+        known = f"{place.name} is a {place.level} in {place.country}: write `name`, or `near` with km" if place else ""
+        if place and place.level == "city":
+            c.report.warning(node, "no-area", f"`{name}` is no country or region: only the place itself is within it", known)
+            return name
+        hint = known or "a name as GeoNames has it, or `near` a known place"
+        c.report.error(node, "unknown-place", f"no country or region is known by the name `{name}`", hint)
         return None
 
     def schema(self) -> Json:
         return {"type": "string", "examples": ["Syria", "Idlib"]}
 
 
+@dataclass(frozen=True, slots=True)
+class KnownPlace:
+    """A place of the gazetteer. Read as written."""
+
+    def read(self, node: yaml.Node, c: Checker) -> str | None:
+        value = scalar(node, c, "a place")
+        if value is None:
+            return None
+        name = value.text.strip()
+        if c.gazetteer is None or c.gazetteer.lookup(name):
+            return name
+        c.report.error(node, "unknown-place", f"no place is known by the name `{name}`", "a name as GeoNames has it")
+        return None
+
+    def schema(self) -> Json:
+        return {"type": "string", "examples": ["Aleppo"]}
+
+
 _NEAR = Fields(
     {
-        "of": Key(Area("place"), required=True, doc="a place"),
+        "of": Key(KnownPlace(), required=True, doc="a place"),
         "km": Key(Number(low=0.1, high=20040, whole=False), required=True, doc="kilometres"),
     },
     title="`near`",

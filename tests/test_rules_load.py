@@ -192,6 +192,13 @@ def test_values_are_what_was_written() -> None:
         ("where: {text: [{pattern: '(x'}]}", "pattern", 5, 30, "look at brackets, backslashes and repetitions"),
         ("where: {text: ['!!']}", "no-words", 5, 20, "use {pattern: ...} for signs"),
         ("where: {place: {within: [Syriania]}}", "unknown-place", 5, 30, "a name as GeoNames has it"),
+        (
+            "where: {place: {within: Syra}}",
+            "unknown-place",
+            5,
+            29,
+            "Ermoúpolis is a town in GR: write `name`, or `near` with km",
+        ),
         ("where: {place: {country: Aleppo}}", "unknown-country", 5, 30, "use `within` for a region"),
         ("where: {place: {near: {of: Aleppo}}}", "missing-key", 5, 27, "kilometres"),
         ("where: {place: {near: {of: Qqqxz, km: 5}}}", "unknown-place", 5, 32, "a name as GeoNames has it"),
@@ -274,6 +281,7 @@ def test_all_problems_are_told_at_once() -> None:
         ("events: [CAPTURED, NEW_FIGURE]", "casualty", "never"),
         ("where: {gainer: [a, b]}\nunless: {gainer: [b, a, c]}", "territory", "never"),
         ("where: {place: {within: [Syria], country: [Iraq]}}", "territory", "never"),
+        ("where: {place: {within: [Mosul]}}", "territory", "no-area"),
         ("where: {text: [US]}", "text", "folded"),
     ],
 )
@@ -292,8 +300,8 @@ def test_what_is_surely_not_meant_is_warned_of(gazetteer: Gazetteer, lines: str,
         "where: {part: facility}",
     ],
 )
-def test_what_can_hold_is_not_warned_of(lines: str) -> None:
-    assert load(rule_with(lines)).problems == ()
+def test_what_can_hold_is_not_warned_of(gazetteer: Gazetteer, lines: str) -> None:
+    assert load(rule_with(lines), gazetteer=gazetteer).problems == ()
 
 
 @pytest.mark.parametrize(("severity", "ok"), [("error", False), ("warning", True)])
