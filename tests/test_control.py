@@ -215,6 +215,17 @@ def test_other_words_for_the_holder_are_the_holder(form: str) -> None:
     assert names(seen(fact("HTS", "army")), seen(fact(form), 30, "BBC")) == ["CAPTURED", "CORROBORATED"]
 
 
+def test_the_canonical_name_of_one_form_is_known_in_another() -> None:
+    steps = [seen(fact("Syrian jihadists", gainer_id="Hayat Tahrir al-Sham")), seen(fact("HTS"), 5, "BBC")]
+    assert names(*steps) == ["CAPTURED", "CORROBORATED"]
+
+
+def test_two_known_actors_are_two_however_alike_their_names() -> None:
+    army = fact("Syrian army", gainer_id="Syrian Arab Army")
+    other = fact("Syrian National Army", gainer_id="Syrian National Army")
+    assert names(seen(army), seen(other, 5, "BBC")) == ["CAPTURED", "CAPTURED"]
+
+
 def test_a_description_of_the_other_side_is_not_the_holder() -> None:
     assert names(seen(fact("rebels", "Syrian army")), seen(fact("government forces", "rebels"), 300, "BBC"))[-1] == "RETAKEN"
 

@@ -22,7 +22,12 @@ class Actor:
             return False
         if self.id is not None and other.id is not None:
             return self.id == other.id
-        return same_actor(self.name, other.name)
+        return any(same_actor(mine, theirs) for mine in self._forms for theirs in other._forms)
+
+    @property
+    def _forms(self) -> tuple[str, ...]:
+        """The name as written and, where it is known, the canonical one, which is what the id says."""
+        return (self.name,) if self.id is None else (self.name, self.id)
 
     @property
     def key(self) -> str:
