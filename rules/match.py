@@ -366,11 +366,14 @@ def _story(row: Mapping[str, Any]) -> Condition:
 
 
 def _origins(row: Mapping[str, Any]) -> Condition:
-    """How many independent origins: those that the event counts. Who counts them knows in how much time."""
+    """How many independent origins, and whether the story needed no longer to have them: when each came is not known here, so
+    that a burst counts from the story's beginning."""
 
     def condition(event: Event, context: Context, view: View) -> Verdict:
         count = len(event.origins or context.story.origins)
-        return count >= row["at_least"], f"{count} independent origins"
+        took = max(0.0, event.at - context.story.first_seen)
+        enough = count >= row["at_least"] and took <= row.get("within", took)
+        return enough, f"{count} independent origins in {took / 60:.0f} min"
 
     return condition
 

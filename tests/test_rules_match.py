@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -314,6 +315,8 @@ def test_story_rules(scene: Scene) -> None:
     burst = event(E.BURST, Kind.STORY, origins=("a", "b", "c"))
     assert match(a_rule, burst, scene.context(about={"war": 0.4})).passed is True
     assert match(a_rule, event(E.BURST, Kind.STORY, origins=("a",)), scene.context(about={"war": 0.4})).passed is False
+    late = replace(burst, at=3601.0)
+    assert match(a_rule, late, scene.context(about={"war": 0.4})).passed is False
     assert match(a_rule, burst, scene.context(about={"war": 0.1})).passed is False
     assert abouts(a_rule) == {"war"}
     assert match(rule("story", "{phase: burst}"), burst, scene.context()).passed is True
