@@ -94,12 +94,12 @@ def _path(token: Token) -> Iterator[Token]:
     node = token
     for _ in range(_LEVELS):
         yield node
-        if node.dep_ in {"ROOT", "relcl"} or node.head.i == node.i:
+        if node.dep_ == "ROOT" or (node.dep_ == "relcl" and not _infinitive(node)) or node.head.i == node.i:
             return
         if node.dep_ == "conj" and not _shares(node):
             # Coordinated with a clause that stands on its own: only what governs that clause is common to both.
             top = _first_conjunct(node)
-            if top.dep_ in {"ROOT", "relcl"} or top.head.i == top.i:
+            if top.dep_ == "ROOT" or (top.dep_ == "relcl" and not _infinitive(top)) or top.head.i == top.i:
                 return
             node = top.head
             continue
@@ -194,7 +194,7 @@ def _above(node: Token) -> Iterator[_Reason]:
         yield "hypothetical", f"{governor.text} {node.text}"
     elif node.dep_ in {"ccomp", "xcomp", "csubj", "csubjpass"} or (node.dep_ == "advcl" and infinitive):
         yield from _governed(node, governor, infinitive)
-    elif node.dep_ == "acl" and infinitive:
+    elif node.dep_ in {"acl", "relcl"} and infinitive:
         if not any(c.lower_ in words.sets["ordinals"] for c in governor.children) and lemma not in words.sets["ordinals"]:
             yield words.nouns.get(lemma, "planned"), f"{governor.text} to {node.text}"
     elif node.dep_ in {"acl", "relcl", "appos"} and lemma in words.nouns and node.dep_ == "acl":

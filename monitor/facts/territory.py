@@ -52,6 +52,7 @@ _LEFT_BREAKS: Final = frozenset(
         "before",
     }
 )
+_CONTESTED: Final = frozenset({"take", "enter", "approach", "hold", "under", "encircle"})
 _ENTRY_PARTS: Final = {"enter": "part", "approach": "outskirts"}
 
 
@@ -107,7 +108,9 @@ class _Reader:
         if predicate.token.lemma_.lower() in {"give", "yield"} and gainer is None:
             return
         for mention in mentions:
-            find = self._judge.proved(mention, predicate, [p.name for p in (gainer, loser) if p is not None])
+            find = self._judge.proved(
+                mention, predicate, [n for p in (gainer, loser) if p is not None for n in (p.name, p.phrase) if n]
+            )
             if find is not None:
                 yield self._fact(predicate, find, gainer, loser, sentence)
 
@@ -211,7 +214,8 @@ class _Reader:
             return None, subject
         if frame in {"expel", "repel"} and predicate.owner:
             owner = re.sub(r"^(?:the|a|an|another|renewed|several|new)\s+(?:renewed\s+)?|['’]s?$", "", predicate.owner)
-            return subject, Party(owner, predicate.token.idx, predicate.end) if owner else None
+            named = owner and owner.lower() not in {"a", "an", "the"}
+            return subject, Party(owner, predicate.token.idx, predicate.end) if named else None
         return subject, None
 
     def _behind(self, predicate: Predicate, limit: int, word: str) -> Party | None:
@@ -265,9 +269,11 @@ class _Reader:
         source = source_of(self._said, token.idx, end) or source_of(self._said, token.idx, token.idx + len(token.text))
         gained = gainer.name if gainer else None
         lost = loser.name if loser else mention.holder
-        if lost is None and predicate.frame not in {"leave", "hold", "lose"}:
+        if lost is None and (predicate.frame not in {"leave", "hold", "lose"} or predicate.change == "captured"):
             lost = self._roles.loser(predicate, mention.end, sentence.end_char, gained)
-            if lost is None and predicate.frame == "take" and (find.place or mention.head):
+            if lost is None:
+                lost = self._judge.invaded(find.place, gained)
+            if lost is None and predicate.frame in _CONTESTED and (find.place or mention.head):
                 lost = self._roles.other_party(sentence, gained, source.speaker if source else None)
         change, part = self._change(predicate, mention)
         place = find.place

@@ -193,7 +193,7 @@ def _verb(token: Token, forms: Sequence[tuple[str, int]], known: Frames, text: s
             if row.kind == "under":
                 return _under(token, row, match)
             change = row.change
-            if change == "held" and row.frame == "hold" and "now" in match.group().lower().split() and verb == "be":
+            if change == "held" and verb == "be" and set(match.group().lower().split()) & {"now", "full", "fully"}:
                 change = "captured"
             passive = row.kind != "people" and _passive(token, form, verb, text, match.end())
             owner = " ".join((match.groupdict().get("people") or "").split()) or None

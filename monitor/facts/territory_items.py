@@ -89,7 +89,7 @@ class ItemReader:
         found = self._described(start, quantity) or ([] if quantity is not None else self._named())
         found = [replace(m, holder=m.holder or holder) for m in found]
         if part:
-            found = [replace(m, part=part if m.part in {"whole", "area", "part"} else m.part) for m in found]
+            found = [replace(m, part=part) for m in found]
         return found
 
     def _part_of(self) -> str | None:
@@ -166,7 +166,7 @@ class ItemReader:
     def _describes(self, word: Word) -> bool:
         if word.capital:
             return self._adjective(word)
-        if word.named or word.tag in _FINITE:
+        if word.named or word.tag in _FINITE or (word.tag == "VBG" and not self._in("adjectival") and "-" not in word.text):
             return False
         if word.tag in {"NN", "NNS"}:
             return (self._in("adjectival") and bool(self._is_noun(1) or self._is_noun(2))) or "-" in word.text

@@ -113,6 +113,12 @@ class _Phrase(ItemReader):
         if span is not None and all(self._known_lower(k) for k in range(span)):
             self._i += span + 1
             return True
+        landmark = next((k for k in range(5) if self._in("landmarks", k)), None)
+        if landmark is not None and not any(self._is_noun(k) for k in range(landmark)):
+            self._i += landmark + 1
+            if self._low() in {"with", "of", "between"}:
+                self._i += 1 + self._name(1)
+            return True
         self._quantity()
         self._modifiers()
         items = self._described(mark, None) or self._named()

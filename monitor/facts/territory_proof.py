@@ -74,7 +74,7 @@ class PlaceJudge:
             )
             return (
                 Find(mention, None)
-                if known_frame and not self._is_person(mention) and not _ACRONYM.fullmatch(mention.name)
+                if known_frame and not self._is_person(mention, strength) and not _ACRONYM.fullmatch(mention.name)
                 else None
             )
         if not parties:
@@ -106,6 +106,20 @@ class PlaceJudge:
         around = self._gazetteer.link(mention.within, self.countries)
         return self._gazetteer.country(mention.within) or (around.country if around else None)
 
+    def invaded(self, place: Place | None, gainer: str | None) -> str | None:
+        """The country that loses a place to the army of another, as the text names it."""
+        if place is None or gainer is None or re.search(r"-(?:backed|led|aligned)\b|\bpro-", gainer, re.IGNORECASE):
+            return None
+        actor = self._actors.resolve(gainer)
+        home = actor.country if actor is not None else self._gazetteer.country(gainer)
+        if home is None or home == place.country or (actor is not None and not self._of_state(gainer)):
+            return None
+        return next((n for _, _, n in self.scanner.names() if self._gazetteer.country(n) == place.country), None)
+
+    def _of_state(self, name: str) -> bool:
+        """Named by its country: "Russian troops", not "M23"."""
+        return any(self._gazetteer.country(_POSSESSIVE.sub("", word)) is not None for word in name.split() if word[0].isupper())
+
     def _is_people(self, word: str) -> bool:
         return len(word) > 2 and self._gazetteer.country(word.capitalize() if word.islower() else word) is not None
 
@@ -116,13 +130,13 @@ class PlaceJudge:
         actor = self._actors.resolve(name) or self._actors.resolve(name.rstrip("s"))
         return actor is not None and (actor.kind != "official" or not self._gazetteer.lookup(name))
 
-    def _is_person(self, mention: Mention) -> bool:
+    def _is_person(self, mention: Mention, strength: int = 0) -> bool:
         """Called a person by the parser, or begins like one. The parser's word is only a vote: names that are built like
-        names of places outweigh it."""
+        names of places outweigh it, and nobody takes control of a person."""
         words = re.findall(r"[\w'’‘]+", (mention.name or mention.place).lower())
         if words[0] in self._sets["given_names"]:
             return True
-        if words[0] in self._nouns.sets["topographic"]:
+        if strength >= 3 or words[0] in self._nouns.sets["topographic"]:
             return False
         span = self._doc.char_span(mention.start, mention.start + len(mention.name or mention.place))
         return span is not None and len(words) > 1 and any(t.ent_type_ == "PERSON" for t in span)
@@ -138,7 +152,7 @@ class PlaceJudge:
             actor = self._actors.resolve(bare)
             if actor is not None and actor.country is not None:
                 counts[actor.country] += 1
-        found = [code for code, _ in counts.most_common(6)]
+        found = [code for code, _ in counts.most_common(8) if code not in self._sets["peaceful"]]
         return [prior, *(c for c in found if c != prior)] if prior else found
 
     # ------------------------------------------------------------------------------------------------------------ antecedents

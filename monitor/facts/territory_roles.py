@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -11,6 +11,7 @@ from spacy.tokens import Doc, Span, Token
 
 from monitor.facts.actors import Actors
 from monitor.facts.territory_frames import Predicate, frames
+from monitor.facts.territory_words import place_nouns
 
 _INNER: Final = frozenset(
     {
@@ -38,7 +39,23 @@ _BACK: Final = 3  # sentences that are looked back at for the other party
 _SUBJECTS: Final = frozenset({"nsubj", "nsubjpass", "csubj"})
 _AUXILIARY: Final = frozenset({"MD", "RB", "RBR", "TO"})
 _CLIMBED: Final = frozenset(
-    ["conj", "xcomp", "advcl", "acl", "pcomp", "ccomp", "prep", "dobj", "pobj", "parataxis", "dep", "advmod", "acomp", "attr"]
+    [
+        "relcl",
+        "conj",
+        "xcomp",
+        "advcl",
+        "acl",
+        "pcomp",
+        "ccomp",
+        "prep",
+        "dobj",
+        "pobj",
+        "parataxis",
+        "dep",
+        "advmod",
+        "acomp",
+        "attr",
+    ]
 )
 _TIME_FIRST: Final = re.compile(
     r"^(?:(?:mon|tues|wednes|thurs|fri|satur|sun)day(?: (?:morning|evening|night))?|yesterday|today|overnight)\s+",
@@ -46,17 +63,24 @@ _TIME_FIRST: Final = re.compile(
 )
 _ARTICLE: Final = re.compile(r"^(?:the|a|an)\s+", re.IGNORECASE)
 _JOINS: Final = frozenset({"of", "and", "to", "with", "/"})
+_UNCLOSED: Final = re.compile(r"\s*\([^)]*$")
+_ON_ITS_SIDE: Final = re.compile(
+    r"(?:\b(?:backed|supported|led|aided|helped|joined|assisted|accompanied) by|\balongside|\ballied (?:with|to)|\bhelp of)"
+    r"\s+(?:[\w-]+\s+){0,2}$",
+    re.IGNORECASE,
+)
 _ALLIED: Final = frozenset({"loyal", "aligned", "allied"})
 _RELATIVE: Final = frozenset({"who", "which", "that", "whom"})
 
 
 @dataclass(frozen=True, slots=True)
 class Party:
-    """A party as a surface form, and where the phrase that it was read from starts (a pronoun's place, for the evidence)."""
+    """A party as a surface form; `phrase` is what stands at `start:end` ("its forces", where the name is Russia)."""
 
     name: str
     start: int
     end: int
+    phrase: str = ""
 
 
 class Roles:
@@ -102,7 +126,7 @@ class Roles:
                         return child
             if node.dep_ == "acl" and node.tag_ in {"VBG"}:
                 return node.head
-            if node.dep_ == "relcl":
+            if node.dep_ == "relcl" and not any(c.lower_ == "to" and c.dep_ == "aux" for c in node.children):
                 return None
             if node.dep_ in _CLIMBED and node.head.i != node.i:
                 if node.dep_ == "ccomp" and node.tag_ in {"VBD", "VBZ", "VBP"} and node.head.i < node.i:
@@ -221,7 +245,8 @@ class Roles:
         span = self._doc[first:end]
         name = _TIME_FIRST.sub("", _ARTICLE.sub("", span.text)).strip(" ,'\"")
         name = re.sub(r"\s+", " ", name)
-        return Party(name, span.start_char, span.end_char)
+        name = _UNCLOSED.sub("", name)
+        return Party(name, span.start_char, span.end_char, span.text)
 
     # -------------------------------------------------------------------------------------------------------------- pronouns
 
@@ -230,9 +255,9 @@ class Roles:
         if not self._points_back(party):
             return party
         for name in self._speaker_above(token):
-            return Party(name, party.start, party.end)
+            return Party(name, party.start, party.end, party.phrase)
         for other in self._earlier(node.i):
-            return Party(other, party.start, party.end)
+            return Party(other, party.start, party.end, party.phrase)
         return party
 
     def _points_back(self, party: Party) -> bool:
@@ -272,8 +297,8 @@ class Roles:
         for pattern in _LOSERS:
             for match in pattern.finditer(self._text, max(predicate.token.idx, place_end - 1), limit):
                 party = self.phrase_at(match.end(), limit)
-                if party is not None and self._is_party(party.name) and not _same(party.name, gainer):
-                    return party.name
+                if party is not None and self._is_party(party.name) and not self._same_party(party.name, gainer):
+                    return re.split(r"['’]s ", party.name)[0]
         owned = _OWNED.search(self._text, predicate.token.idx, limit)
         if owned and self._actors.armed(owned["who"]) and not _same(owned["who"], gainer):
             return _ARTICLE.sub("", owned["who"])
@@ -284,27 +309,43 @@ class Roles:
 
     def other_party(self, sentence: Span, gainer: str | None, source: str | None) -> str | None:
         """The only other armed party that the sentence names, else the only one that the sentences around it name."""
-        here = self._parties_in(sentence, gainer, source)
-        if here or gainer is None:
+        if gainer is None:
+            return None
+        here = self._parties_in(sentence, [gainer, source])
+        if here:
             return here[0] if len(here) == 1 else None
         sentences = list(self._doc.sents)
         at = next(i for i, s in enumerate(sentences) if s.start == sentence.start)
         around: list[str] = []
         for other in [*sentences[max(0, at - _BACK) : at], *sentences[at + 1 : at + 2]]:
-            around += [n for n in self._parties_in(other, gainer, source) if not any(_same(n, k) for k in around)]
+            around += [n for n in self._parties_in(other, [gainer, source, *around]) if self._actors.resolve(n) or " " in n]
         return around[0] if len(around) == 1 else None
 
-    def _parties_in(self, sentence: Span, gainer: str | None, source: str | None) -> list[str]:
+    def _parties_in(self, sentence: Span, known: Sequence[str | None]) -> list[str]:
         names: list[str] = []
         for token in sentence:
             if token.pos_ not in {"NOUN", "PROPN"} or token.dep_ in {"compound", "amod", "poss", "nmod"}:
                 continue
             party = self.phrase_around(token)
-            actor = self._actors.resolve(party.name)
-            armed = self._actors.armed(token.text) or (actor is not None and actor.kind == "party")
-            if armed and not self._points_back(party) and not any(_same(party.name, n) for n in (gainer, source, *names)):
-                names.append(party.name)
+            name = party.name.split("'s ")[0].split("’s ")[0]
+            if not self._is_armed_head(token, name) or self._points_back(party):
+                continue
+            if _ON_ITS_SIDE.search(self._text[: party.start]) or any(self._same_party(name, n) for n in (*known, *names)):
+                continue
+            names.append(name)
         return names
+
+    def _is_armed_head(self, token: Token, name: str) -> bool:
+        if token.lower_ in place_nouns().kinds:
+            return False
+        actor = self._actors.resolve(name)
+        return self._actors.armed(token.text) or (actor is not None and actor.kind == "party")
+
+    def _same_party(self, name: str, other: str | None) -> bool:
+        if other is None:
+            return False
+        a, b = self._actors.resolve(name), self._actors.resolve(other)
+        return (a is not None and a == b) or _same(name, other)
 
 
 _LOSERS: Final = tuple(

@@ -20,6 +20,7 @@ _LINKED: Final = re.compile(
     r"(?:al|el|ul|ar|as|ash|at|an|az|ad|ed|es|et|ez|er|de|du|da|di|la|le|von|der|wa|bin|ibn)\Z", re.IGNORECASE
 )
 _ORDINAL: Final = re.compile(r"\d+(?:st|nd|rd|th)\Z")
+_COMPOUND: Final = re.compile(r"-[a-z]+(?:ed|ing|led|held|run|born|made|built)\Z")
 _QUOTE_MARKS: Final = frozenset("‘’'ʿʾʻʼ`")
 _LINKS_THAT_ARE_WORDS: Final = frozenset({"as", "at", "an"})
 _OF_NAMES: Final = frozenset({"republic", "kingdom"})
@@ -89,7 +90,10 @@ class Word:
 
     @property
     def named(self) -> bool:
-        """Written like a name: a capital, an article joined to one ("al-Bab"), or an ordinal ("16th Brigade")."""
+        """Written like a name: a capital, an article joined to one ("al-Bab"), or an ordinal ("16th Brigade"); not an
+        adjective made of one ("Russian-operated")."""
+        if _COMPOUND.search(self.text):
+            return False
         if self.capital or _ORDINAL.match(self.text):
             return True
         head, _, rest = self.text.partition("-")
