@@ -188,6 +188,18 @@ def test_a_second_denial_is_no_news() -> None:
     assert [(str(e.name), e.newsworthy) for e in events[1:]] == [("DISPUTED", True), ("DISPUTED", False)]
 
 
+@pytest.mark.parametrize(
+    ("denied", "name"),
+    [
+        (fact(240, qualifier="around", status="denied"), "DISPUTED"),
+        (fact(None, qualifier="vague", status="denied"), "DISPUTED"),
+        (fact(200, status="denied"), "IGNORED"),
+    ],
+)
+def test_a_denial_means_the_current_figure_or_roughly_it(denied: CasualtyFigure, name: str) -> None:
+    assert names(seen(fact(242)), seen(denied, 5, "AP"))[-1] == name
+
+
 def test_a_withdrawn_figure_gives_way_to_the_one_before_and_its_copies_lag() -> None:
     state, events = run(seen(fact(4)), seen(fact(40), 5), seen(fact(40, cue="retract"), 9), seen(fact(40), 12, "Portal"))
     assert [str(e.name) for e in events] == ["NEW_FIGURE", "INCREASED", "RETRACTED", "LAGGING"]

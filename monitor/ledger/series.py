@@ -104,7 +104,11 @@ def _is_held(s: Series, f: Figure) -> bool:
 
 
 def _is_current(s: Series, f: Figure) -> bool:
-    return s.best is not None and ((f.value.low, f.value.high) == (None, None) or b.level(f.value) == b.level(s.best))
+    """Whether a denial or withdrawal means the best: it gives the same number, roughly the same, or none."""
+    if s.best is None or (f.value.low, f.value.high) == (None, None):
+        return s.best is not None
+    share = b.ROUGH_SHARE if b.ROUGH & {f.value.qualifier, s.best.qualifier} else 0.0
+    return b.within_share(b.level(f.value), b.level(s.best), share)
 
 
 def _disputes(s: Series, f: Figure) -> bool:
