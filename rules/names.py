@@ -243,8 +243,3 @@ def _is_modifier(text: Words, start: int, end: int, person: bool) -> bool:
     if gap.strip() in ("-", "‑") and following in _HELPED:
         return True
     return person and gap in ("'", "’") and following == "s" and end + 1 < len(text.words)
-
-
-def folds_to(a: str, b: str) -> bool:
-    """Whether two texts are the same but for case, accents and hyphens."""
-    return tuple(w.text for w in Words(a).words) == tuple(w.text for w in Words(b).words) and bool(fold(a).strip())

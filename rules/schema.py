@@ -255,11 +255,6 @@ TEST = Fields(
     title="a test",
 )
 
-FILE_KEYS = {
-    "lists": Key(Raw({"type": "object"}), doc="names with aliases"),
-    "rules": Key(Raw({"type": "array"}), doc="the rules"),
-}
-
 
 def _unknown_condition(kind: Kind, word: str) -> tuple[str, str, str]:
     """Code, message and hint for a condition that this kind does not have."""
