@@ -9,6 +9,10 @@ from typing import cast
 import structlog
 
 
+# Local variables may hold addresses that are secrets: they stay out of tracebacks.
+_TRACEBACKS = structlog.processors.ExceptionRenderer(structlog.tracebacks.ExceptionDictTransformer(show_locals=False))
+
+
 def configure(level: str = "info", *, json: bool | None = None) -> None:
     """Set up logging for a process. `json` None: text on a terminal, JSON elsewhere."""
     as_json = not sys.stderr.isatty() if json is None else json
@@ -18,9 +22,9 @@ def configure(level: str = "info", *, json: bool | None = None) -> None:
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
     last: list[structlog.typing.Processor] = (
-        [structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer(ensure_ascii=False)]
+        [_TRACEBACKS, structlog.processors.JSONRenderer(ensure_ascii=False)]
         if as_json
-        else [structlog.dev.ConsoleRenderer()]
+        else [structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)]
     )
     number = logging.getLevelNamesMapping()[level.upper()]
     structlog.configure(
