@@ -77,7 +77,7 @@ def _of_sentence(section: Section, sentence: Any, quoted: Sequence[Quotation], m
     asked = any(t.text == "?" and not _is_quoted(t, quoted) for t in sentence[-2:])
     cues = [c for c in find_cues(sentence) if not asked and not _is_quoted(c.token, quoted)]
     for n, cue in enumerate(cues):
-        said = contents(cue, sentence, quoted, cues[n + 1 :])
+        said = contents(cue, section.text, sentence, quoted, cues[n + 1 :])
         named = _speakers(cue, memory, behind=said[0].start < cue.token.idx) if said else []
         for speaker in _quoted_by(cue, memory) or named:
             for content in said:
@@ -119,7 +119,7 @@ def continued(section: Section, quoted: Sequence[Quotation], found: Sequence[Att
             continue
         before = [a for a in known if a.stated and _reach(a) <= q.outer_start]
         if before and sum(_reach(before[-1]) < end <= q.outer_start for end in ends) <= 1:
-            end = sensible_end(section.doc, q)
+            end = sensible_end(section.doc, section.text, q)
             more.append(replace(before[-1], start=q.start, end=end, mode="verbatim", stance="asserts", complete=q.complete))
     return more
 
@@ -242,7 +242,7 @@ def _according(
         named = [describe(noun)] if thing else _according_to(noun, memory)
         for speaker in named if content is not None else ():
             assert content is not None
-            cue = doc.text[token.idx : doc[token.i + 1].idx + 2]
+            cue = section.text[token.idx : doc[token.i + 1].idx + 2]
             made = _make(section, cue, token.idx, speaker, content, quoted)
             vague = not is_known(speaker) and not speaker.person and (speaker.name or "").islower()
             inside = speaker.kind == "anonymous" and any(c.token.i < token.i and c.speaker_range() for c in cues)

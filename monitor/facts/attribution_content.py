@@ -67,13 +67,13 @@ class Content:
     stance: str | None = "asserts"
 
 
-def contents(cue: Cue, sentence: Any, quoted: Sequence[Quotation], later: Sequence[Cue]) -> list[Content]:
+def contents(cue: Cue, text: str, sentence: Any, quoted: Sequence[Quotation], later: Sequence[Cue]) -> list[Content]:
     """What the cue reports: usually one stretch, none where nothing is said. `later` are the cues after it in the sentence."""
-    place = _place(cue, sentence, quoted, later)
+    place = _place(cue, text, sentence, quoted, later)
     if is_passive(cue.token):
         return _passive(place)
     before = _quotation_before(place)
-    if before is not None and ":" in sentence.doc.text[before.end : sentence.doc[place.left].idx]:
+    if before is not None and ":" in text[before.end : sentence.doc[place.left].idx]:
         return [before, *_behind(place)]
     if before is not None:
         return [before, *(c for c in _behind(place) if c.quotation is not None and not cue.takes("as"))]
@@ -83,7 +83,7 @@ def contents(cue: Cue, sentence: Any, quoted: Sequence[Quotation], later: Sequen
     return _clause_before(place) or behind
 
 
-def _place(cue: Cue, sentence: Any, quoted: Sequence[Quotation], later: Sequence[Cue]) -> Place:
+def _place(cue: Cue, text: str, sentence: Any, quoted: Sequence[Quotation], later: Sequence[Cue]) -> Place:
     speaker = cue.speaker_range()
     left = cue.token.i if speaker is None or cue.inverted else min(speaker[0], cue.token.i)
     stop = sentence.end
@@ -95,7 +95,7 @@ def _place(cue: Cue, sentence: Any, quoted: Sequence[Quotation], later: Sequence
     stop = min([stop, *(i for other in later if (i := _contrast(other, cue)) > right + 1)])
     if cue.takes("quoted_object", "as") and not cue.takes("clause") and later:
         stop = min(stop, later[0].token.i)
-    return Place(cue, sentence, left, right, max(stop, cue.token.i + 1), quoted)
+    return Place(cue, text, sentence, left, right, max(stop, cue.token.i + 1), quoted)
 
 
 def _contrast(other: Cue, cue: Cue) -> int:
@@ -190,7 +190,7 @@ def _behind(place: Place) -> list[Content]:
 
 def _block_behind(place: Place) -> list[Content]:
     """The next paragraph, where the cue ends its own with a colon: "He said:" and the words below."""
-    text, end = place.doc.text, place.sentence.end_char
+    text, end = place.text, place.sentence.end_char
     stop = text[:end].rstrip()
     if not stop.endswith(":") or not text[len(stop) : len(stop) + 1].isspace() or "\n" not in text[len(stop) : len(stop) + 3]:
         return []
@@ -295,7 +295,7 @@ def _is_trailing(place: Place) -> bool:
 
 def _quotation_before(place: Place) -> Content | None:
     """The quotation that ends right before speaker and cue, or that is most of what stands before them."""
-    cue, doc, text = place.cue, place.doc, place.doc.text
+    cue, doc, text = place.cue, place.doc, place.text
     if not cue.takes("quote") or cue.shared or cue.token.tag_ == "VBG":
         return None
     limit = doc[place.left].idx
@@ -311,7 +311,7 @@ def _quotation_before(place: Place) -> Content | None:
     between = [t for t in doc[place.sentence.start : place.left] if t.idx >= q.outer_end and t.is_alpha]
     if "." in gap or "\n" in gap or len(between) > 0.4 * length or not _is_apposition(place, between, text[q.end - 1]):
         return None
-    if q.outer_end <= place.sentence.start_char and _has_lead(doc, q):
+    if q.outer_end <= place.sentence.start_char and _has_lead(doc, text, q):
         return None
     lead = text[place.sentence.start_char : q.outer_start] if q.outer_start > place.sentence.start_char else ""
     if len(lead.split()) > (1 - _MOSTLY) / _MOSTLY * length and cue.takes("clause"):
@@ -319,13 +319,13 @@ def _quotation_before(place: Place) -> Content | None:
     return Content(q.start, q.end, q, stance=cue.verbs[0].stance)
 
 
-def _has_lead(doc: Any, q: Quotation) -> bool:
+def _has_lead(doc: Any, text: str, q: Quotation) -> bool:
     """Whether words of its sentence stand before a quotation, so that it belongs to them and not to what follows."""
     opening = doc.char_span(q.start, q.start + 1, alignment_mode="expand")
     if opening is None:
         return False
     first = opening[0].sent.start_char
-    return any(c.isalnum() for c in doc.text[first : q.outer_start])
+    return any(c.isalnum() for c in text[first : q.outer_start])
 
 
 def _is_apposition(place: Place, between: Sequence[Token], last: str) -> bool:
@@ -396,7 +396,7 @@ def _fills(place: Place, quotation: Quotation, end: int) -> bool:
     """Whether the quotation is nearly all of what stands up to token `end`."""
     if not quotation.complete:
         return True
-    text = place.doc.text
+    text = place.text
     last = max(place.doc[end - 1].idx + len(place.doc[end - 1]), quotation.outer_end)
     rest, length = text[quotation.outer_end : last].split(), len(text[quotation.start : quotation.end].split())
     return len(rest) <= (1 - _MOSTLY) / _MOSTLY * length or rest[0] in (",", "and", "but") or text[quotation.outer_end] == ","
@@ -404,7 +404,7 @@ def _fills(place: Place, quotation: Quotation, end: int) -> bool:
 
 def _series(place: Place, first: Quotation, stance: str | None) -> list[Content]:
     """A quotation, and those joined to it by "and" in the same sentence."""
-    text, found, last = place.doc.text, [_whole(place, first, stance)], first
+    text, found, last = place.text, [_whole(place, first, stance)], first
     for q in place.quoted:
         if q.depth or q.start <= last.start or q.start > place.sentence.end_char:
             continue
@@ -416,10 +416,10 @@ def _series(place: Place, first: Quotation, stance: str | None) -> list[Content]
 
 
 def _whole(place: Place, q: Quotation, stance: str | None) -> Content:
-    return Content(q.start, sensible_end(place.doc, q), q, stance)
+    return Content(q.start, sensible_end(place.doc, place.text, q), q, stance)
 
 
-def sensible_end(doc: Any, q: Quotation) -> int:
+def sensible_end(doc: Any, text: str, q: Quotation) -> int:
     """Where the words of a quotation end: one that is never closed and begins inside a sentence ends with it."""
     if q.complete:
         return q.end
@@ -427,5 +427,5 @@ def sensible_end(doc: Any, q: Quotation) -> int:
         if sentence.start_char <= q.start < sentence.end_char:
             if sentence.start_char >= q.outer_start - 1:
                 return q.end
-            return min(q.end, len(doc.text[: sentence.end_char].rstrip()))
+            return min(q.end, len(text[: sentence.end_char].rstrip()))
     return q.end

@@ -18,10 +18,11 @@ MARKS = frozenset("“”\"„«»‘’'")
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A cue in its sentence: `left` is the first token of speaker and cue, `right` the one after them, `stop` one past the last
-    token that can belong to it; `quoted` are the text's quotations."""
+    """A cue in its sentence of `text`: `left` is the first token of speaker and cue, `right` the one after them, `stop` one past
+    the last token that can belong to it; `quoted` are the text's quotations."""
 
     cue: Cue
+    text: str
     sentence: Any
     left: int
     right: int

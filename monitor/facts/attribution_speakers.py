@@ -309,7 +309,7 @@ def _belongs_to(doc: Any, head: int, last: int) -> str | None:
 
 
 def _text(doc: Any, first: int, last: int) -> str | None:
-    return str(doc.text[doc[first].idx : doc[last].idx + len(doc[last])]) if first <= last else None
+    return str(doc[first : last + 1].text) if first <= last else None
 
 
 def _kind(name: str | None, role: str | None, affiliation: str | None, person: bool) -> str:
