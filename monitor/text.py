@@ -24,7 +24,7 @@ _SURROGATES: Final = re.compile("[\ud800-\udfff]")
 # zero-width joiner and non-joiner stay: Persian and Indic spelling needs them.
 _UNSEEN: Final = re.compile(
     "[\u0000-\u0008\u000e-\u001f\u007f-\u0084\u0086-\u009f\u00ad\u061c\u180e\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\ufeff"
-    "\ufff0-\uffff\U000e0000-\U000e007f]"
+    "\ufff0-\ufffb\ufffe\uffff\U000e0000-\U000e007f]"
 )
 _JOINERS: Final = re.compile("[\u200c\u200d\ufe0e\ufe0f]")
 _WORD: Final = re.compile(r"\w+(?:['’]\w+)*")

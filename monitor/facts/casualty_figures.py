@@ -65,7 +65,10 @@ def _figure(sentence: Span, quantity: Quantity, words: CasualtyWords) -> Figure 
         anaphoric = quantity.qualifier == "exact" and doc[start].lower_ == "the"
         prior = doc[number - 1] if number > sentence.start and number == start else None
         numbered = prior is not None and prior.pos_ == "PROPN" and not _predicate_follows(doc, close, sentence.end, words)
-        if quantity.qualifier in {"none", "share"} or anaphoric or numbered or _year_like(doc, number, end):
+        nobody = quantity.qualifier == "none" and doc[number].lower_ in {"nobody", "none"} | (
+            {"no"} if end == number + 2 else set()
+        )
+        if (quantity.qualifier in {"none", "share"} and not nobody) or anaphoric or numbered or _year_like(doc, number, end):
             return None
         return Figure(quantity, start, close, "bare", metric=metric)
     if _is_rate(doc, close, sentence.end, words):
@@ -76,6 +79,8 @@ def _figure(sentence: Span, quantity: Quantity, words: CasualtyWords) -> Figure 
     if event:
         return Figure(quantity, start, close, "event", head, _category(doc, head, end, close, words), metric=event)
     category = _category(doc, head, end, close, words)
+    if category and metric and _year_like(doc, number, end):
+        return None
     if category:
         return Figure(quantity, start, close, "people", head, category, metric)
     if words.is_thing(head.lower_) or _year_like(doc, number, end):

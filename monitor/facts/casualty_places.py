@@ -67,7 +67,8 @@ def places(sentence: Span) -> list[Mention]:
 def _starts_name(token: Token) -> bool:
     if not token.text[:1].isupper() or token.ent_type_ in _TIME_ENTS:
         return False
-    if token.pos_ == "PROPN" or token.ent_type_ in _PLACE_ENTS:
+    named = token.pos_ == "NOUN" and token.ent_type_ and not token.is_sent_start
+    if token.pos_ == "PROPN" or named or token.ent_type_ in _PLACE_ENTS:
         return True
     # "The Syrian border", but not "the Syrian town of".
     after = token.doc[token.i + 1] if token.i + 1 < token.sent.end else None

@@ -96,7 +96,7 @@ def _speaks_of(sentence: Span, token: Token, link: Link) -> bool:
     doc = sentence.doc
     before = doc[max(sentence.start, token.i - _RECORD_REACH) : token.i]
     record = [t for t in before if (t.tag_ in {"JJS", "RBS"} and t.lower_ != "least") or t.lower_ in {"first", "record"}]
-    if any(t.i > link.end and not t.i < link.figure.end for t in record):
+    if any(not t.i < link.cue.i < token.i for t in record if not link.figure.start <= t.i < link.figure.end):
         return False
     low, high = sorted((token.i, link.cue.i))
     between = doc[low + 1 : high]

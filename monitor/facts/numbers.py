@@ -318,6 +318,8 @@ class _Reader:
     def _none_at(self, words: Sequence[str], i: int, floor: int) -> Quantity | None:
         if words[i] not in self._none and tuple(words[i : i + 2]) != ("no", "one"):
             return None
+        if self._qualifiers.at(words, i):
+            return None  # "no fewer than nine"
         end = i + 1 + (tuple(words[i : i + 2]) == ("no", "one"))
         return Quantity(i, end, i, 0, 0, "none")
 

@@ -1,0 +1,257 @@
+"""Casualty figures: frames, bounds, parts, status, scope, place, names; and what is no figure."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from monitor.clock import parse_instant
+from monitor.facts.attribution import attributions
+from monitor.facts.casualties import read_casualties
+from monitor.facts.parsing import Parser
+from monitor.model import CasualtyFigure, Document
+
+
+@pytest.fixture(scope="module")
+def parser() -> Parser:
+    return Parser()
+
+
+@pytest.fixture
+def read(parser: Parser) -> Any:
+    def figures(text: str, published: str | None = None) -> list[CasualtyFigure]:
+        (section,) = parser.parse(Document("d", text)).sections
+        instant = parse_instant(published) if published else None
+        found = read_casualties(section, attributions(section), instant)
+        assert all(section.text[f.start : f.end] == f.evidence for f in found)
+        return found
+
+    return figures
+
+
+def brief(found: list[CasualtyFigure]) -> list[tuple[str, int | None]]:
+    return [(f.metric, f.low) for f in found]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        # Voice, headline, ellipsis.
+        ("A mortar shell killed three farmers near the river.", [("killed", 3)]),
+        ("Three farmers were killed by a mortar shell.", [("killed", 3)]),
+        ("9 dead, 31 hurt in market blast", [("killed", 9), ("wounded", 31)]),
+        ("Ferry fire: 14 killed, dozens missing", [("killed", 14), ("missing", 12)]),
+        ("The blast tore through a depot, killing at least 12 and wounding 30.", [("killed", 12), ("wounded", 30)]),
+        ("The raid ended with 17 guerrillas and two soldiers dead.", [("killed", 17), ("killed", 2)]),
+        ("Shelling left six villagers dead and eleven injured.", [("killed", 6), ("wounded", 11)]),
+        ("Gunmen shot dead four drivers on the coastal road.", [("killed", 4)]),
+        ("A suicide attack claimed the lives of 21 recruits.", [("killed", 21)]),
+        ("The collapse cost 40 lives.", [("killed", 40)]),
+        ("The storm claimed 40 lives.", [("killed", 40)]),
+        ("The militia lost five fighters in the ambush.", [("killed", 5)]),
+        ("The deaths of eight miners shocked the town.", [("killed", 8)]),
+        ("Two women were found dead in the ruins.", [("killed", 2)]),
+        ("Four others suffered minor injuries.", [("wounded", 4)]),
+        # Tolls.
+        ("The death toll rose to 54 from 50.", [("killed", 54), ("killed", 50)]),
+        ("The death toll from the mudslide now stands at 19.", [("killed", 19)]),
+        ("The landslide's death toll rises up to 88.", [("killed", 88)]),
+        # Other fates.
+        ("More than 14,000 people have been displaced.", [("displaced", 14001)]),
+        ("Some 300 families fled; 2,000 people are homeless.", [("displaced", 2000)]),
+        ("Rebels took 15 soldiers prisoner.", [("captured", 15)]),
+        ("Nine climbers remain unaccounted for.", [("missing", 9)]),
+        ("The fate of about 40 sailors remains unknown.", [("missing", 40)]),
+        ("Seventy people were killed or wounded.", [("casualties", 70)]),
+        ("The brigade suffered around 400 casualties.", [("casualties", 400)]),
+        ("No injuries were reported.", [("wounded", 0)]),
+        # Shot: hurt as far as is known.
+        ("A guard was shot in the leg.", [("wounded", 1)]),
+        ("A guard was shot and killed.", [("killed", 1)]),
+        # Neighbours.
+        ("The strike killed 14 militants from the group and five civilians.", [("killed", 14), ("killed", 5)]),
+        ("The war has killed 232 people in the north and 11 in the south.", [("killed", 232), ("killed", 11)]),
+    ],
+)
+def test_frames(read: Any, text: str, expected: list[tuple[str, int]]) -> None:
+
+    assert brief(read(text)) == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "The committee killed the bill by 12 votes.",
+        "The flood killed 3.4 million chickens.",
+        "The army captured 14 villages and 30 tanks.",
+        "Rahim, 34, was killed.",  # an age; the person is no figure of 34
+        "The virus kills 90 people a day.",
+        "In 2014 killed soldiers were buried here.",
+        "Police arrested 40 people.",
+        "Flight 370 disappeared.",
+        "He is a father of seven.",
+        "The team lost 3 matches and 2 injured players watched.",
+        "The 1988 death was never solved.",
+        "It was one of the deadliest attacks.",
+        "A quarter of the 450 passengers were asleep.",
+    ],
+)
+def test_numbers_that_count_no_casualties(read: Any, text: str) -> None:
+    assert not [f for f in read(text) if f.low is not None and f.low > 2]
+
+
+@pytest.mark.parametrize(
+    ("text", "low", "high", "qualifier"),
+    [
+        ("At least 242 people were killed.", 242, None, "at_least"),
+        ("Over 60 people were killed.", 61, None, "more_than"),
+        ("As many as 600 people are missing.", None, 600, "up_to"),
+        ("Nearly 100 officers fled.", 100, 100, "nearly"),
+        ("Between 10 and 15 people were killed.", 10, 15, "range"),
+        ("Hundreds of people were killed.", 100, None, "hundreds"),
+        ("Several people were killed.", None, None, "vague"),
+        ("No one was killed.", 0, 0, "none"),
+    ],
+)
+def test_bounds(read: Any, text: str, low: int | None, high: int | None, qualifier: str) -> None:
+    (figure,) = read(text)
+    assert (figure.low, figure.high, figure.qualifier) == (low, high, qualifier)
+
+
+@pytest.mark.parametrize(
+    ("text", "category"),
+    [
+        ("Six people were killed.", "people"),
+        ("Six rebel fighters were killed.", "fighters"),
+        ("Six regime soldiers were killed.", "soldiers"),
+        ("Six police officers were killed.", "police"),
+        ("Six officers of the rebel army were killed.", "fighters"),
+        ("Six schoolchildren were killed.", "children"),
+        ("Six aid workers were killed.", "aid_workers"),
+        ("Six Ukrainians were killed.", "people"),
+        ("Six firefighters were killed.", "other"),
+        ("Six journalists were killed.", "journalists"),
+        ("The toll among border guards rose to six.", "other"),
+    ],
+)
+def test_categories(read: Any, text: str, category: str) -> None:
+    assert [f.category for f in read(text)] == [category]
+
+
+def test_others_are_of_the_same_kind(read: Any) -> None:
+    killed, wounded = read("Ten civilians were killed and 34 others were wounded.")
+    assert (killed.category, wounded.category, wounded.low) == ("civilians", "civilians", 34)
+
+
+def test_parts_point_to_their_whole(read: Any) -> None:
+    whole, part = read("At least 45 people, including 41 children, were killed in the raid.")
+    assert part.part_of == whole.id and (part.low, part.category) == (41, "children")
+    whole, part = read("The blast killed 17 people (14 of whom were teenagers).")
+    assert part.part_of == whole.id and part.category == "children"
+
+
+def test_parts_in_a_list_share_their_whole(read: Any) -> None:
+    whole, children, women = read("The toll rose to 192 people, including 58 children and 34 women.")
+    assert {children.part_of, women.part_of} == {whole.id}
+
+
+def test_a_part_in_a_later_sentence_finds_its_whole(read: Any) -> None:
+    whole, part = read("Air strikes killed at least 20 people. Six of those killed were rebel fighters.")
+    assert part.part_of == whole.id and part.category == "fighters"
+
+
+def test_a_narrower_group_belongs_to_the_people_told_just_before(read: Any) -> None:
+    total, civilians = read("In total, the death toll since Tuesday stands at 80. But also 24 civilians were killed.")
+    assert civilians.part_of == total.id and civilians.scope == "cumulative" and civilians.since == "Tuesday"
+
+
+def test_shares_give_a_least_number(read: Any) -> None:
+    whole, share = read("At least 300 people were killed, most of them civilians.")
+    assert (share.qualifier, share.low, share.derived_low, share.part_of) == ("share", None, 151, whole.id)
+
+
+@pytest.mark.parametrize(
+    ("text", "status"),
+    [
+        ("The flood killed 30 people.", "asserted"),
+        ("The ministry said the flood killed 30 people.", "claimed"),
+        ("The flood could kill 30 people.", "hypothetical"),
+        ("At least 30 people are feared dead.", "hypothetical"),
+        ("The army denied killing 30 civilians.", "denied"),
+        ("The militia failed to kill 30 hostages.", "negated"),
+        ("The flood of 2009 killed 30 people.", "historic"),
+        ("In 2009 a flood killed 30 people.", "historic"),
+        ("A bomb targeting a bus killed 30 people.", "asserted"),
+    ],
+)
+def test_status(read: Any, text: str, status: str) -> None:
+    assert read(text)[0].status == status
+
+
+def test_an_old_figure_is_superseded_and_the_new_one_moved(read: Any) -> None:
+    old, new = read("Officials lowered the death toll from 35 to 32.")
+    assert (old.status, old.low) == ("superseded", 35)
+    assert (new.low, new.revision) == (32, "down")
+    assert read("The death toll rises to 12.")[0].revision == "up"
+
+
+def test_a_year_is_history_only_when_it_is_over(read: Any) -> None:
+    text = "In 2025 the strikes killed 40 people."
+    assert read(text, "2025-06-01")[0].status == "asserted"
+    assert read(text, "2026-06-01")[0].status == "historic"
+
+
+@pytest.mark.parametrize(
+    ("text", "scope", "since"),
+    [
+        ("A bomb killed 12 people.", "incident", None),
+        ("The outbreak has killed 60 people.", "cumulative", None),
+        ("Air strikes killed 50 people in the past 24 hours.", "cumulative", "the past 24 hours"),
+        ("At least 242 people have been killed since Wednesday.", "cumulative", "Wednesday"),
+        ("It was the deadliest storm in the past week and killed four people.", "incident", None),
+        ("The war has killed 9,000 people since 2011.", "historic", "2011"),
+    ],
+)
+def test_scope_and_since(read: Any, text: str, scope: str, since: str | None) -> None:
+    (figure,) = read(text)
+    assert (figure.scope, figure.since) == (scope, since)
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ("Twelve people were killed in Kandahar.", "Kandahar"),
+        ("In the town of Ruvanzi, shelling killed two people.", "Ruvanzi"),
+        ("A quake struck Palmeria, killing 40 people.", "Palmeria"),
+        ("Rebels shelled Sarmin. Four people were killed.", "Sarmin"),
+        ("Strikes killed 30 people in Gaza and two in Lebanon.", "Gaza"),
+    ],
+)
+def test_place(read: Any, text: str, place: str) -> None:
+    assert read(text)[0].place == place
+
+
+def test_named_dead_are_figures_of_one(read: Any) -> None:
+    (figure,) = read("Tomas Velder, commander of the northern brigade, was also killed.")
+    assert (figure.metric, figure.low, figure.high, figure.category) == ("killed", 1, 1, "named_person")
+    assert figure.name == "Tomas Velder"
+    (figure,) = read("A car bomb killed local politician Marco Bellini.")
+    assert figure.name == "Marco Bellini"
+
+
+def test_people_who_die_in_their_beds_are_no_casualties(read: Any) -> None:
+    assert read("Actor John Carlisle dies aged 85.") == []
+    assert read("The striker injured his team-mate John Carlisle in training.") == []
+
+
+def test_the_source_is_who_says_so(read: Any) -> None:
+    (figure,) = read("Seven people were killed, the interior ministry said.")
+    assert figure.source is not None and "interior ministry" in figure.source
+
+
+@pytest.mark.parametrize(
+    "text", ["", "\x00", "🔥 12 killed 🔥", "killed " * 400, "12 " * 400, "قُتل ١٢ شخصًا", "((((12 killed", "of of of 12"]
+)
+def test_any_text_is_read(read: Any, text: str) -> None:
+    read(text)

@@ -1,0 +1,203 @@
+"""The reader as a whole: ids, places, anchors, languages, any text; and the floors on labelled texts."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from monitor.clock import parse_instant
+from monitor.errors import ModelUnavailable
+from monitor.facts.anchor import Topic, anchored, outside_window, topic_of
+from monitor.facts.extract import FactReader, default_reader
+from monitor.facts.parsing import Parser
+from monitor.facts.service import ReaderService
+from monitor.model import CasualtyFigure, Document, Statement, TerritoryChange, fact_from_json, fact_to_json
+
+SHARED = Path(__file__).parents[1].parent / "shared"
+FLOORS = "0.90,0.93,0.92"  # F1 of territory, casualty, statement on the development set
+
+TEXT = (
+    "Rebels captured the town of Saraqib on Monday, the defence ministry said. At least 12 people were killed in the fighting, "
+    "including three children, in Saraqib. “We will return,” said General Omar Haddad. In 2009 a flood there killed 40 people."
+)
+
+
+@pytest.fixture(scope="module")
+def reader() -> FactReader:
+    return default_reader()
+
+
+def test_three_kinds_are_read_with_ids_in_order(reader: FactReader) -> None:
+    facts = reader.read(Document("doc", TEXT)).facts
+    assert {type(f) for f in facts} == {TerritoryChange, CasualtyFigure, Statement}
+    assert [f.id for f in facts] == [f"doc.{n}" for n in range(1, len(facts) + 1)]
+    assert [f.start for f in facts] == sorted(f.start for f in facts)
+    assert all(TEXT[f.start : f.end] == f.evidence for f in facts)
+
+
+def test_parts_name_the_final_id_of_their_whole(reader: FactReader) -> None:
+    figures = {f.low: f for f in reader.read(Document("doc", TEXT)).facts if isinstance(f, CasualtyFigure)}
+    assert figures[3].part_of == figures[12].id
+    assert figures[12].place == "Saraqib" and figures[12].country == "SY"
+
+
+def test_a_figure_of_another_year_is_history_and_not_anchored(reader: FactReader) -> None:
+    flood = next(f for f in reader.read(Document("doc", TEXT)).facts if isinstance(f, CasualtyFigure) and f.low == 40)
+    assert flood.status == "historic" and not flood.anchored
+
+
+def test_title_and_text_have_offsets_of_their_own(reader: FactReader) -> None:
+    facts = reader.read(Document("doc", "The blast hit a market in Homs.", "Blast kills 5 in Homs")).facts
+    figure = next(f for f in facts if isinstance(f, CasualtyFigure))
+    assert (figure.within, figure.evidence, figure.place) == ("title", "kills 5", "Homs")
+
+
+def test_offsets_count_code_points(reader: FactReader) -> None:
+    text = "🔥🔥 «Ḥomṣ» 🔥 Five people were killed in Homs."
+    (figure,) = (f for f in reader.read(Document("doc", text)).facts if isinstance(f, CasualtyFigure))
+    assert text[figure.start : figure.end] == figure.evidence == "Five people were killed"
+
+
+def test_a_line_break_ends_a_sentence(reader: FactReader) -> None:
+    text = "Five killed in Homs\n\nThe council voted on 12 bills"
+    assert [f.low for f in reader.read(Document("doc", text)).facts if isinstance(f, CasualtyFigure)] == [5]
+
+
+@pytest.mark.parametrize(
+    "text", ["Cinq civils ont été tués vendredi dans la ville, selon le ministère.", "قُتل خمسة مدنيين في حمص يوم الجمعة"]
+)
+def test_other_languages_give_no_facts(reader: FactReader, text: str) -> None:
+    reading = reader.read(Document("doc", text))
+    assert reading.facts == () and reading.language != "en"
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", " ", "\x00\x01", "\ud800 five killed \udfff", "🙂" * 50, "“" * 300, "a" * 20_000, "Five killed. " * 300, "\n" * 999],
+    ids=["empty", "blank", "controls", "surrogates", "emoji", "quotes", "one word", "repeated", "breaks"],
+)
+def test_any_text_gives_a_reading(reader: FactReader, text: str) -> None:
+    reading = reader.read(Document("doc", text, text[:80] or None))
+    json.dumps([fact_to_json(f) for f in reading.facts])
+
+
+def test_what_helps_to_place_an_item_in_a_story(reader: FactReader) -> None:
+    reading = reader.read(Document("doc", "Shelling in Aleppo, Syria, killed four people. Aleppo was calm by night."))
+    assert "Aleppo" in reading.names and "SY" in reading.countries and reading.places
+
+
+def test_the_service_speaks_json(reader: FactReader) -> None:
+    service = ReaderService()
+    assert service.info()["digest"]
+    (answer,) = service.read([{"id": "doc", "text": TEXT}])
+    assert json.loads(json.dumps(answer)) == answer
+    assert [fact_from_json(row).evidence for row in answer["facts"]] == [
+        f.evidence for f in reader.read(Document("doc", TEXT)).facts
+    ]
+
+
+def test_a_model_that_is_not_there_or_was_changed_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ModelUnavailable, match="not installed"):
+        Parser("no_such_model_anywhere")
+    (tmp_path / "config.cfg").write_text("[nlp]\n")
+    with pytest.raises(ModelUnavailable, match="cannot be loaded"):
+        Parser(str(tmp_path))
+
+
+def test_reading_does_not_load_torch() -> None:
+    code = "import sys, monitor.facts.service; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+# ------------------------------------------------------------------------------------------------ anchors
+
+
+def figure(evidence: str, start: int = 5000, **changes: object) -> CasualtyFigure:
+    values: dict[str, object] = {
+        "id": "f", "start": start, "end": start + len(evidence), "evidence": evidence, "status": "asserted",
+        "metric": "killed", "low": 5, "high": 5,
+    }  # fmt: skip
+    return CasualtyFigure(**(values | changes))  # type: ignore[arg-type]  # a table of fields
+
+
+TOPIC = topic_of(["Aleppo", "the jihadists"], ["Aleppo", "Idlib", "Idlib", "Paris"], ["SY"])
+
+
+def test_a_topic_is_the_lead_and_what_comes_often() -> None:
+    assert Topic(frozenset({"aleppo", "the jihadists", "idlib"}), frozenset({"SY"})) == TOPIC
+
+
+@pytest.mark.parametrize(
+    ("fact", "sentence", "names", "expected"),
+    [
+        (figure("5 killed", place="Aleppo", country="SY"), "5 killed in Aleppo.", ("Aleppo",), True),
+        (figure("5 killed", place="Aleppo province"), "5 killed there.", (), True),
+        (figure("5 killed", place="Lyon", country="FR"), "5 killed in Lyon.", ("Lyon",), False),
+        (figure("5 killed"), "5 killed by the jihadists.", ("the jihadists",), True),
+        (figure("5 killed"), "5 killed, some said.", (), True),
+        (figure("5 killed"), "5 killed by the Tigers.", ("Tigers",), False),
+        (figure("5 killed", start=10, place="Lyon", country="FR"), "5 killed in Lyon.", ("Lyon",), True),
+        (figure("5 killed", start=10, status="historic"), "5 killed.", (), False),
+        (figure("5 killed", start=10), "5 killed two years ago.", (), False),
+        (figure("5 killed", start=10, since="2011"), "5 killed.", (), False),
+    ],
+)
+def test_anchoring(fact: CasualtyFigure, sentence: str, names: tuple[str, ...], expected: bool) -> None:
+    assert anchored(fact, sentence, TOPIC, names=names) is expected
+
+
+def test_a_sentence_far_from_the_story_is_not_anchored() -> None:
+    fact = figure("5 killed", place="Aleppo", country="SY")
+    assert not anchored(fact, "5 killed in Aleppo.", TOPIC, names=("Aleppo",), similarity=0.1)
+    assert anchored(fact, "5 killed in Aleppo.", TOPIC, names=("Aleppo",), similarity=0.6)
+
+
+def test_the_year_of_publication_is_inside_the_window() -> None:
+    now = parse_instant("2026-06-01")
+    assert not outside_window(figure("5 killed"), "5 killed in 2026.", now)
+    assert outside_window(figure("5 killed"), "5 killed in 2024.", now)
+    assert not outside_window(figure("5 killed"), "5 killed in 2025.", parse_instant("2026-01-03"))
+
+
+# ------------------------------------------------------------------------------------------------ floors
+
+DRIVER = """
+import json, sys
+from monitor.facts.extract import default_reader
+from monitor.model import Document, fact_to_json
+reader = default_reader()
+for line in sys.stdin:
+    row = json.loads(line)
+    facts = reader.read(Document(row["id"], row["text"])).facts
+    print(json.dumps({"id": row["id"], "facts": [fact_to_json(f) for f in facts]}))
+"""
+
+
+def test_floors_on_the_development_set() -> None:
+    gold = SHARED / "data" / "facts_dev" / "facts_dev.jsonl"
+    if not gold.exists():
+        pytest.skip(f"no {gold.parent}")
+    command = [sys.executable, str(SHARED / "tools" / "score_facts.py"), str(gold), sys.executable, "-c", DRIVER]
+    run = subprocess.run(command, capture_output=True, text=True, check=False, env={"FLOOR": FLOORS})
+    assert run.returncode == 0, run.stdout + run.stderr
+
+
+def test_all_figures_of_the_long_article(reader: FactReader) -> None:
+    path = SHARED / "facts" / "aleppo_article.json"
+    if not path.exists():
+        pytest.skip(f"no {path.parent}")
+    article = json.loads(path.read_text("utf-8"))
+    wanted = {
+        (g["metric"], g["low"], g["high"], g["qualifier"], g["category"])
+        for g in article["facts"]
+        if g["kind"] == "casualty" and g["alert"]
+    }
+    found = [
+        f for f in reader.read(Document("a", article["text"])).facts if isinstance(f, CasualtyFigure) and f.low is not None
+    ]
+    assert {(f.metric, f.low, f.high, f.qualifier, f.category) for f in found} == wanted
+    assert all(f.anchored for f in found)
