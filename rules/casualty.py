@@ -22,6 +22,7 @@ CATEGORIES = (
 )  # fmt: skip
 _TOLLS = {"killed": "Death toll", "casualties": "Number of casualties"}
 _UNNAMED = ("people", "other", "named_person")
+_ONE = {"police": "police officer", "children": "child", "women": "woman"}
 _SILENT = frozenset({E.REPEATED, E.CORROBORATED, E.COMPATIBLE, E.LAGGING, E.STALE, E.PENDING, E.IGNORED})
 
 
@@ -32,15 +33,20 @@ def words(event: Event) -> Mapping[str, str]:
         return {}
     toll = _TOLLS.get(fact.metric, f"Number of {fact.metric}")
     group = "" if fact.category in _UNNAMED else plain(fact.category)
+    one = isinstance(event.new, Bounds) and event.new.low == event.new.high == 1
     named = (fact.name or "") if fact.category == "named_person" else ""
     return {
         "toll": f"{toll} among {group}" if group else toll,
-        "who": named or group,
+        "who": named or (_singular(group) if one else group),
         "metric": fact.metric,
         "category": plain(fact.category),
         # Of a named person no figure is said: "1 Omar Haddad killed" is no English.
         "figure": "" if named or not isinstance(event.new, Bounds) else figure(event.new),
     }
+
+
+def _singular(group: str) -> str:
+    return _ONE.get(group, group.removesuffix("s"))
 
 
 SPEC = KindSpec(

@@ -22,6 +22,29 @@ _HELPED = frozenset([
     "backed", "led", "allied", "aligned", "linked", "affiliated", "supported", "sponsored", "armed", "trained",
     "funded", "held", "controlled", "occupied", "inspired"
 ])  # fmt: skip
+# Small words that may follow a person's name without making it somebody else's: "Putin of Russia", "Peskov and Lavrov".
+_GOING_ON = frozenset(
+    [
+        "of",
+        "and",
+        "or",
+        "in",
+        "at",
+        "from",
+        "to",
+        "on",
+        "for",
+        "with",
+        "as",
+        "who",
+        "the",
+        "a",
+        "himself",
+        "herself",
+        "also",
+        "later",
+    ]
+)
 _LETTERS = dict(zip("абвгдеёзийклмнопрстуфыэіґ", "abvgdeeziiklmnoprstufyeig", strict=True)) | {
     "ж": "zh", "х": "kh", "ц": "ts", "ч": "ch", "ш": "sh", "щ": "shch", "ъ": "", "ь": "", "ю": "yu",
     "я": "ya", "ї": "yi", "є": "e",
@@ -234,7 +257,7 @@ def _capitals_mean_nothing(line: str) -> bool:
 
 
 def _is_modifier(text: Words, start: int, end: int, person: bool) -> bool:
-    """Whether the alias only describes somebody else: "anti-HTS", "Iran-backed", "Assad's spokesman"."""
+    """Whether the alias only describes somebody else: "anti-HTS", "Iran-backed", "Assad's spokesman", "Putin adviser"."""
     if start and text.words[start - 1].text in _CONTRARY and text.gap(start - 1).strip() in ("-", "‑", ""):
         return True
     if end >= len(text.words):
@@ -242,4 +265,6 @@ def _is_modifier(text: Words, start: int, end: int, person: bool) -> bool:
     gap, following = text.gap(end - 1), text.words[end].text
     if gap.strip() in ("-", "‑") and following in _HELPED:
         return True
-    return person and gap in ("'", "’") and following == "s" and end + 1 < len(text.words)
+    if person and gap in ("'", "’"):
+        return following == "s" and end + 1 < len(text.words)
+    return person and not gap.strip() and text.words[end].written.islower() and following not in _GOING_ON
