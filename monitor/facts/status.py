@@ -324,7 +324,7 @@ def _history(token: Token, year: int | None) -> str:
             return phrase
     for t in own:
         if _YEAR.fullmatch(t.text) and _adverbial(t, token):
-            if year is not None and int(t.text) >= year:
+            if (year is not None and int(t.text) >= year) or _first_time(t):
                 continue
             return f"the year {t.text}"
     if _in_passing(token):
@@ -332,6 +332,11 @@ def _history(token: Token, year: int | None) -> str:
             if t.lower_ in words.sets["months"] and t.text[0].isupper() and t.pos_ == "PROPN" and _adverbial(t, token):
                 return f"in passing, {t.text}"
     return ""
+
+
+def _first_time(date: Token) -> bool:
+    """ "for the first time since 2012" tells of now."""
+    return any(t.lower_ == "time" for t in date.doc[max(date.sent.start, date.i - 3) : date.i])
 
 
 def _since(clause: Token) -> bool:

@@ -53,6 +53,7 @@ _LEFT_BREAKS: Final = frozenset(
     }
 )
 _CONTESTED: Final = frozenset({"take", "enter", "approach", "hold", "under", "encircle"})
+_RECEIVED: Final = frozenset({"fall", "lose", "hand", "under"})  # frames whose gainer stands behind the place
 _ENTRY_PARTS: Final = {"enter": "part", "approach": "outskirts"}
 
 
@@ -106,6 +107,10 @@ class _Reader:
         if predicate.frame == "fall" and not predicate.noun and gainer is None and not self._judge.war:
             return
         if predicate.token.lemma_.lower() in {"give", "yield"} and gainer is None:
+            return
+        if predicate.frame == "leave" and not (
+            loser and any(self._actors.perhaps_armed(n) for n in (loser.name, loser.phrase))
+        ):
             return
         for mention in mentions:
             find = self._judge.proved(
@@ -263,6 +268,8 @@ class _Reader:
             ):
                 starts.append(party.start)
                 ends.append(party.end if predicate.passive else 0)
+        if gainer is not None and predicate.frame in _RECEIVED and gainer.start > token.idx:
+            ends.append(gainer.end)
         start, end = min(starts), max(ends)
         end = start + len(self._text[start:end].rstrip(" ,"))
         status, why = self._clause(predicate)
@@ -390,7 +397,7 @@ class _Reader:
 
 _INVISIBLE: Final = dict.fromkeys((0x200B, 0x200C, 0x200D, 0x2060, 0xFEFF, 0xAD, 0xA0), " ")
 _PAST_YEAR: Final = re.compile(
-    r"(?:(?!\b(?:when|after|which|who|that|where|before|as|since)\b)[^.;,\n]){0,70}?"
+    r"(?:(?!\b(?:time|when|after|which|who|that|where|before|as|since)\b)[^.;,\n]){0,70}?"
     r"\b(?:in|since|during|until) (?:(?:early|late|mid|[A-Z][a-z]+)[ -])?((?:19|20)\d\d)\b"
 )
 

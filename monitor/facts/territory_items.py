@@ -173,8 +173,8 @@ class ItemReader:
         return word.tag[:2] in _ADJECTIVES or self._in("loose") or word.low.endswith("ern") or "-" in word.text
 
     def _adjective(self, word: Word) -> bool:
-        """A capitalised adjective or owner before a place noun: "the Yemeni port city", "Syria's second city"."""
-        if not (word.possessive or self._in("ethnic") or self._demonym(word.low) or self._demonym(word.text)):
+        """A capitalised adjective before a place noun: "the Yemeni port city"."""
+        if word.possessive or not (self._in("ethnic") or self._demonym(word.low) or self._demonym(word.text)):
             return False
         for ahead in range(1, 6):
             if self._is_noun(ahead):
@@ -183,7 +183,7 @@ class ItemReader:
             if following is None or following.tag[:2] not in {"JJ", "RB", "NN", "VB", "CD", "HY"}:
                 return False
             if following.named:
-                return word.possessive and ahead > 1
+                return False
         return False
 
     # ----------------------------------------------------------------------------------------------- beginning with a noun
@@ -202,6 +202,8 @@ class ItemReader:
         if last.possessive:
             return self._owned(first)
         named = self._of_or_at(first, noun, kind) or self._directly(first, noun, kind)
+        if named and is_plural(noun) and named[0].part == "facility" and named[0].name == named[0].place:
+            return [replace(named[0], name=None, count=quantity)]  # "two bases in Luhansk Oblast"
         if named:
             return named
         if self._noun_follows():

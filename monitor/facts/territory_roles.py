@@ -36,6 +36,12 @@ _INNER: Final = frozenset(
     }
 )
 _BACK: Final = 3  # sentences that are looked back at for the other party
+_LONGEST: Final = 8  # words of a party's name; what is longer is a misparse
+_AMOUNT: Final = re.compile(
+    r"^(?:(?:at least|more than|over|around|about|some|several|many|dozens of|hundreds of|thousands of|scores of|all|last"
+    r"|remaining|\d[\d,]*|two|three|four|five|six|seven|eight|nine|ten|twenty)\s+)+",
+    re.IGNORECASE,
+)
 _SUBJECTS: Final = frozenset({"nsubj", "nsubjpass", "csubj"})
 _AUXILIARY: Final = frozenset({"MD", "RB", "RBR", "TO"})
 _CLIMBED: Final = frozenset(
@@ -327,7 +333,7 @@ class Roles:
             if token.pos_ not in {"NOUN", "PROPN"} or token.dep_ in {"compound", "amod", "poss", "nmod"}:
                 continue
             party = self.phrase_around(token)
-            name = party.name.split("'s ")[0].split("’s ")[0]
+            name = _AMOUNT.sub("", party.name.split("'s ")[0].split("’s ")[0])
             if not self._is_armed_head(token, name) or self._points_back(party):
                 continue
             if _ON_ITS_SIDE.search(self._text[: party.start]) or any(self._same_party(name, n) for n in (*known, *names)):
@@ -338,7 +344,9 @@ class Roles:
     def _is_armed_head(self, token: Token, name: str) -> bool:
         if token.lower_ in place_nouns().kinds:
             return False
-        actor = self._actors.resolve(name)
+        if len(name.split()) > _LONGEST or " where " in name:
+            return False
+        actor = self._actors.resolve(name) if token.text[0].isupper() else None
         return self._actors.armed(token.text) or (actor is not None and actor.kind == "party")
 
     def _same_party(self, name: str, other: str | None) -> bool:
