@@ -105,22 +105,18 @@ def judge(
     now: float,
     *,
     silent: bool,
+    in_force: Mapping[str, float],
 ) -> Judged:
-    """What these rules tell. `items` holds every item that an event of theirs names; `feeds` is by feed id."""
+    """What these rules tell. `items` holds every item that an event of theirs names; `feeds` is by feed id; `in_force` is since
+    when each rule has been watching."""
     judged = Judged()
     for concern in concerns:
         rule = concern.rule
         known = {key: states[rule.name, key] for _, key in state_keys([concern]) if (rule.name, key) in states}
-        matches = [_follow(match, known) for match in concern.matches]
-        decision = alert.decide(rule, matches, known, now, silent=silent, counts=counting(rule, feeds))
+        since, counts = in_force.get(rule.name, 0.0), counting(rule, feeds)
+        decision = alert.decide(rule, concern.matches, known, now, silent=silent, in_force=since, counts=counts)
         judged = _add(judged, rule, decision, context, items, recipients, now)
     return judged
-
-
-def _follow(match: Match, known: Mapping[str, Json]) -> Match:
-    """A confirmation follows the alert that it is about untested by `where`."""
-    follows = match.event.name is EventName.CONFIRMED and match.event.key in known
-    return replace(match, passed=True) if follows and match.passed is not True else match
 
 
 def fire_rule(

@@ -8,7 +8,6 @@ from typing import cast
 
 import structlog
 
-
 # Local variables may hold addresses that are secrets: they stay out of tracebacks.
 _TRACEBACKS = structlog.processors.ExceptionRenderer(structlog.tracebacks.ExceptionDictTransformer(show_locals=False))
 

@@ -323,13 +323,15 @@ class Story:
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """Where an item was put: `score` is its similarity to the story; `copy_of` is the item whose text it reprints."""
+    """Where an item was put: `score` is its similarity to the story; `copy_of` is the item whose text it reprints, `origin` the
+    publisher family that said it first."""
 
     item_id: str
     story: Story
     opened: bool
     score: float
     copy_of: str | None = None
+    origin: str | None = None
 
 
 # ------------------------------------------------------------------------------------------------------------------- events

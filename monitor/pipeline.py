@@ -41,7 +41,7 @@ from monitor.model import (
     Vector,
 )
 from monitor.rulebook import Rulebook
-from monitor.steps import LedgerKey, Placed
+from monitor.steps import LedgerKey, Placed, StoryPlaces
 from monitor.stories.group import Grouper
 from rules.rule import Context
 from storage.base import Store
@@ -135,10 +135,11 @@ class Pipeline:
         change = self._grouper.place(item, analysis.vector, analysis.reading, now)
         self._grouper.apply(change)
         placement = change.placement
-        facts = steps.in_story(item, feed, analysis.reading, placement.story, self._gazetteer)
+        places = await self._places_of(placement.story, overlay)
+        facts = steps.in_story(item, feed, analysis.reading, placement.story, places, self._gazetteer)
         placed = Placed(item, feed, placement, facts, pending.baseline)
         observations = steps.observe(placed)
-        states = await self._states_of(observations, overlay)
+        states = await self._states_of(observations, places, overlay)
         similar = await self._likeness(observations, states)
         consulted = steps.consult(observations, states, self._gazetteer, similar)
         events = (*consulted.events, *steps.story_events(placed), steps.text_event(placed))
@@ -160,12 +161,17 @@ class Pipeline:
             deliveries=judged.deliveries,
         )
 
-    async def _states_of(self, observations: Sequence[Observation], overlay: _Overlay) -> dict[LedgerKey, Json]:
+    async def _places_of(self, story: Story, overlay: _Overlay) -> StoryPlaces:
+        key = steps.places_key(story.id)
+        return StoryPlaces.from_json((await overlay.ledgers([key])).get(key))
+
+    async def _states_of(
+        self, observations: Sequence[Observation], places: StoryPlaces, overlay: _Overlay
+    ) -> dict[LedgerKey, Json]:
         if not observations:
             return {}
-        places_key = steps.places_key(observations[0].story_id)
-        known = steps.places_of((await overlay.ledgers([places_key])).get(places_key))
-        return await overlay.ledgers([places_key, *steps.ledger_keys(observations, known)])
+        story = steps.places_key(observations[0].story_id)
+        return await overlay.ledgers([story, *steps.ledger_keys(observations, places.keys)])
 
     async def _judge(self, events: Sequence[Event], placed: Placed, overlay: _Overlay, now: float) -> Judged:
         context = self._context(placed.story, placed.item, placed.feed)
@@ -174,7 +180,17 @@ class Pipeline:
             return Judged()
         states = await overlay.rules(judging.state_keys(concerns))
         items = await self._items_of(concerns, states, {placed.item.id: placed.item})
-        return judging.judge(concerns, states, context, items, self._feeds, self._recipients, now, silent=placed.baseline)
+        return judging.judge(
+            concerns,
+            states,
+            context,
+            items,
+            self._feeds,
+            self._recipients,
+            now,
+            silent=placed.baseline,
+            in_force=self._book.in_force,
+        )
 
     def _context(self, story: Story, item: Item | None, feed: Feed | None) -> Context:
         about = self._book.about(self._grouper.centroid(story.id))
@@ -239,7 +255,9 @@ class Pipeline:
             concerns = judging.concerned(self._book.matcher, consulted.events, context)
             states = await overlay.rules(judging.state_keys(concerns))
             items = await self._items_of(concerns, states, {})
-            judged = judging.judge(concerns, states, context, items, self._feeds, self._recipients, now, silent=False)
+            judged = judging.judge(
+                concerns, states, context, items, self._feeds, self._recipients, now, silent=False, in_force=self._book.in_force
+            )
         return _timer_record(now, judged, consulted.ledgers, consulted.events)
 
     async def _fire_rule(self, state: RuleState, overlay: _Overlay, now: float) -> StepRecord:
@@ -261,7 +279,9 @@ class Pipeline:
             context = self._context(story, last, self._feeds.get(last.feed_id) if last else None)
             concerns = [c for c in judging.concerned(self._book.matcher, again, context) if c.rule.name == rule.name]
             states = await overlay.rules(judging.state_keys(concerns))
-            more = judging.judge(concerns, states, context, items, self._feeds, self._recipients, now, silent=False)
+            more = judging.judge(
+                concerns, states, context, items, self._feeds, self._recipients, now, silent=False, in_force=self._book.in_force
+            )
             record = _timer_record(now, _both(judged, more))
         return record
 

@@ -12,13 +12,15 @@ from monitor import log
 from monitor.clock import Clock
 from monitor.errors import ConfigError
 from monitor.gazetteer import Gazetteer
-from monitor.model import Vector
+from monitor.model import RuleState, StepRecord, Vector
 from notifiers.base import Notice
 from rules import watch
 from rules.load import Surroundings, read_folder
 from rules.match import Matcher
 from rules.rule import Rule
 from storage.base import Store
+
+_SINCE = ""  # the key under which a rule's own beginning is kept
 
 Embed = Callable[[Sequence[str]], Awaitable[Sequence[Vector | None]]]
 
@@ -33,6 +35,8 @@ class Rulebook:
         self._about: dict[str, Vector] = {}
         self.refused: tuple[str, ...] = ()
         self.waiting: tuple[str, ...] = ()
+        self.in_force: dict[str, float] = {}
+        """Since when each rule has been watching: what is older is no news to it. Rules without an instant always were."""
         self._put(tuple(rules))
 
     def _put(self, rules: tuple[Rule, ...]) -> None:
@@ -87,6 +91,16 @@ class WatchedRulebook(Rulebook):
             return None
         return Notice("rule files: the old version stays in force", (*self.refused, *self.waiting), self._clock.now())
 
+    async def _note_since(self) -> None:
+        """A rule that is new here watches from now on; the store remembers since when."""
+        names = [rule.name for rule in self.rules]
+        known = await self._store.rule_states([(name, _SINCE) for name in names])
+        now = self._clock.now()
+        new = tuple(RuleState(name, _SINCE, {"since": now}) for name in names if (name, _SINCE) not in known)
+        if new:
+            await self._store.commit_steps([StepRecord(at=now, rule_states=new)])
+        self.in_force = {name: known.get((name, _SINCE), {"since": now})["since"] for name in names}
+
     async def _take(self, reload: watch.Reload) -> None:
         for file in reload.applied:
             if file in reload.texts:
@@ -95,4 +109,5 @@ class WatchedRulebook(Rulebook):
         self.waiting = tuple(f"{edit.file}: {edit.reason}; `wirewatch rules accept` applies it" for edit in reload.waiting)
         self._texts = reload.texts
         self._put(reload.rules.rules)
+        await self._note_since()
         self._log.info("rules", summary=reload.summary)

@@ -8,7 +8,7 @@ consulted    = consult(observations, states)  events, and the ledgers after them
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from monitor.gazetteer import Gazetteer, Place
 from monitor.ledger import control, figures, statements
@@ -55,6 +55,23 @@ class Placed:
 
 
 @dataclass(frozen=True, slots=True)
+class StoryPlaces:
+    """What a story knows of its places: the keys of their ledgers, so that two spellings of a village stay one, and the
+    gazetteer's
+    id of each name, so that one name stays one place."""
+
+    keys: tuple[str, ...] = ()
+    ids: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def from_json(cls, row: Json | None) -> StoryPlaces:
+        return cls(tuple(row["places"]), row.get("ids", {})) if row else cls()
+
+    def to_json(self) -> Json:
+        return {"places": list(self.keys), "ids": dict(self.ids)}
+
+
+@dataclass(frozen=True, slots=True)
 class Consulted:
     """What the ledgers made of a step: events in order, and the states that changed."""
 
@@ -65,21 +82,25 @@ class Consulted:
 # ---------------------------------------------------------------------------------------------------------------------- facts
 
 
-def in_story(item: Item, feed: Feed, reading: Reading, story: Story, gazetteer: Gazetteer) -> tuple[Fact, ...]:
-    """The facts of an item with places linked by the story's country and co-mentioned places, each anchored or not."""
+def in_story(
+    item: Item, feed: Feed, reading: Reading, story: Story, known: StoryPlaces, gazetteer: Gazetteer
+) -> tuple[Fact, ...]:
+    """The facts of an item with places linked as the story knows them, else by its country and by places named beside them."""
     near = tuple(p for p in (gazetteer.get(i) for i in (*reading.places, story.place_id or "")) if p is not None)
     countries = tuple(dict.fromkeys(c for c in (story.country, *reading.countries, feed.country) if c))
-    return tuple(_linked(fact, gazetteer, countries, near) for fact in reading.facts)
+    return tuple(_linked(fact, known, gazetteer, countries, near) for fact in reading.facts)
 
 
-def _linked(fact: Fact, gazetteer: Gazetteer, countries: Sequence[str], near: Sequence[Place]) -> Fact:
-    """A place that stayed open in the article is looked for once more, now that the story's country is known."""
-    if isinstance(fact, Statement) or fact.place is None or fact.place_id is not None:
+def _linked(fact: Fact, known: StoryPlaces, gazetteer: Gazetteer, countries: Sequence[str], near: Sequence[Place]) -> Fact:
+    """A name that the story has linked before is the same place; one that stayed open in the article is looked for once more,
+    now that the story's country is known."""
+    if isinstance(fact, Statement) or fact.place is None or (isinstance(fact, TerritoryChange) and fact.count is not None):
         return fact
-    if isinstance(fact, TerritoryChange) and fact.count is not None:
+    before = gazetteer.get(known.ids.get(fold(fact.place), ""))
+    found = before or (gazetteer.link(fact.place, countries, near) if fact.place_id is None else None)
+    if found is None or found.id == fact.place_id:
         return fact
-    found = gazetteer.link(fact.place, countries, near)
-    return fact if found is None else replace(fact, place_id=found.id, country=fact.country or found.country)
+    return replace(fact, place_id=found.id, country=found.country)
 
 
 def observe(placed: Placed) -> tuple[Observation, ...]:
@@ -91,7 +112,7 @@ def observe(placed: Placed) -> tuple[Observation, ...]:
             item_id=item.id,
             outlet=item.outlet,
             family=feed.family,
-            origin=origin_of(fact, feed.family, placed.placement.copy_of),
+            origin=origin_of(fact, feed.family, placed.placement.origin),
             at=item.at,
             seen=max(item.seen, item.edited or 0.0),
             story_id=story.id,
@@ -142,7 +163,7 @@ def _alike(a: str | None, b: str | None) -> bool:
 
 
 def places_key(story_id: str) -> LedgerKey:
-    """Where a story keeps the keys of its places, so that two spellings of a village stay one."""
+    """Where a story keeps what it knows of its places."""
     return "stories", story_id
 
 
@@ -176,9 +197,10 @@ def consult(observations: Sequence[Observation], states: States, gazetteer: Gaze
     """Each observation goes to its ledger. `states` holds those that exist, by `ledger_keys` and `places_key`."""
     if not observations:
         return Consulted()
-    known = places_of(states.get(places_key(observations[0].story_id)))
+    story_id = observations[0].story_id
+    known = StoryPlaces.from_json(states.get(places_key(story_id)))
     groups: dict[LedgerKey, list[Observation]] = {}
-    places = list(known)
+    places = list(known.keys)
     for o in observations:
         key = _ledger_of(o, places)
         groups.setdefault(key, []).append(o)
@@ -191,14 +213,18 @@ def consult(observations: Sequence[Observation], states: States, gazetteer: Gaze
         events += made
         if state is not None:
             after.append(state)
-    if tuple(places) != known:
-        after.append(LedgerState("stories", observations[0].story_id, {"places": places}))
+    learned = StoryPlaces(tuple(places), {**_ids_of(observations), **known.ids})
+    if learned != known:
+        after.append(LedgerState("stories", story_id, learned.to_json()))
     return Consulted(tuple(events), tuple(after))
 
 
-def places_of(state: Json | None) -> tuple[str, ...]:
-    """The place keys that a story knows."""
-    return tuple(state["places"]) if state else ()
+def _ids_of(observations: Sequence[Observation]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for o in observations:
+        if isinstance(o.fact, TerritoryChange | CasualtyFigure) and o.fact.place and o.fact.place_id:
+            found.setdefault(fold(o.fact.place), o.fact.place_id)
+    return found
 
 
 def _consult_one(

@@ -241,7 +241,9 @@ class Grouper:
             families=tuple(sorted({*state.story.families, member.family})),
             origins=tuple(sorted({*state.story.origins, self._origin(member)})),
         )
-        placement = Placement(item_id, story, opened, looked.stories.get(story.id, 0.0), member.first_copy)
+        placement = Placement(
+            item_id, story, opened, looked.stories.get(story.id, 0.0), member.first_copy, self._origin(member)
+        )
         return Change(placement, member, (*left, StoryState(story, members, countries, places)))
 
     def _leave(self, before: Member) -> tuple[StoryState, ...]:
