@@ -1,0 +1,186 @@
+"""Who took which place: frames, lists, pronouns, statuses, and what is not territory."""
+
+from __future__ import annotations
+
+import json
+import pathlib
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from monitor.facts.actors import Actors
+from monitor.facts.attribution import attributions
+from monitor.facts.parsing import Parser
+from monitor.facts.territory import TerritoryContext, read_territory
+from monitor.gazetteer import Gazetteer
+from monitor.model import LIVE_STATUSES, Document, TerritoryChange
+
+Read = Callable[..., list[TerritoryChange]]
+ALERTING = {"captured", "recaptured", "lost", "withdrawn", "handed_over"}
+
+
+@pytest.fixture(scope="module")
+def read() -> Iterator[Read]:
+    parser, gazetteer = Parser(), Gazetteer()
+    actors = Actors(gazetteer.country)
+
+    def reading(text: str, title: str | None = None, country: str | None = None) -> list[TerritoryChange]:
+        document = Document(id="1", text=text, title=title, country=country)
+        parsed = parser.parse(document)
+        head = next((s for s in parsed.sections if s.within == "title"), None)
+        context = TerritoryContext(gazetteer, actors, document, head)
+        section = parsed.sections[-1]
+        facts = read_territory(section, attributions(section), context)
+        for fact in facts:
+            assert section.text[fact.start : fact.end] == fact.evidence
+        assert len({fact.id for fact in facts}) == len(facts)
+        return facts
+
+    yield reading
+    gazetteer.close()
+
+
+def alertable(facts: list[TerritoryChange]) -> list[TerritoryChange]:
+    return [f for f in facts if f.change in ALERTING and f.status in LIVE_STATUSES and f.part in {"whole", "facility", "area"}]
+
+
+@pytest.mark.parametrize(
+    ("text", "change", "place", "gainer", "loser", "status"),
+    [
+        ("Rebels seize Saraqib", "captured", "Saraqib", "Rebels", None, "asserted"),
+        ("Aleppo falls to rebels", "lost", "Aleppo", "rebels", None, "asserted"),
+        ("Saraqib captured by HTS", "captured", "Saraqib", "HTS", None, "asserted"),
+        ("Troops took control of the town of Morek from rebels.", "captured", "Morek", "Troops", "rebels", "asserted"),
+        ("The army said it had recaptured Derna.", "recaptured", "Derna", "army", None, "claimed"),
+        ("M23 rebels reportedly seized Sake in North Kivu.", "captured", "Sake", "M23 rebels", None, "claimed"),
+        ("Kupiansk was liberated by Ukrainian troops.", "recaptured", "Kupiansk", "Ukrainian troops", None, "asserted"),
+        ("Militants withdrew from the village of Sarmin.", "withdrawn", "Sarmin", None, "Militants", "asserted"),
+        ("The militia handed over the town of Tabqa to the army.", "handed_over", "Tabqa", "army", "militia", "asserted"),
+        (
+            "Government forces lost the town of Morek to insurgents.",
+            "lost",
+            "Morek",
+            "insurgents",
+            "Government forces",
+            "asserted",
+        ),
+        ("The junta's troops repelled a rebel attack on Loikaw.", "held", "Loikaw", "junta's troops", "rebel", "asserted"),
+        ("Fighters besiege the city of El Fasher.", "encircled", "El Fasher", "Fighters", None, "asserted"),
+        ("Soldiers entered the town of Derik.", "advance", "Derik", "Soldiers", None, "asserted"),
+        ("The Houthis vowed to take the city of Marib.", "captured", "Marib", "Houthis", None, "planned"),
+        ("The rebels failed to capture the town of Binnish.", "captured", "Binnish", "rebels", None, "negated"),
+        ("Rebels could seize the town of Binnish.", "captured", "Binnish", "Rebels", None, "hypothetical"),
+        ("If militants take Baidoa, the road is lost.", "captured", "Baidoa", "militants", None, "conditional"),
+        ("The ministry denied that rebels had captured Kutum.", "captured", "Kutum", "rebels", None, "denied"),
+        ("Rebels bombed Hama, which the army recaptured in 2015.", "recaptured", "Hama", "army", None, "historic"),
+    ],
+)
+def test_frames(read: Read, text: str, change: str, place: str, gainer: str | None, loser: str | None, status: str) -> None:
+    found = [f for f in read(text) if f.change == change]
+    assert [(f.place, f.gainer, f.status) for f in found] == [(place, gainer, status)]
+    if loser is not None:
+        assert found[0].loser == loser
+
+
+def test_one_fact_for_each_place_of_a_list(read: Read) -> None:
+    facts = read(
+        "Rebels captured several villages in Idlib province, including Jarjnaz and Sarman, as well as the town of Khan Tuman."
+    )
+    assert [f.place for f in facts] == ["Jarjnaz", "Sarman", "Khan Tuman"]
+    assert {f.part for f in facts} == {"whole"}
+
+
+def test_gapped_lists_keep_the_kind(read: Read) -> None:
+    facts = read("Russia says its troops seized the villages of Novoselivka in Donetsk Oblast and Pishchane in Kharkiv Oblast.")
+    assert [(f.place, f.gainer, f.status, f.source) for f in facts] == [
+        ("Novoselivka", "Russia", "claimed", "Russia"),
+        ("Pishchane", "Russia", "claimed", "Russia"),
+    ]
+
+
+def test_counted_places(read: Read) -> None:
+    (fact,) = read("In three days the jihadists have seized around forty villages, the monitor said.")
+    assert (fact.place, fact.count, fact.place_id, fact.status) == ("villages", 40, None, "claimed")
+
+
+def test_facilities_parts_and_outskirts(read: Read) -> None:
+    parts = {
+        "Rebels captured the Menagh air base from the army.": "facility",
+        "Rebels captured a military base in Tiyas.": "facility",
+        "Rebels captured parts of the city of Hama.": "part",
+        "Rebels advanced on the city of Hama.": "outskirts",
+        "Rebels reached the outskirts of Hama.": "outskirts",
+        "Rebels captured the Jabal Akrad mountains.": "area",
+    }
+    assert {text: [f.part for f in read(text)] for text in parts} == {text: [part] for text, part in parts.items()}
+
+
+def test_the_town_is_the_one_named_before(read: Read) -> None:
+    facts = read("Clashes raged in the town of Binnish for a week. On Friday the rebels took control of the town.")
+    assert [(f.place, f.gainer) for f in facts] == [("Binnish", "rebels")]
+    facts = read("Rebels took control of the town overnight.", title="Rebels enter Binnish")
+    assert [f.place for f in facts] == ["Binnish"]
+    assert read("Rebels took control of the town overnight.") == []
+
+
+def test_a_denial_of_what_was_claimed_before(read: Read) -> None:
+    facts = read("The rebels say they have captured the city of Goma. The government denies the claim.")
+    assert [(f.place, f.status) for f in facts] == [("Goma", "claimed"), ("Goma", "denied")]
+    assert facts[1].source == "government"
+
+
+def test_unknown_villages_are_taken_by_people_under_arms(read: Read) -> None:
+    (fact,) = read("Syrian rebels captured Tell Zzuqarin on Monday.")
+    assert (fact.place, fact.place_id) == ("Tell Zzuqarin", None)
+
+
+def test_the_countries_of_a_text_place_its_names(read: Read) -> None:
+    (fact,) = read("Libyan National Army fighters seized the city of Tripoli.")
+    assert fact.country == "LY"
+    (fact,) = read("Militants seized Tripoli.", country="LB")
+    assert fact.country == "LB"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Police captured the leader of Sinaloa on Friday.",
+        "The coast guard seized two tonnes of cocaine off Cartagena.",
+        "Iran seized an oil tanker in the Strait of Hormuz.",
+        "Spain take control of Group H with a late goal.",
+        "Soldiers captured General Omar Haddad.",
+        "The senator captured Iowa and took New Hampshire.",
+        "She won Paris over with a song.",
+        "The film captured the title in Venice.",
+        "Markets fell in Tokyo on Monday.",
+        "The storm hit Reading and Nancy.",
+        "Fans take over Times Square before the final.",
+        "Troops recovered RPGs and explosives.",
+        "The firm took over Bristol Airport in a deal worth millions.",
+        "The rebels captured soldiers and equipment.",
+        "Prices are under control in Ankara.",
+    ],
+)
+def test_what_is_not_territory(read: Read, text: str) -> None:
+    assert alertable(read(text)) == []
+
+
+def test_hostile_text_is_read(read: Read) -> None:
+    for text in (
+        "",
+        "\n\n",
+        "captured",
+        "of of of",
+        "((((",
+        "Rebels captured " + "X, " * 300,
+        "Rebels seized the " + "town of " * 50,
+    ):
+        read(text)
+
+
+def test_the_article_that_started_it(read: Read) -> None:
+    path = pathlib.Path(__file__).parents[1].parent / "shared" / "facts" / "aleppo_article.json"
+    if not path.is_file():
+        pytest.skip(f"missing folder: {path.parent}")
+    (fact,) = alertable(read(json.loads(path.read_text("utf-8"))["text"]))
+    assert (fact.place, fact.count, fact.status) == ("localities", 50, "claimed")
