@@ -180,17 +180,20 @@ class Pipeline:
             return Judged()
         states = await overlay.rules(judging.state_keys(concerns))
         items = await self._items_of(concerns, states, {placed.item.id: placed.item})
-        return judging.judge(
-            concerns,
-            states,
-            context,
-            items,
-            self._feeds,
-            self._recipients,
-            now,
-            silent=placed.baseline,
-            in_force=self._book.in_force,
-        )
+        return self._judged(concerns, states, context, items, now, silent=placed.baseline)
+
+    def _judged(
+        self,
+        concerns: Sequence[Concern],
+        states: Mapping[StateKey, Json],
+        context: Context,
+        items: Mapping[str, Item],
+        now: float,
+        *,
+        silent: bool = False,
+    ) -> Judged:
+        since, around = self._book.in_force, (self._feeds, self._recipients)
+        return judging.judge(concerns, states, context, items, *around, now, silent=silent, in_force=since)
 
     def _context(self, story: Story, item: Item | None, feed: Feed | None) -> Context:
         about = self._book.about(self._grouper.centroid(story.id))
@@ -255,9 +258,7 @@ class Pipeline:
             concerns = judging.concerned(self._book.matcher, consulted.events, context)
             states = await overlay.rules(judging.state_keys(concerns))
             items = await self._items_of(concerns, states, {})
-            judged = judging.judge(
-                concerns, states, context, items, self._feeds, self._recipients, now, silent=False, in_force=self._book.in_force
-            )
+            judged = self._judged(concerns, states, context, items, now)
         return _timer_record(now, judged, consulted.ledgers, consulted.events)
 
     async def _fire_rule(self, state: RuleState, overlay: _Overlay, now: float) -> StepRecord:
@@ -279,9 +280,7 @@ class Pipeline:
             context = self._context(story, last, self._feeds.get(last.feed_id) if last else None)
             concerns = [c for c in judging.concerned(self._book.matcher, again, context) if c.rule.name == rule.name]
             states = await overlay.rules(judging.state_keys(concerns))
-            more = judging.judge(
-                concerns, states, context, items, self._feeds, self._recipients, now, silent=False, in_force=self._book.in_force
-            )
+            more = self._judged(concerns, states, context, items, now)
             record = _timer_record(now, _both(judged, more))
         return record
 

@@ -89,7 +89,7 @@ async def _run(rule: Rule, test: RuleTest, models: Models, path: Path) -> Result
 
 
 def _line(i: int, row: Mapping[str, Any]) -> StreamLine:
-    seen = START + float(row.get("at", 0.0))
+    at = START + float(row.get("at", 0.0))
     return StreamLine(
         id=str(i),
         feed=row.get("feed", _OUTLET),
@@ -97,8 +97,8 @@ def _line(i: int, row: Mapping[str, Any]) -> StreamLine:
         summary=row.get("summary", ""),
         text=row.get("text", ""),
         link=None,
-        published=seen,
-        seen=seen,
+        published=at,
+        seen=float(row.get("seen", at)),
     )
 
 
