@@ -6,10 +6,11 @@ from collections.abc import Mapping
 
 from monitor.model import Bounds, CasualtyFigure, Event, Kind
 from monitor.model import EventName as E
+from monitor.wording import counted, figure
 from rules.conditions import Names, Terms
 from rules.kind import FACT_FIELDS, PLACE, STATUS_GIVES, KindSpec
 from rules.shapes import AnyOf, Choice, Key, OrNull, Range, Text
-from rules.wording import figure, plain
+from rules.wording import plain
 
 METRICS = ("killed", "wounded", "missing", "displaced", "captured", "casualties")
 QUALIFIERS = (
@@ -33,15 +34,17 @@ def words(event: Event) -> Mapping[str, str]:
         return {}
     toll = _TOLLS.get(fact.metric, f"Number of {fact.metric}")
     group = "" if fact.category in _UNNAMED else plain(fact.category)
-    one = isinstance(event.new, Bounds) and event.new.low == event.new.high == 1
+    value = event.new if isinstance(event.new, Bounds) else Bounds(None, None)
     named = (fact.name or "") if fact.category == "named_person" else ""
+    who = named or (_singular(group) if value.low == value.high == 1 else group)
     return {
         "toll": f"{toll} among {group}" if group else toll,
-        "who": named or (_singular(group) if one else group),
+        "who": who,
         "metric": fact.metric,
         "category": plain(fact.category),
         # Of a named person no figure is said: "1 Omar Haddad killed" is no English.
-        "figure": "" if named or not isinstance(event.new, Bounds) else figure(event.new),
+        "figure": "" if named else figure(value),
+        "victims": named or counted(value, who),
     }
 
 
@@ -68,7 +71,7 @@ SPEC = KindSpec(
         "cause": Key(Terms(), doc="words of what killed, such as strike*"),
     },
     titles={
-        E.NEW_FIGURE: "{figure} {who} {metric} in {place}",
+        E.NEW_FIGURE: "{victims} {metric} in {place}",
         E.INCREASED: "{toll} in {place} rises to {new} (was {old})",
         E.REFINED: "{toll} in {place} now put at {new} (was {old})",
         E.CONFLICT: "{toll} in {place}: sources differ, {spread}",
@@ -79,7 +82,7 @@ SPEC = KindSpec(
         None: "{toll} in {place}: {new}",
     },
     words=words,
-    title_fields=frozenset({"toll", "who", "figure"}),
+    title_fields=frozenset({"toll", "who", "figure", "victims"}),
     gives=STATUS_GIVES
     | {
         "status": STATUS_GIVES["status"] | {"denied": frozenset({E.DISPUTED, E.IGNORED})},

@@ -6,10 +6,11 @@ from collections.abc import Mapping
 
 from monitor.model import Event, Kind, Statement
 from monitor.model import EventName as E
+from monitor.wording import clip
 from rules.conditions import Names, Terms
 from rules.kind import FACT_FIELDS, PLACE, STATUS_GIVES, KindSpec
 from rules.shapes import AnyOf, Choice, Flag, Key, OrNull
-from rules.wording import clip, one_line
+from rules.wording import one_line
 
 _QUOTE = 120
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from monitor.model import Event, Kind, TerritoryChange
+from monitor.model import Bounds, Event, Kind, TerritoryChange
 from monitor.model import EventName as E
+from monitor.wording import counted
 from rules.conditions import Names
 from rules.kind import FACT_FIELDS, PLACE, STATUS_GIVES, KindSpec
 from rules.shapes import AnyOf, Choice, Key, Range
@@ -30,6 +31,7 @@ def words(event: Event) -> Mapping[str, str]:
     return {
         "change": _CHANGE_WORDS.get(fact.change, fact.change),
         "where": f"{_PART_WORDS.get(fact.part, '')}{place}" if place else "",
+        "places": counted(event.new, place) if isinstance(event.new, Bounds) else "",
         "gainer": fact.gainer or fact.gainer_id or "",
         "loser": fact.loser or fact.loser_id or "",
         "claim": f"says {fact.source}" if fact.source else "reportedly",
@@ -57,12 +59,12 @@ SPEC = KindSpec(
         E.WITHDRAWN: "{where} abandoned by {loser}",
         E.GAINER_KNOWN: "{where} now held by {gainer}",
         E.DENIED: "Denied: {where} {change} by {gainer}",
-        E.COUNT_NEW: "{new} {place} {change} by {gainer}",
-        E.COUNT_INCREASED: "{new} {place} {change} by {gainer} (was {old})",
+        E.COUNT_NEW: "{places} {change} by {gainer}",
+        E.COUNT_INCREASED: "{places} {change} by {gainer} (was {old})",
         None: "{where} {change} by {gainer}",
     },
     words=words,
-    title_fields=frozenset({"where", "claim"}),
+    title_fields=frozenset({"where", "claim", "places"}),
     gives=STATUS_GIVES
     | {
         "change": {

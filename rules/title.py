@@ -10,12 +10,13 @@ import re
 from collections.abc import Mapping
 
 from monitor.model import Bounds, CasualtyFigure, Event, Fact, Kind, Statement, TerritoryChange
+from monitor.wording import clip, figure, spread
 from rules import yaml
 from rules.kind import KindSpec
 from rules.rule import Context, Rule
 from rules.schema import KINDS
 from rules.shapes import suggest
-from rules.wording import clip, figure, one_line, plain, spread
+from rules.wording import one_line, plain
 
 MAX_TITLE = 200
 _MAX_VALUE = 160

@@ -1,36 +1,8 @@
-"""Figures, places and quotations in plain English, for titles."""
+"""Values of closed lists and lines of text in plain English, for titles. Figures: `monitor.wording`."""
 
 from __future__ import annotations
 
-from monitor.model import Bounds
 from monitor.text import clean
-
-_UNIT_WORDS = {"tens": 10, "dozens": 12, "scores": 20, "hundreds": 100, "thousands": 1000}
-
-
-def figure(value: Bounds) -> str:
-    """ "at least 242", "more than 14,000", "30 to 40", "dozens"; nothing where no bound is known."""
-    low, high, qualifier = value.low, value.high, value.qualifier
-    if low is None and high is None:
-        return ""
-    if qualifier in _UNIT_WORDS and low == _UNIT_WORDS[qualifier]:
-        return qualifier
-    if qualifier == "more_than" and low:
-        return f"more than {low - 1:,}"
-    if low is None or (qualifier in ("up_to", "fewer_than") and high is not None):
-        assert high is not None  # both missing was answered above
-        return f"fewer than {high + 1:,}" if qualifier == "fewer_than" else f"up to {high:,}"
-    if qualifier in ("around", "nearly"):
-        middle = low if high is None or high == low else high if qualifier == "nearly" else (low + high) // 2
-        return f"{qualifier} {middle:,}"
-    if high is None:
-        return f"at least {low:,}"
-    return f"{low:,}" if low == high else f"{low:,} to {high:,}"
-
-
-def spread(value: Bounds) -> str:
-    """The lowest and the highest that is said: "30 to 60"."""
-    return figure(Bounds(value.low, value.high, "range"))
 
 
 def plain(word: str) -> str:
@@ -41,12 +13,3 @@ def plain(word: str) -> str:
 def one_line(text: str) -> str:
     """Without line breaks, control characters and marks that turn the direction of writing."""
     return " ".join(clean(text).split())
-
-
-def clip(text: str, limit: int) -> str:
-    """Not longer than `limit`, cut behind a word and marked so."""
-    if len(text) <= limit:
-        return text
-    cut = text[: limit - 1]
-    space = cut.rfind(" ")
-    return (cut[:space] if space > limit // 2 else cut).rstrip(" ,;:-") + "…"
