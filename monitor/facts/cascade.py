@@ -1,0 +1,122 @@
+"""Which sentences are worth a parse: those with a word that a fact can hang on. Cheap, and without grammar."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from functools import cache
+from typing import Any
+
+from spacy.tokens import Doc
+
+from monitor.facts.lexicon import load
+
+LEAD = 3  # sentences at the start of a text that are always parsed: they say what it is about
+_ENDS = frozenset({".", "!", "?", "…", "..", "..."})
+_CLOSING = frozenset("\"”’')]»")
+_LONG = 120  # words after which a sentence without a full stop is cut at the next comma or semicolon
+_SUFFIXES = (("ies", "y"), ("ied", "y"), ("es", ""), ("es", "e"), ("s", ""), ("ed", ""), ("ed", "e"), ("ing", ""), ("ing", "e"))
+_IRREGULAR: Mapping[str, str] = {
+    "said": "say", "told": "tell", "wrote": "write", "written": "write", "spoke": "speak", "spoken": "speak", "swore": "swear",
+    "sworn": "swear", "thought": "think", "knew": "know", "known": "know", "found": "find", "heard": "hear", "made": "make",
+    "gave": "give", "given": "give", "held": "hold", "saw": "see", "seen": "see", "felt": "feel", "went": "go",
+    "foresaw": "foresee", "understood": "understand", "taught": "teach", "shown": "show", "paid": "pay", "laid": "lay",
+}  # fmt: skip
+
+
+def sentences(doc: Doc) -> Iterator[tuple[int, int]]:
+    """Sentences of a tokenised text as doc[start:end]: at full stops and line breaks. The parser may cut them further."""
+    start = 0
+    for token in doc:
+        i = token.i
+        if i + 1 == len(doc) or _ends(doc, i, start):
+            yield start, i + 1
+            start = i + 1
+
+
+def _ends(doc: Doc, i: int, start: int) -> bool:
+    text = doc[i].text
+    if "\n" in text:
+        return True
+    after = doc[i + 1].text
+    if "\n" in after:
+        return False  # the break itself goes with the sentence that it ends
+    if text in _ENDS:
+        return after not in _CLOSING and after not in _ENDS and not after[0].islower()
+    if text in _CLOSING and i > start and doc[i - 1].text in _ENDS:
+        return not after[0].islower() and after not in _CLOSING
+    return i - start > _LONG and text in {",", ";"}
+
+
+class Triggers:
+    """The words that make a sentence worth a parse. Sets of lower-cased words, from the readers' own lexicons."""
+
+    def __init__(self, language: str = "en") -> None:
+        self._event = frozenset(_casualty_words(load("casualty", language))) | frozenset(
+            _territory_words(load("territory", language))
+        )
+        self._saying = frozenset(_saying_lemmas(load("statement", language)))
+        self._known: dict[str, str] = {}
+
+    def of(self, doc: Doc, start: int, end: int) -> str:
+        """`event`, `said` or an empty text: what a sentence may hold."""
+        kinds = {self._kind(token.lower_) for token in doc[start:end]}
+        return "event" if "event" in kinds else "said" if "said" in kinds else ""
+
+    def _kind(self, word: str) -> str:
+        if word not in self._known:
+            if len(self._known) > 200_000:
+                self._known.clear()
+            self._known[word] = self._look_up(word)
+        return self._known[word]
+
+    def _look_up(self, word: str) -> str:
+        if word in self._event:
+            return "event"
+        if word in '"“”«»„‟' or word == "according":
+            return "said"
+        return "said" if any(lemma in self._saying for lemma in lemmas(word)) else ""
+
+
+@cache
+def triggers(language: str = "en") -> Triggers:
+    """The triggers of a language, made once."""
+    return Triggers(language)
+
+
+def lemmas(word: str) -> Iterator[str]:
+    """What a word may be a form of, right ones among them."""
+    yield word
+    if word in _IRREGULAR:
+        yield _IRREGULAR[word]
+    for suffix, ending in _SUFFIXES:
+        if word.endswith(suffix) and len(word) > len(suffix) + 1:
+            stem = word[: -len(suffix)]
+            yield stem + ending
+            if len(stem) > 2 and stem[-1] == stem[-2]:
+                yield stem[:-1]
+
+
+def _casualty_words(lexicon: Mapping[str, Any]) -> Iterator[str]:
+    for by_role in lexicon["predicates"].values():
+        for role, words in by_role.items():
+            yield from (word.split()[-1] if role == "toll" else word for word in words)
+    for name in ("to_death", "taken_as", "wound_nouns", "attacked"):
+        yield from lexicon[name]
+    yield from ("lives", "life", "condition", "toll", "fate", "hostages", "loss")
+
+
+def _territory_words(lexicon: Mapping[str, Any]) -> Iterator[str]:
+    for verb, particle, *_ in lexicon["verbs"]:
+        # "Take control": the noun tells more than a verb that is everywhere.
+        if "<control>" not in particle:
+            yield from lexicon["forms"].get(verb, (verb,))
+    yield from ("control", "hands", "siege", "outskirts")
+    for noun, *_ in lexicon["nouns"]:
+        yield from (noun, noun + "s")
+
+
+def _saying_lemmas(lexicon: Mapping[str, Any]) -> Iterator[str]:
+    for group in lexicon["verbs"]:
+        yield from (lemma.split()[0] for lemma in group["lemmas"])
+    yield from lexicon["hedges"]
+    yield from lexicon["content_nouns"]
