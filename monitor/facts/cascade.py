@@ -10,6 +10,8 @@ from spacy.tokens import Doc
 
 from monitor.facts.lexicon import load
 
+_KEPT = 200_000  # words whose meaning is remembered
+_STRONG = 2
 LEAD = 3  # sentences at the start of a text that are always parsed: they say what it is about
 _ENDS = frozenset({".", "!", "?", "…", "..", "..."})
 _CLOSING = frozenset("\"”’')]»")
@@ -48,33 +50,43 @@ def _ends(doc: Doc, i: int, start: int) -> bool:
 
 
 class Triggers:
-    """The words that make a sentence worth a parse. Sets of lower-cased words, from the readers' own lexicons."""
+    """The words that make a sentence worth a parse: `event` by themselves, `weak` beside one for people under arms ("took",
+    "entered"), `said` for words of saying. From the readers' own lexicons."""
 
     def __init__(self, language: str = "en") -> None:
-        self._event = frozenset(_casualty_words(load("casualty", language))) | frozenset(
-            _territory_words(load("territory", language))
-        )
+        territory, actors = load("territory", language), load("actors", language)
+        strong, weak = _territory_words(territory)
+        self._event = frozenset(_casualty_words(load("casualty", language))) | strong
+        self._weak = weak - self._event
+        self._armed = frozenset(_armed_words(actors))
         self._saying = frozenset(_saying_lemmas(load("statement", language)))
-        self._known: dict[str, str] = {}
+        self._known: dict[str, frozenset[str]] = {}
 
     def of(self, doc: Doc, start: int, end: int) -> str:
         """`event`, `said` or an empty text: what a sentence may hold."""
-        kinds = {self._kind(token.lower_) for token in doc[start:end]}
-        return "event" if "event" in kinds else "said" if "said" in kinds else ""
+        kinds: set[str] = set()
+        for token in doc[start:end]:
+            kinds |= self._kinds(token.lower_)
+        if "event" in kinds or {"weak", "armed"} <= kinds:
+            return "event"
+        return "said" if "said" in kinds else ""
 
-    def _kind(self, word: str) -> str:
+    def _kinds(self, word: str) -> frozenset[str]:
         if word not in self._known:
-            if len(self._known) > 200_000:
+            if len(self._known) > _KEPT:
                 self._known.clear()
-            self._known[word] = self._look_up(word)
+            self._known[word] = frozenset(self._look_up(word))
         return self._known[word]
 
-    def _look_up(self, word: str) -> str:
+    def _look_up(self, word: str) -> Iterator[str]:
         if word in self._event:
-            return "event"
-        if word in '"“”«»„‟' or word == "according":
-            return "said"
-        return "said" if any(lemma in self._saying for lemma in lemmas(word)) else ""
+            yield "event"
+        if word in self._weak:
+            yield "weak"
+        if word in self._armed:
+            yield "armed"
+        if word in '"“”«»„‟' or word == "according" or any(lemma in self._saying for lemma in lemmas(word)):
+            yield "said"
 
 
 @cache
@@ -99,20 +111,30 @@ def lemmas(word: str) -> Iterator[str]:
 def _casualty_words(lexicon: Mapping[str, Any]) -> Iterator[str]:
     for by_role in lexicon["predicates"].values():
         for role, words in by_role.items():
-            yield from (word.split()[-1] if role == "toll" else word for word in words)
-    for name in ("to_death", "taken_as", "wound_nouns", "attacked"):
+            yield from (word.split()[-1] if role == "toll" else word for word in words if not word.endswith(" people"))
+    for name in ("taken_as", "wound_nouns", "attacked"):
         yield from lexicon[name]
-    yield from ("lives", "life", "condition", "toll", "fate", "hostages", "loss")
+    yield from ("lives", "condition", "toll", "fate", "dead", "death")
 
 
-def _territory_words(lexicon: Mapping[str, Any]) -> Iterator[str]:
-    for verb, particle, *_ in lexicon["verbs"]:
+def _territory_words(lexicon: Mapping[str, Any]) -> tuple[frozenset[str], frozenset[str]]:
+    """Words that speak of the control of places by themselves, and those that do so only of people under arms."""
+    strong, weak = {"control", "siege", "outskirts"}, set[str]()
+    for verb, particle, _frame, _change, strength in lexicon["verbs"]:
+        forms = lexicon["forms"].get(verb, (verb,))
         # "Take control": the noun tells more than a verb that is everywhere.
         if "<control>" not in particle:
-            yield from lexicon["forms"].get(verb, (verb,))
-    yield from ("control", "hands", "siege", "outskirts")
-    for noun, *_ in lexicon["nouns"]:
-        yield from (noun, noun + "s")
+            (strong if strength >= _STRONG and not particle else weak).update(forms)
+    for noun, _frame, _change, strength in lexicon["nouns"]:
+        (strong if strength >= _STRONG else weak).update((noun, noun + "s"))
+    return frozenset(strong), frozenset(weak)
+
+
+def _armed_words(lexicon: Mapping[str, Any]) -> Iterator[str]:
+    yield from (word for name in ("armed", "strong_armed") for word in lexicon[name])
+    for row in lexicon["actors"]:
+        if row["kind"] == "party":
+            yield from (name.lower() for name in (row["name"], *row.get("aliases", ())) if " " not in name)
 
 
 def _saying_lemmas(lexicon: Mapping[str, Any]) -> Iterator[str]:
