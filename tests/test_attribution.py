@@ -133,6 +133,26 @@ def test_a_source_that_is_not_named_is_no_statement(text: str) -> None:
     assert (found.speaker, found.kind, found.stated) == (None, "anonymous", False)
 
 
+@pytest.mark.parametrize("text", ["It is reported that nine people drowned.", "Nine people are believed to have drowned."])
+def test_passives_without_an_agent_name_no_source(text: str) -> None:
+    assert [(a.speaker, a.stated) for a in read(text)] == [(None, False)]
+
+
+def test_beliefs_are_sources_and_no_statements() -> None:
+    (found,) = read("Officials fear that nine people drowned.")
+    assert (found.speaker, found.stated) == ("Officials", False)
+
+
+def test_a_medium_that_quotes_passes_its_source_on() -> None:
+    text = "The Gazette reported, citing the Quill Observatory, that nine people had drowned."
+    assert said(text) == [("Quill Observatory", "nine people had drowned")]
+
+
+def test_a_claim_has_its_owner() -> None:
+    text = "Nobody believed the mayor's claim that the dam had burst."
+    assert said(text) == [("the mayor", "the dam had burst")]
+
+
 def test_what_things_show_is_a_source_and_no_statement() -> None:
     (found,) = read("The rebels entered the town, according to videos posted online.")
     assert (found.speaker is not None, found.stated) == (True, False)

@@ -7,7 +7,17 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from monitor.facts.attribution_content import Content, contents, sensible_end
-from monitor.facts.attribution_cues import FINITE, LEADING, Cue, find_cues
+from monitor.facts.attribution_cues import (
+    FINITE,
+    LEADING,
+    Cue,
+    agent_of,
+    cited_phrase,
+    find_cues,
+    is_passive,
+    lemma_of,
+    verb_table,
+)
 from monitor.facts.attribution_memory import Memory, is_bare
 from monitor.facts.attribution_speakers import (
     NOBODY,
@@ -22,6 +32,7 @@ from monitor.facts.attribution_speakers import (
 )
 from monitor.facts.attribution_stance import stance_of
 from monitor.facts.attribution_titles import headline
+from monitor.facts.lexicon import load
 from monitor.facts.parsing import Section
 from monitor.facts.quotes import Quotation, quotations
 
@@ -81,11 +92,13 @@ def _of_sentence(section: Section, sentence: Any, quoted: Sequence[Quotation], m
         named = _speakers(cue, memory, behind=said[0].start < cue.token.idx) if said else []
         for speaker in _quoted_by(cue, memory) or named:
             for content in said:
-                yield _make(section, _cue_text(cue), cue.token.idx, speaker, content, quoted)
+                made = _make(section, _cue_text(cue), cue.token.idx, speaker, content, quoted)
+                yield made if cue.verbs[0].stated else replace(made, stated=False)
             memory.notice(speaker, spoke=True, denied=cue.verbs[0].stance == "denies")
         if said and cue.takes("accusation"):
             memory.accused = _object(cue)
     yield from _according(section, sentence, quoted, memory, cues)
+    yield from _claims(section, sentence, quoted, memory)
     yield from _hedged(sentence)
     for subject in sentence:
         if subject.dep_ in ("nsubj", "nsubjpass") and subject.pos_ == "PROPN" and not _is_quoted(subject, quoted):
@@ -156,12 +169,10 @@ def _speakers(cue: Cue, memory: Memory, behind: bool) -> list[Speaker]:
 
 def _quoted_by(cue: Cue, memory: Memory) -> list[Speaker]:
     """Whom a medium quotes: in "the agency reported, citing the ministry" the ministry speaks."""
-    for child in cue.token.children:
-        if child.tag_ == "VBG" and child.lower_ in ("citing", "quoting"):
-            noun = next((t for t in child.rights if t.dep_ == "dobj" and t.pos_ in ("NOUN", "PROPN")), None)
-            found = _resolved(noun, memory) if noun is not None else []
-            return [s for s in found if s.name and (is_known(s) or s.person or s.name[:1].isupper())]
-    return []
+    phrase = cited_phrase(cue.token)
+    found = memory.full(describe_range(cue.token.doc, *phrase)) if phrase is not None else NOBODY
+    named = found.name is not None and (is_known(found) or found.person or found.name[:1].isupper())
+    return [found] if named else []
 
 
 def _resolved(subject: Token, memory: Memory, denying: bool = False, cue: Cue | None = None) -> list[Speaker]:
@@ -201,13 +212,7 @@ def _is_unsourced(subject: Token, first: int, last: int) -> bool:
 
 def _author(noun: Token, memory: Memory) -> Speaker | None:
     """Whose the message is: "a statement from the ministry", "its report", "the ministry's figures", "the report said"."""
-    owner = next((t for t in noun.lefts if t.dep_ == "poss"), None)
-    if owner is None:
-        preposition = next((t for t in noun.rights if t.dep_ == "prep" and t.lower_ in ("by", "from", "of")), None)
-        if preposition is not None:
-            owner = next((t for t in preposition.rights if t.dep_ == "pobj" and t.pos_ in ("NOUN", "PROPN")), None)
-    if owner is None:
-        owner = next((t for t in noun.lefts if t.dep_ in ("compound", "nmod", "amod") and t.pos_ == "PROPN"), None)
+    owner = _owner(noun)
     if owner is not None:
         return memory.resolve(owner) if owner.pos_ == "PRON" else memory.full(describe(owner))
     giver = next((t for t in noun.head.children if t.dep_ == "nsubj"), None) if noun.dep_ == "dobj" else None
@@ -218,6 +223,18 @@ def _author(noun: Token, memory: Memory) -> Speaker | None:
     if any(t.lower_ in ("the", "this") for t in noun.lefts) and noun.tag_ == "NN":
         return memory.author or describe(noun)
     return NOBODY if noun.tag_ in ("NNS", "NNPS") or noun.lemma_.lower() in words("information") else describe(noun)
+
+
+def _owner(noun: Token) -> Token | None:
+    """The noun of the one whose message it is."""
+    owner = next((t for t in noun.lefts if t.dep_ == "poss"), None)
+    if owner is None:
+        preposition = next((t for t in noun.rights if t.dep_ == "prep" and t.lower_ in ("by", "from", "of")), None)
+        if preposition is not None:
+            owner = next((t for t in preposition.rights if t.dep_ == "pobj" and t.pos_ in ("NOUN", "PROPN")), None)
+    if owner is None:
+        owner = next((t for t in noun.lefts if t.dep_ in ("compound", "nmod", "amod") and t.pos_ == "PROPN"), None)
+    return owner
 
 
 # --------------------------------------------------------------------------------------------------- according, reportedly
@@ -303,14 +320,42 @@ def _leads_on(before: Sequence[Token]) -> bool:
     return before[-1].lower_ in LEADING or (before[0].lower_ in LEADING and before[0].dep_ == "mark")
 
 
+def _claims(section: Section, sentence: Any, quoted: Sequence[Quotation], memory: Memory) -> Iterator[Attribution]:
+    """ "the mayor's claim that X", "a warning from the army that X"."""
+    stances: dict[str, str] = load("statement")["content_nouns"]
+    for noun in sentence:
+        stance = stances.get(noun.lemma_.lower()) if noun.pos_ == "NOUN" else None
+        if stance is None or _is_quoted(noun, quoted):
+            continue
+        clause = next((t for t in noun.rights if t.dep_ in ("acl", "ccomp", "relcl")), None)
+        mark = next((t for t in clause.lefts if t.dep_ == "mark" and t.lower_ == "that"), None) if clause is not None else None
+        owner = _owner(noun)
+        if clause is None or mark is None or owner is None:
+            continue
+        end = clause.right_edge
+        content = Content(int(mark.nbor(1).idx), int(end.idx + len(end)), stance=stance)
+        for speaker in [memory.resolve(owner)] if owner.pos_ == "PRON" else _resolved(owner, memory):
+            if speaker is not None and speaker.name:
+                yield _make(section, noun.text, noun.idx, speaker, content, quoted)
+
+
 def _hedged(sentence: Any) -> Iterator[Attribution]:
-    """ "reportedly": a source of which nothing is said."""
+    """ "reportedly", "is believed to", "it was reported that": a source of which nothing is said."""
     for token in sentence:
         if token.lower_ in words("hedges"):
             verb = token.head if token.head.pos_ in ("VERB", "AUX") else None
-            first, last = (verb.left_edge, verb.right_edge) if verb is not None else (sentence[0], sentence[-1])
-            end = int(last.idx + len(last))
-            yield Attribution(int(first.idx), end, None, None, token.text, int(token.idx), stated=False)
+            yield _unnamed(token, *((verb.left_edge, verb.right_edge) if verb is not None else (sentence[0], sentence[-1])))
+        elif token.tag_ == "VBN" and is_passive(token) and agent_of(token) is None and lemma_of(token) in verb_table():
+            clause = next((t for t in token.rights if t.dep_ in ("ccomp", "xcomp") and t.pos_ in ("VERB", "AUX")), None)
+            if clause is not None and clause.dep_ == "ccomp":
+                yield _unnamed(token, clause.left_edge, clause.right_edge)
+            elif clause is not None and any(t.lower_ == "to" for t in clause.lefts):
+                yield _unnamed(token, token.left_edge, token.right_edge)
+
+
+def _unnamed(cue: Token, first: Token, last: Token) -> Attribution:
+    end = int(last.idx + len(last))
+    return Attribution(int(first.idx), end, None, None, cue.text, int(cue.idx), stated=False)
 
 
 # ------------------------------------------------------------------------------------------------------------- assembly

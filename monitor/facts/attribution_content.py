@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from monitor.facts.attribution_cues import FINITE, Cue, Verb, is_passive, lemma_of
+from monitor.facts.attribution_cues import FINITE, Cue, Verb, cited_phrase, is_passive, lemma_of
 from monitor.facts.attribution_frames import BREAKS, MARKS, Place, start_of_content
 from monitor.facts.attribution_speakers import words
 from monitor.facts.quotes import Quotation
@@ -93,9 +93,15 @@ def _place(cue: Cue, text: str, sentence: Any, quoted: Sequence[Quotation], late
             break
     right = _after_cue(cue, sentence)
     stop = min([stop, *(i for other in later if (i := _contrast(other, cue)) > right + 1)])
+    stop = min([stop, *(i for other in later if not other.shared and (i := _semicolon(sentence.doc, right, other.token.i)))])
     if cue.takes("quoted_object", "as") and not cue.takes("clause") and later:
         stop = min(stop, later[0].token.i)
     return Place(cue, text, sentence, left, right, max(stop, cue.token.i + 1), quoted)
+
+
+def _semicolon(doc: Any, start: int, end: int) -> int:
+    """The last semicolon between two tokens; 0 where there is none."""
+    return max((i for i in range(start, end) if doc[i].text == ";"), default=0)
 
 
 def _contrast(other: Cue, cue: Cue) -> int:
@@ -121,6 +127,12 @@ def _after_cue(cue: Cue, sentence: Any) -> int:
     if cue.inverted:
         speaker = cue.speaker_range()
         i = max(i, speaker[1] + 1) if speaker else i
+    cited = cited_phrase(token)
+    if cited is not None:
+        i = cited[1] + 1
+        while i < limit and (doc[i].text == "," or doc[i].lower_ == "that"):
+            i += 1
+        return int(i)
     far = _far_that(doc, i, limit)
     if far is not None:
         return far
@@ -135,6 +147,8 @@ def _after_cue(cue: Cue, sentence: Any) -> int:
         owner = next((c for c in token.rights if c.left_edge.i == i), None)
         if owner is not None and _is_skipped(owner, cue):
             i = owner.right_edge.i + 1
+            if owner.dep_ == "dobj" and i < limit and owner.right_edge.i > owner.left_edge.i and doc[i].tag_ in FINITE:
+                return int(i - 1)  # "tells Otra Ruritania will come": the last name begins the clause
         elif word.lower_ in words("times") or word.text in (",", ":") or (word.text == ")" and i == token.i + 1):
             i += 1
         else:

@@ -26,13 +26,14 @@ _SHARING = frozenset({"conj", "advcl", "xcomp", "pcomp", "acl", "dep", "ccomp", 
 @dataclass(frozen=True, slots=True)
 class Verb:
     """One use of a reporting verb: its stance and the kinds of content it takes. A `weak` one is done by things more often than
-    by speakers ("show") and needs a "that"."""
+    by speakers ("show") and needs a "that"; by one that is not `stated` nobody speaks ("fear"), though it names a source."""
 
     lemma: str
     stance: str | None
     takes: frozenset[str]
     prepositions: frozenset[str] = frozenset()
     weak: bool = False
+    stated: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +69,8 @@ def verb_table() -> dict[str, tuple[Verb, ...]]:
     for group in load("statement")["verbs"]:
         for lemma in group["lemmas"]:
             prepositions = frozenset(group.get("prepositions", ()))
-            verb = Verb(lemma, group["stance"], frozenset(group["takes"]), prepositions, group.get("weak", False))
+            weak, stated = group.get("weak", False), group.get("stated", True)
+            verb = Verb(lemma, group["stance"], frozenset(group["takes"]), prepositions, weak, stated)
             table[lemma] = (*table.get(lemma, ()), verb)
     return table
 
@@ -120,6 +122,8 @@ def _is_unreal(token: Token) -> bool:
     """Negated, modal, a question or order, or a form by which nobody speaks."""
     helpers = [t for t in token.children if t.dep_ in ("aux", "auxpass")]
     if any(t.dep_ == "neg" for t in token.children) or any(t.tag_ == "MD" for t in helpers):
+        return True
+    if any(t.dep_ == "nsubj" and t.left_edge.lower_ in ("no", "neither", "nobody", "none") for t in token.children):
         return True
     if any(t.dep_ == "mark" and t.lower_ in ("if", "whether", "unless") for t in token.children):
         return True
@@ -182,7 +186,7 @@ def _with_speaker(token: Token, uses: tuple[Verb, ...], earlier: Sequence[Cue]) 
     if behind is not None:
         return Cue(token, uses, phrase=behind, inverted=True)
     if subject is not None and _touches(subject, token):
-        return Cue(token, uses, subject)
+        return Cue(token, uses, _human(subject) if lemma_of(token) in words("done_by_things") else subject)
     after = next((t for t in own if t.i > token.i), None)
     if after is not None:
         return Cue(token, uses, after, inverted=True)
@@ -301,6 +305,15 @@ def _speaker_behind(token: Token, uses: tuple[Verb, ...], subject: Token | None)
     if subject is not None and not any(t.tag_ in FINITE or t.is_quote for t in doc[token.sent.start : subject.left_edge.i]):
         return None
     return phrase
+
+
+def cited_phrase(token: Token) -> tuple[int, int] | None:
+    """The noun phrase that a medium quotes right after its verb: "reported, citing the ministry"."""
+    doc, end = token.doc, token.sent.end
+    i = token.i + 1
+    while i < end and doc[i].text == ",":
+        i += 1
+    return phrase_after(doc, i + 1, end) if i < end and doc[i].lower_ in ("citing", "quoting") else None
 
 
 def _inherited(token: Token, earlier: Sequence[Cue]) -> Token | None:

@@ -18,8 +18,8 @@ MARKS = frozenset("“”\"„«»‘’'")
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A cue in its sentence of `text`: `left` is the first token of speaker and cue, `right` the one after them, `stop` one past
-    the last token that can belong to it; `quoted` are the text's quotations."""
+    """A cue in its sentence of `text`: `left` is the first token of speaker and cue, `right` the one after them, `stop` one
+    past the last token that can belong to it; `quoted` are the text's quotations."""
 
     cue: Cue
     text: str
@@ -37,7 +37,7 @@ class Place:
 def _clause(place: Place, verb: Verb, end: int) -> int | None:
     token, right = place.cue.token, place.right
     if not any(t.tag_ in FINITE for t in place.doc[right:end]):
-        return right if _is_headline(place, end) else None
+        return right if _is_headline(place, end) and not verb.weak else None
     explicit = place.doc[right - 1].lower_ == "that"
     if verb.weak:
         return right if explicit else None
@@ -140,7 +140,8 @@ def _accusation(place: Place, verb: Verb, end: int) -> int | None:
 def _object(place: Place, verb: Verb, end: int) -> int | None:
     token = place.cue.token
     noun = next((t for t in token.rights if t.dep_ in ("dobj", "ccomp") or (t.dep_ == "xcomp" and t.tag_ == "VBG")), None)
-    if noun is None or noun.i >= end or (noun.dep_ != "dobj" and verb.stance != "denies"):
+    given = any(t.dep_ == "dative" for t in token.rights)  # "denied him a visa"
+    if noun is None or noun.i >= end or given or (noun.dep_ != "dobj" and verb.stance != "denies"):
         return None
     barred = lemma_of(noun) in words("not_content") and verb.stance != "demands"
     if noun.dep_ == "dobj" and (barred or noun.ent_type_ == "PERSON" or noun.pos_ in ("PRON", "NUM")):

@@ -170,6 +170,8 @@ def describe(head: Token, joined: bool = True) -> Speaker:
 def describe_range(doc: Any, first: int, last: int, head: int | None = None) -> Speaker:
     """The speaker whom the words from token `first` to `last` name: "army chief Jan Kos of Ruritania"."""
     name_at = _after_title(doc, first, last)
+    if head is not None and first < head <= last and is_title(doc[head]) and doc[head].text.islower():
+        name_at = None  # "the president's press chief"
     if name_at is not None:
         end = _name_end(doc, name_at, last)
         styled = doc[name_at].text in words("styles")  # "King Otto": the title is part of the name
@@ -218,7 +220,8 @@ def _speaker(doc: Any, first: int, last: int, role: str | None, affiliation: str
     head = doc[_head(doc, first, last)]
     many = head.tag_ in ("NNS", "NNPS") and head.lower_ != "media"
     plural = many or any(t.lower_ == "and" for t in doc[first : last + 1])
-    return Speaker(name, start, role, affiliation, _kind(name, role, affiliation, person), person, plural)
+    kind = _kind(name, role, affiliation, person, proper=head.pos_ == "PROPN")
+    return Speaker(name, start, role, affiliation, kind, person, plural)
 
 
 def _apposed(head: Token, wanted: Callable[[Token], bool]) -> Token | None:
@@ -285,7 +288,7 @@ def _role(doc: Any, first: int, title: int, last: int) -> tuple[str | None, str 
 
 def _is_owner(token: Token, title: Token) -> bool:
     """Whether a word before a title names whose title it is: "Ruritanian president", "Observatory director"."""
-    if is_title(token):
+    if is_title(token) or token.lower_ in words("title_prefixes"):
         return False
     body = token.pos_ == "PROPN" or _known_kind(f" {token.lower_} ") in ("ngo", "un")
     return (
@@ -312,7 +315,7 @@ def _text(doc: Any, first: int, last: int) -> str | None:
     return str(doc[first : last + 1].text) if first <= last else None
 
 
-def _kind(name: str | None, role: str | None, affiliation: str | None, person: bool) -> str:
+def _kind(name: str | None, role: str | None, affiliation: str | None, person: bool, proper: bool = True) -> str:
     """official, party, ngo, un, media, person or anonymous, by the words of the name, the role and the affiliation."""
     own = _plain(name)
     if not person and any(w in words("anonymous") for w in own.split()[:3] + own.split()[-1:]):
@@ -320,7 +323,7 @@ def _kind(name: str | None, role: str | None, affiliation: str | None, person: b
     known = _known_kind(f" {own} {_plain(role)} {_plain(affiliation)} ")
     if known is not None or person:
         return known or "person"
-    return "official" if (name or "")[:1].isupper() else "anonymous"
+    return "official" if proper and (name or "")[:1].isupper() else "anonymous"
 
 
 def _known_kind(padded: str) -> str | None:

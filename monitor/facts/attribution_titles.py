@@ -23,7 +23,7 @@ def headline(doc: Any, text: str) -> tuple[str, int, Speaker, Content] | None:
         if match is None or len(match["what"].split()) < _MIN_CONTENT:
             continue
         speaker = _source(doc, *match.span("who"), leading=leading)
-        if speaker is not None:
+        if speaker is not None and not (speaker.person and leading and not _is_said(doc, *match.span("what"))):
             place = match.end("who") if leading else match.start("who")
             return cue, place, speaker, Content(*match.span("what"))
     return None
@@ -46,8 +46,14 @@ def _source(doc: Any, start: int, end: int, leading: bool) -> Speaker | None:
     return None if outlet or vague else speaker
 
 
+def _is_said(doc: Any, start: int, end: int) -> bool:
+    """Whether what follows a person's name is a clause or a quotation, and no description of the person."""
+    first, *rest = [t for t in doc if start <= t.idx < end]
+    return first.is_quote or any(t.tag_ in FINITE and t.dep_ != "relcl" for t in (first, *rest))
+
+
 def _is_no_name(token: Any) -> bool:
     """Whether a word shows that the part is no name: a number, a list, a clause."""
-    if token.like_num or token.text in ("?", "!", ",", ";", "|"):
+    if token.like_num or token.text in ("?", "!", ",", ";", "|", "...", "…") or token.is_quote:
         return True
     return bool(token.tag_ in FINITE and token.text.islower() and token.lemma_ not in verb_table())

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 _CLOSERS = {"“": '”"', "„": '“”"', "«": "»", "»": "«", "‟": "”", "‹": "›", "‘": "’'", "'": "'’", '"': '"”', "‚": "‘’"}
 _ENDS = frozenset("".join(_CLOSERS.values()))
 _SINGLE = frozenset("‘’'‚‛")
-_SECOND = "\u2060"  # stands for the second apostrophe of a mark that was typed as two
+_SECOND = "\ufdd0"  # a noncharacter that stands for the second apostrophe of a mark that was typed as two
 _LEADING = "([{—–-/ \t\u00a0\u202f"
 _ELISIONS = re.compile(r"\d0s\b|(?:n|tis|twas|em|til|cause|bout)\b", re.IGNORECASE)
 _MAX_HEADLINE_SINGLE = 300  # characters; what is longer between single marks is two apostrophes

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from monitor.facts.attribution import Attribution
 from monitor.facts.parsing import Section
-from monitor.facts.quotes import quotations
+from monitor.facts.quotes import Quotation, quotations, top_level
 from monitor.model import Statement, make_id
 
 _CONFIDENCE = {"verbatim": 0.95, "mixed": 0.85, "paraphrase": 0.75}
@@ -14,10 +14,11 @@ _CONFIDENCE = {"verbatim": 0.95, "mixed": 0.85, "paraphrase": 0.75}
 
 def read_statements(section: Section, attributions: Sequence[Attribution]) -> list[Statement]:
     """One statement for each attribution with a named speaker, in order of the text."""
-    return [_statement(section, a) for a in attributions if a.stated and a.speaker]
+    quoted = top_level(quotations(section.text))
+    return [_statement(section, a, quoted) for a in attributions if a.stated and a.speaker]
 
 
-def _statement(section: Section, a: Attribution) -> Statement:
+def _statement(section: Section, a: Attribution, quoted: Sequence[Quotation]) -> Statement:
     assert a.speaker is not None
     return Statement(
         id=make_id(section.within, "statement", str(a.start), str(a.end), a.speaker),
@@ -34,15 +35,15 @@ def _statement(section: Section, a: Attribution) -> Statement:
         affiliation=a.affiliation,
         cue=a.cue,
         mode=a.mode,
-        quote=_quote(section.text, a),
+        quote=_quote(section.text, a, quoted),
         stance=a.stance,
         complete=a.complete,
     )
 
 
-def _quote(text: str, a: Attribution) -> str:
+def _quote(text: str, a: Attribution, quoted: Sequence[Quotation]) -> str:
     """The quoted words; several are joined; the content of a paraphrase."""
     if a.mode != "mixed":
         return text[a.start : a.end]
-    inner = [q for q in quotations(text) if q.depth == 0 and a.start <= q.start < a.end]
+    inner = [q for q in quoted if a.start <= q.start < a.end]
     return " … ".join(text[q.start : min(q.end, a.end)].strip() for q in inner)
