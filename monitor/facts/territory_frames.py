@@ -228,6 +228,8 @@ def _usable(token: Token, form: int, row: _Row) -> bool:
         and token.nbor(-1).pos_ == "ADP"
     ):
         return False  # "in liberated areas"
+    if token.lower_ == "control" and token.i + 1 < len(token.doc) and token.nbor(1).lower_ in {"of", "over"}:
+        return False  # "seized control of"
     if token.pos_ in {"VERB", "AUX"} or (form > 1 and row.strength > 1):
         return True
     if row.strength < 2 or row.kind == "people":

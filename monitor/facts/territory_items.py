@@ -155,8 +155,8 @@ class ItemReader:
                 holder = held["who"]
             elif not self._describes(word):
                 return holder
-            elif self._in("holders"):
-                holder = word.text
+            elif self._in("holders") or word.possessive:
+                holder = POSSESSIVE.sub("", word.text)
             self._i += 1
             following = self._peek(1)
             if self._low() in {",", "and"} and following is not None and following.tag[:2] == "JJ" and not following.named:
@@ -168,6 +168,8 @@ class ItemReader:
             return self._adjective(word)
         if word.named or word.tag in _FINITE or (word.tag == "VBG" and not self._in("adjectival") and "-" not in word.text):
             return False
+        if word.tag in {"NN", "NNS"} and word.possessive:
+            return True  # "the separatists' main strongholds"
         if word.tag in {"NN", "NNS"}:
             return (self._in("adjectival") and bool(self._is_noun(1) or self._is_noun(2))) or "-" in word.text
         return word.tag[:2] in _ADJECTIVES or self._in("loose") or word.low.endswith("ern") or "-" in word.text

@@ -64,7 +64,7 @@ class PlaceJudge:
             return Find(mention, None) if strength >= 1 and (armed or counted) else None
         if mention.name.split()[0] in self._sets["nonplaces"] or self._gazetteer.country(mention.name) is not None:
             return None
-        place = self._link(mention)
+        place = self._link(mention, parties)
         headed = mention.head is not None and (mention.part != "area" or strength >= 2)
         if (place is not None and place.level == "country") or (not headed and self._is_actor(mention.name)):
             return None
@@ -91,13 +91,16 @@ class PlaceJudge:
             )
         return Find(mention, place) if enough else None
 
-    def _link(self, mention: Mention) -> Place | None:
+    def _link(self, mention: Mention, parties: Sequence[str]) -> Place | None:
+        """The place of the gazetteer: the countries of the text decide, then those of the parties, then what is near."""
         near = self._near[-_NEAR_KEPT:]
+        theirs = [code for p in parties if (code := self._actors.country_of(p)) and code not in self._sets["peaceful"]]
+        countries = list(dict.fromkeys([*self.countries, *theirs]))
         if mention.within:
-            around = self._gazetteer.link(mention.within, self.countries, near)
+            around = self._gazetteer.link(mention.within, countries, near)
             if around is not None and around.level != "country":
                 near = [*near, around]
-        return self._gazetteer.link(mention.name or mention.place, self.countries, near)
+        return self._gazetteer.link(mention.name or mention.place, countries, near)
 
     def country_of(self, mention: Mention) -> str | None:
         """The country of a place that the gazetteer lacks, where the phrase itself tells it."""

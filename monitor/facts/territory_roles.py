@@ -71,10 +71,12 @@ _ARTICLE: Final = re.compile(r"^(?:the|a|an)\s+", re.IGNORECASE)
 _JOINS: Final = frozenset({"of", "and", "to", "with", "/"})
 _UNCLOSED: Final = re.compile(r"\s*\([^)]*$")
 _ON_ITS_SIDE: Final = re.compile(
-    r"(?:\b(?:backed|supported|led|aided|helped|joined|assisted|accompanied) by|\balongside|\ballied (?:with|to)|\bhelp of)"
+    r"(?:\b(?:backed|supported|led|aided|helped|joined|assisted|accompanied) by|\balongside|\bhelp of|\bincluding"
+    r"|\b(?:allied|affiliated|aligned) (?:with|to)|\b(?:linked|loyal) to)"
     r"\s+(?:[\w-]+\s+){0,2}$",
     re.IGNORECASE,
 )
+_FLEEING: Final = re.compile(r"\s+(?:retreat|withdr|flee|fled|pull|abandon|left|surrender)\w*.*$")
 _ALLIED: Final = frozenset({"loyal", "aligned", "allied"})
 _RELATIVE: Final = frozenset({"who", "which", "that", "whom"})
 
@@ -104,12 +106,20 @@ class Roles:
         node = self._subject_of(token)
         party = None if node is None else self.phrase_around(node)
         beside = None if token.i > 0 and token.nbor(-1).lower_ == "to" else self._before(token)
-        if beside is not None and (party is None or (self._actors.armed(beside.name) and not self._actors.armed(party.name))):
-            # The phrase right before the verb outweighs a subject that the parse fetched from afar.
+        if beside is not None and (party is None or self._outweighs(beside, party)):
             party, node = beside, None
         if party is None:
             return None
         return self.resolved(party, node if node is not None else token, token)
+
+    def _outweighs(self, beside: Party, fetched: Party) -> bool:
+        """Whether people under arms right before the verb outweigh a subject that the parse fetched from afar. What hangs on
+        a preposition ("rebels backed by troops") does not."""
+        if not self._actors.armed(beside.name) or fetched.end >= beside.start:
+            return False
+        first = next(t for t in self._doc if t.idx >= beside.start)
+        hangs = first.i > 0 and first.nbor(-1).pos_ in {"ADP", "PART"}
+        return not self._actors.armed(fetched.name) or not hangs
 
     def _subject_of(self, token: Token) -> Token | None:
         node = token
@@ -155,6 +165,12 @@ class Roles:
         end = i
         while i >= start and (self._doc[i].tag_ in _INNER or self._doc[i].lower_ in {"of", "and", "'", "’"}):
             i -= 1
+        if i - 1 >= start and self._doc[i].pos_ in {"ADP", "PART"} and self._doc[i - 1].tag_ in {"VBN", "VBD", "JJ"}:
+            # "insurgents linked to X": the insurgents; "forces loyal to X": all of it.
+            inner = self._before(self._doc[i - 1])
+            if inner is not None and self._doc[i - 1].lower_ in _ALLIED:
+                return self._party(next(t.i for t in self._doc if t.idx >= inner.start), end + 1)
+            return inner or self._party(i + 1, end + 1)
         first = i + 1
         while first <= end and self._doc[first].lower_ in {"and", "of", "'", "’"}:
             first += 1
@@ -172,7 +188,7 @@ class Roles:
         for child in sorted(head.children, key=lambda c: c.i):
             if child.i <= last:
                 continue
-            if child.dep_ == "prep" and child.lower_ == "of" and child.i <= last + 1:
+            if child.dep_ == "prep" and child.lower_ in {"of", "from"} and child.i <= last + 1 and self._proper(child):
                 last = max(last, self._of_end(child))
             elif (
                 child.dep_ == "conj"
@@ -187,6 +203,11 @@ class Roles:
         if last + 1 < len(self._doc) and self._doc[last + 1].lower_ in {"loyal", "aligned", "allied"}:
             return self.phrase_at(party.start, head.sent.end_char) or party
         return party
+
+    @staticmethod
+    def _proper(preposition: Token) -> bool:
+        """ "fighters of the movement", "fighters from the Islamic State", not "forces from the town"."""
+        return preposition.lower_ == "of" or any(c.pos_ == "PROPN" for c in preposition.children)
 
     def _of_end(self, preposition: Token) -> int:
         end = preposition.i
@@ -304,7 +325,7 @@ class Roles:
             for match in pattern.finditer(self._text, max(predicate.token.idx, place_end - 1), limit):
                 party = self.phrase_at(match.end(), limit)
                 if party is not None and self._is_party(party.name) and not self._same_party(party.name, gainer):
-                    return re.split(r"['’]s ", party.name)[0]
+                    return _FLEEING.sub("", re.split(r"['’]s ", party.name)[0])
         owned = _OWNED.search(self._text, predicate.token.idx, limit)
         if owned and self._actors.armed(owned["who"]) and not _same(owned["who"], gainer):
             return _ARTICLE.sub("", owned["who"])

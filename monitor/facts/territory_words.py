@@ -26,7 +26,7 @@ _LINKS_THAT_ARE_WORDS: Final = frozenset({"as", "at", "an"})
 _OF_NAMES: Final = frozenset({"republic", "kingdom"})
 _OF_BARE_NAMES: Final = frozenset({"gulf", "port", "bay", "isle", "cape", "strait", "straits", "horn", "sea"})
 _SINGULAR_S: Final = frozenset({"headquarters", "barracks", "steelworks", "crossroads", "outskirts"})
-POSSESSIVE: Final = re.compile(r"(?:['’]s|(?<=s)['’])\Z")
+POSSESSIVE: Final = re.compile(r"(?:(?<!\bRa)(?<!\bra)['’]s|(?<=s)['’])\Z")
 
 
 @dataclass(frozen=True, slots=True)
