@@ -176,14 +176,15 @@ def _quoted_by(cue: Cue, memory: Memory) -> list[Speaker]:
 
 
 def _resolved(subject: Token, memory: Memory, denying: bool = False, cue: Cue | None = None) -> list[Speaker]:
-    if subject.lemma_.lower() in words("not_sources"):
+    common = subject.lemma_.lower() if subject.pos_ != "PROPN" else ""  # "The Otra Post" is no post
+    if common in words("not_sources"):
         return []
     first, last = noun_range(subject)
     if _is_unsourced(subject, first, last):
         return [NOBODY]
     if is_bare(subject, first, last):
         return [memory.body(denying) or describe(subject)]
-    if subject.lemma_.lower() in words("message_nouns") | words("information"):
+    if common in words("message_nouns") | words("information"):
         author = _author(subject, memory)
         return [author] if author is not None else []
     named = _adjacent_name(subject, last, cue)
@@ -254,7 +255,7 @@ def _according(
         )
         if noun is None:
             continue
-        thing = noun.lemma_.lower() in words("not_sources")
+        thing = noun.pos_ != "PROPN" and noun.lemma_.lower() in words("not_sources")
         content = _governed(sentence, token.i, noun_range(noun)[1])
         named = [describe(noun)] if thing else _according_to(noun, memory)
         for speaker in named if content is not None else ():

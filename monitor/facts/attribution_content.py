@@ -174,7 +174,8 @@ def _is_skipped(owner: Token, cue: Cue) -> bool:
         named = any(owner.lower_ in verb.prepositions for verb in cue.verbs)
         called = cue.takes("upon") and owner.lower_ in ("on", "upon")
         described = cue.takes("as") and owner.lower_ == "as"
-        if named or called or described:
+        counted = owner.lower_ in ("over", "about", "around", "under") and any(t.like_num for t in owner.subtree)
+        if named or called or described or counted:
             return False
     elif owner.dep_ in ("dobj", "dative"):
         if not cue.takes("addressee"):
@@ -364,6 +365,9 @@ def _clause_before(place: Place) -> list[Content]:
     if len(told) > 2 and told[-1].lower_ == "as" and (told[-2].text in (",", "”", '"') or told[-2].is_quote):
         return _as_they_say(place, start, end - 1)
     if not told or told[-1].lower_ in _SUBORDINATORS:
+        return []
+    things = [t for t in cue.token.rights if t.dep_ == "dobj" and t.lower_ not in words("times")]
+    if things and not cue.inverted and not cue.takes("addressee"):
         return []
     subject_is_left = cue.inverted or cue.speaker_range() is not None
     spoken = [t for t in told if t.tag_.startswith(("VB", "MD")) and t.dep_ not in ("aux", "auxpass")]

@@ -16,6 +16,8 @@ from monitor.facts.lexicon import load
 Token = Any  # spaCy's token; spaCy ships no types here
 
 FINITE = frozenset({"VBD", "VBZ", "VBP", "MD"})
+# Words after a verb by which it is no act of speech: "Officials told they can stay" and "Reform explained: how" in headlines.
+_BARRED_NEXT = {"tell": frozenset({"they", "he", "she", "that", "to", "apart"}), "explain": frozenset({":"})}
 LEADING = frozenset({"and", "but", "because", "while", "although", "though", "since", "as", "if", "when", "that", "after"})
 _RELATIVE = frozenset({"who", "which", "that"})
 _SUBJECTS = frozenset({"nsubj", "nsubjpass"})
@@ -121,6 +123,9 @@ def _misread_subject(token: Token) -> tuple[int, int] | None:
 def _is_unreal(token: Token) -> bool:
     """Negated, modal, a question or order, or a form by which nobody speaks."""
     helpers = [t for t in token.children if t.dep_ in ("aux", "auxpass")]
+    follows = token.nbor(1) if token.i + 1 < token.sent.end else None
+    if follows is not None and follows.lower_ in _BARRED_NEXT.get(lemma_of(token), ()):
+        return True
     if any(t.dep_ == "neg" for t in token.children) or any(t.tag_ == "MD" for t in helpers):
         return True
     if any(t.dep_ == "nsubj" and t.left_edge.lower_ in ("no", "neither", "nobody", "none") for t in token.children):

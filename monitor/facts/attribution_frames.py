@@ -13,6 +13,7 @@ from monitor.facts.quotes import Quotation
 Token = Any  # spaCy's token; spaCy ships no types here
 
 BREAKS = frozenset(",;:-–—")
+_NO_CLAUSE = frozenset({"as", "when", "after", "who", "which", "while", "to", "than"})
 MARKS = frozenset("“”\"„«»‘’'")
 
 
@@ -48,9 +49,7 @@ def _clause(place: Place, verb: Verb, end: int) -> int | None:
     if place.cue.inverted and not any(t.dep_ == "ccomp" and t.i > token.i for t in token.children):
         return None
     first = place.doc[right]
-    if not explicit and (
-        first.lower_ in ("as", "when", "after", "who", "which", "while", "to") or first.tag_ in ("VBG", "VBN")
-    ):
+    if not explicit and (first.lower_ in _NO_CLAUSE or first.tag_ in ("VBG", "VBN")):
         return None
     return right
 

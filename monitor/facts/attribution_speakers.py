@@ -220,7 +220,7 @@ def _speaker(doc: Any, first: int, last: int, role: str | None, affiliation: str
     head = doc[_head(doc, first, last)]
     many = head.tag_ in ("NNS", "NNPS") and head.lower_ != "media"
     plural = many or any(t.lower_ == "and" for t in doc[first : last + 1])
-    kind = _kind(name, role, affiliation, person, proper=head.pos_ == "PROPN")
+    kind = _kind(name, role, affiliation, person, proper=head.pos_ == "PROPN" or head.ent_type_ != "" or head.text.isupper())
     return Speaker(name, start, role, affiliation, kind, person, plural)
 
 

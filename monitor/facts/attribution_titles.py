@@ -49,11 +49,13 @@ def _source(doc: Any, start: int, end: int, leading: bool) -> Speaker | None:
 def _is_said(doc: Any, start: int, end: int) -> bool:
     """Whether what follows a person's name is a clause or a quotation, and no description of the person."""
     first, *rest = [t for t in doc if start <= t.idx < end]
-    return first.is_quote or any(t.tag_ in FINITE and t.dep_ != "relcl" for t in (first, *rest))
+    finite = (t for t in (first, *rest) if t.tag_ in FINITE)
+    return first.is_quote or any(all(a.dep_ != "relcl" for a in (t, *t.ancestors)) for t in finite)
 
 
 def _is_no_name(token: Any) -> bool:
     """Whether a word shows that the part is no name: a number, a list, a clause."""
     if token.like_num or token.text in ("?", "!", ",", ";", "|", "...", "…") or token.is_quote:
         return True
-    return bool(token.tag_ in FINITE and token.text.islower() and token.lemma_ not in verb_table())
+    verb = token.pos_ == "AUX" or (token.tag_ in FINITE and token.text.islower())
+    return bool(verb and token.lemma_ not in verb_table())
