@@ -63,11 +63,17 @@ class Triggers:
         self._known: dict[str, frozenset[str]] = {}
 
     def of(self, doc: Doc, start: int, end: int) -> str:
-        """`event`, `said` or an empty text: what a sentence may hold."""
+        """`event` (with names), `said` (grammar will do) or an empty text: what a sentence may hold. One that gives a full name
+        counts as the first, since later ones may speak of "Haddad" or "he"."""
         kinds: set[str] = set()
+        capital = named = False
         for token in doc[start:end]:
             kinds |= self._kinds(token.lower_)
-        if "event" in kinds or {"weak", "armed"} <= kinds:
+            upper = token.text[0].isupper()
+            named = named or (upper and capital)
+            # "The Army" at the start is no full name.
+            capital = upper and not (token.i == start and token.is_stop)
+        if "event" in kinds or named or {"weak", "armed"} <= kinds:
             return "event"
         return "said" if "said" in kinds else ""
 

