@@ -6,7 +6,7 @@ import asyncio
 import math
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import UTC
@@ -43,6 +43,8 @@ _GRACE_S = 15.0
 _RETAIN_ROWS = 500
 _STALL_S = 30.0
 _SETTLE_MS = 300
+_LOOK_AGAIN_S = 1.0  # for a folder of rules that is not there
+_PARSERS = 2  # a body that hangs one until its deadline must not hold up the other feeds
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,19 +53,18 @@ class Workers:
 
     embedder: language.Calls
     reader: language.Calls
-    parser: Worker
+    parsers: Sequence[Worker]
 
 
 def worker_processes(settings: Config) -> Workers:
     """The real ones."""
     embedder, reader = language.worker_processes(settings.embedder)
-    return Workers(embedder, reader, parser_worker())
+    return Workers(embedder, reader, [parser_worker(f"parser {n}") for n in range(1, _PARSERS + 1)])
 
 
 class Daemon:
-    """One daemon over one store. `tick` is how often due rows are looked for, in seconds of the wall clock; `baseline`
-    False alerts
-    on what a feed's first poll shows."""
+    """One daemon over one store. `tick` is how often due rows are looked for, in seconds of the wall clock; `baseline` False
+    alerts on what a feed's first poll shows; `speed` is how fast `clock` runs beside the wall's."""
 
     def __init__(
         self,
@@ -105,7 +106,7 @@ class Daemon:
         stack.callback(gazetteer.close)
         around = Surroundings(frozenset(settings.notifiers), gazetteer=gazetteer)
         book = WatchedRulebook(settings.rules_folder, around, store, self._clock, gazetteer)
-        await book.open()
+        notice = await book.open()
         contact = settings.net.user_agent_contact or ""
         door = await stack.enter_async_context(Door(contact, [str(network) for network in settings.net.allow]))
         notifiers = _notifiers(settings, door)
@@ -114,9 +115,12 @@ class Daemon:
         workers = self._workers(settings)
         linguist = Language(workers.embedder, workers.reader, self._clock)
         stack.push_async_callback(linguist.stop)
-        parser = Parser([workers.parser])
+        parser = Parser(workers.parsers)
         stack.push_async_callback(parser.close)
-        return _Watch(self, settings, store, book, door, notifiers, linguist, parser, gazetteer)
+        watch = _Watch(self, settings, store, book, door, notifiers, linguist, parser, gazetteer)
+        if notice is not None:
+            await watch.tell(notice)
+        return watch
 
 
 class _Watch:
@@ -145,11 +149,11 @@ class _Watch:
             self._clock,
             baseline_hours=settings.baseline_hours if daemon._baseline else math.inf,
             pace=Pace(lease=Pace().lease * daemon._speed),
-            tell=self._tell,
+            tell=self.tell,
             woken=self._wake_analysis,
             offer=self._articles.offer,
         )
-        self._pipeline = Pipeline(store, linguist, book, gazetteer, self._clock, recipients_of(notifiers))
+        self._pipeline = Pipeline(store, linguist, book, gazetteer, self._clock, recipients_of(notifiers), self.tell)
         self._dispatcher = Dispatcher(
             store,
             notifiers,
@@ -163,8 +167,9 @@ class _Watch:
         self._analysis = Loop("analyse", self._analyse)
         self._sending = Loop("deliver", self._dispatcher.tick)
         self._chores = Loop("chores", self._do_chores)
-        self._hangup_loop = Loop("reload", self._hangup)
-        self._loops = (self._polling, self._analysis, self._sending, self._chores, self._hangup_loop)
+        self._reloading = Loop("reload", self._reload)
+        self._hung_up = False
+        self._loops = (self._polling, self._analysis, self._sending, self._chores, self._reloading)
         self._beat = time.monotonic()
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -172,9 +177,9 @@ class _Watch:
         await self._store.sync_feeds(config.all_feeds(self._settings), self._clock.now())
         scheduler = AsyncIOScheduler(timezone=UTC)
         server = await self._serve()
-        loading = asyncio.create_task(self._load(), name="load models")
         tasks = [asyncio.create_task(loop.run(), name=loop.name) for loop in self._loops]
         tasks.append(asyncio.create_task(self._watch_rules(stop), name="watch rules"))
+        self._analysis.wake()  # which begins with loading the models
         self._schedule(scheduler)
         self._install_signals(stop)
         self._supervisor.ready(f"watching {len(self._settings.feeds)} configured feeds")
@@ -187,7 +192,7 @@ class _Watch:
             self._log.info("stopping")
             self._supervisor.stopping()
             scheduler.shutdown(wait=False)
-            await self._drain([loading, *tasks])
+            await self._drain(tasks)
             if server is not None:
                 await server.stop()
 
@@ -219,15 +224,14 @@ class _Watch:
 
     async def _load(self) -> None:
         await self._language.start()
-        await self._book.prepare(self._language.embed_texts)
         await self._pipeline.start()
         self._daemon.analysing.set()
-        self._analysis.wake()
 
     async def _analyse(self) -> None:
         if not self._pipeline.started:
-            return
-        while not self._daemon._stop.is_set() and await self._pipeline.step():
+            await self._load()
+        await self._book.prepare(self._language.embed_texts)
+        while not self._daemon._stop.is_set() and await self._pipeline.step() is not None:
             self._sending.wake()
         if await self._pipeline.fire_timers():
             self._sending.wake()
@@ -251,42 +255,57 @@ class _Watch:
     # -- rules ------------------------------------------------------------------------------------------------------------
 
     async def _watch_rules(self, stop: asyncio.Event) -> None:
+        """Wake the reload whenever the folder changes, and after it was away."""
         folder = self._settings.rules_folder
         while not stop.is_set():
-            if not folder.is_dir():
-                await asyncio.sleep(1.0)
-                continue
-            async for _ in watchfiles.awatch(folder, stop_event=stop, debounce=_SETTLE_MS, recursive=False):
-                await self._reload()
+            try:
+                async for _ in watchfiles.awatch(folder, stop_event=stop, debounce=_SETTLE_MS, recursive=False):
+                    self._reloading.wake()
+            except (OSError, RuntimeError) as error:
+                # The folder was moved away, say: it is looked for until it is back.
+                self._log.warning("rules cannot be watched", folder=str(folder), error=str(error))
+                await asyncio.sleep(_LOOK_AGAIN_S)
+                self._reloading.wake()
+
+    def _hang_up(self) -> None:
+        self._hung_up = True
+        self._reloading.wake()
 
     async def _reload(self) -> None:
+        """The rules anew; after SIGHUP the configured feeds, too."""
         self._supervisor.reloading()
-        notice = await self._book.reload()
-        await self._book.prepare(self._language.embed_texts)
-        if notice is not None:
-            await self._tell(notice)
-        self._supervisor.ready(f"{len(self._book.rules)} rules")
-
-    async def _hangup(self) -> None:
-        """SIGHUP: the rules and the configured feeds anew. A configuration that is refused changes nothing."""
         try:
-            self._settings = config.require(self._daemon._path)
-            await self._store.sync_feeds(config.all_feeds(self._settings), self._clock.now())
+            if self._hung_up:
+                self._hung_up = False
+                await self._sync_feeds()
+            if notice := await self._book.reload():
+                await self.tell(notice)
+            self._analysis.wake()
+        finally:
+            self._supervisor.ready(f"{len(self._book.rules)} rules")
+
+    async def _sync_feeds(self) -> None:
+        """A configuration that is refused changes nothing."""
+        try:
+            settings = config.require(self._daemon._path)
+            feeds = config.all_feeds(settings)
         except ConfigError as error:
-            await self._tell(
-                Notice("wirewatch.yaml was refused; the old configuration stays", (str(error),), self._clock.now())
-            )
-        await self._reload()
+            lines = tuple(str(error).splitlines())
+            await self.tell(Notice("wirewatch.yaml was refused; the old configuration stays", lines, self._clock.now()))
+            return
+        await self._store.sync_feeds(feeds, self._clock.now())
+        self._settings = settings
         self._polling.wake()
 
     # -- the rest ---------------------------------------------------------------------------------------------------------
 
     def _install_signals(self, stop: asyncio.Event) -> None:
         loop = asyncio.get_running_loop()
-        for number, act in ((signal.SIGTERM, stop.set), (signal.SIGINT, stop.set), (signal.SIGHUP, self._hangup_loop.wake)):
+        for number, act in ((signal.SIGTERM, stop.set), (signal.SIGINT, stop.set), (signal.SIGHUP, self._hang_up)):
             loop.add_signal_handler(number, act)
 
-    async def _tell(self, notice: Notice) -> None:
+    async def tell(self, notice: Notice) -> None:
+        """Put a notice to the operator into the outbox."""
         self._log.warning("told the operator", subject=notice.subject, lines=list(notice.lines))
         await self._store.add_deliveries(notice_deliveries(notice, self._settings.operator, self._notifiers))
         self._sending.wake()
@@ -304,6 +323,8 @@ class _Watch:
         degraded = [f"{name}: {why}" for name, why in self._language.degraded.items()]
         refused = [f"rules: {line}" for line in (*self._book.refused, *self._book.waiting)]
         refused += [f"paused: {name}: {why}" for name, why in self._dispatcher.paused.items()]
+        if self._pipeline.put_off:
+            refused.append(f"items that a defect keeps from being decided: {self._pipeline.put_off}; the log names them")
         figures = {"counts": dict(await self._store.counts()), "rules": len(self._book.rules)}
         return Health(not failing and self._pipeline.started, tuple(failing + degraded + refused), figures)
 

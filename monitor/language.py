@@ -22,16 +22,20 @@ _PER_ITEM = 2.0
 _RETRY_MODEL = 300.0
 _READER_MEMORY = 6 << 30
 NOTHING = Reading(language=None)
+_PROBE = "A word."
+_PROBE_DOCUMENT = asdict(Document(id="probe", text=_PROBE))
 
 
 @dataclass(frozen=True, slots=True)
 class Analysis:
-    """What language work makes of one item version. `killed`: it ended a worker and has neither vector nor reading."""
+    """What language work makes of one item version. `killed`: it ended a worker; `failed`: a worker raised on it. Either says
+    why, and the item has no whole analysis."""
 
     vector: Vector | None = None
     model_id: str | None = None
     reading: Reading = NOTHING
     killed: str | None = None
+    failed: str | None = None
 
 
 class Calls(Protocol):
@@ -74,42 +78,51 @@ class Language:
         if not texts or not await self._usable(self._embedder):
             return [None] * len(texts)
         try:
-            return list(embed.decode(await self._embedder.call("encode", list(texts), deadline=_deadline(len(texts)))))
+            return list(await self._encode(list(texts)))
         except WorkerError as error:
-            self._fail(self._embedder, error)
+            self._log.warning("worker failed", worker=self._embedder.name, texts=len(texts), error=str(error))
             return [None] * len(texts)
 
     async def analyse(self, items: Sequence[tuple[Item, Feed]]) -> list[Analysis]:
-        """Vectors and readings of these items, in order. A batch that ends its worker is tried again one by one, so that
-        only the
-        item that does it suffers."""
+        """Vectors and readings of these items, in order. A batch that ends its worker, or on which it raises, is tried again
+        one by one, so that only the item that does it suffers."""
         vectors, readings = await asyncio.gather(
-            self._each(self._embedder, [embed.embed_text(item) for item, _ in items], self._encode),
-            self._each(self._reader, [document_of(item, feed) for item, feed in items], self._read),
+            self._each(self._embedder, [embed.embed_text(item) for item, _ in items], self._encode, _PROBE),
+            self._each(self._reader, [document_of(item, feed) for item, feed in items], self._read, _PROBE_DOCUMENT),
         )
-        found = []
-        for vector, reading in zip(vectors, readings, strict=True):
-            killed = next((str(v) for v in (vector, reading) if isinstance(v, WorkerDied)), None)
-            one = vector if not isinstance(vector, WorkerDied) else None
-            read = reading if not isinstance(reading, WorkerDied) else None
-            found.append(Analysis(one, self.model_id if one is not None else None, read or NOTHING, killed))
-        return found
+        return [self._analysis(vector, reading) for vector, reading in zip(vectors, readings, strict=True)]
+
+    def _analysis(self, vector: Vector | WorkerError | None, reading: Reading | WorkerError | None) -> Analysis:
+        errors = [error for error in (vector, reading) if isinstance(error, WorkerError)]
+        if errors:
+            killed = next((str(error) for error in errors if isinstance(error, WorkerDied)), None)
+            return Analysis(killed=killed, failed=None if killed else str(errors[0]))
+        assert not isinstance(vector, WorkerError) and not isinstance(reading, WorkerError)
+        return Analysis(vector, self.model_id if vector is not None else None, reading or NOTHING)
 
     async def _each(
-        self, worker: Calls, inputs: list[Any], call: Callable[[list[Any]], Awaitable[list[T]]]
-    ) -> list[T | WorkerDied | None]:
+        self, worker: Calls, inputs: list[Any], call: Callable[[list[Any]], Awaitable[list[T]]], probe: Any
+    ) -> list[T | WorkerError | None]:
         if not inputs or not await self._usable(worker):
             return [None] * len(inputs)
         try:
             return list(await call(inputs))
-        except WorkerDied as death:
-            self._log.warning("worker died", worker=worker.name, items=len(inputs), error=str(death))
-            if len(inputs) == 1:
-                return [death]
-            return [result for one in inputs for result in await self._each(worker, [one], call)]
+        except WorkerError as error:
+            self._log.warning("worker failed", worker=worker.name, items=len(inputs), error=str(error))
+            if len(inputs) > 1:
+                return [result for one in inputs for result in await self._each(worker, [one], call, probe)]
+            return [error] if await self._serves(worker, call, probe) else [None]
+
+    async def _serves(self, worker: Calls, call: Callable[[list[Any]], Awaitable[list[T]]], probe: Any) -> bool:
+        """Whether a worker that failed on one input serves a harmless one: then the input is to blame, not the worker."""
+        if not await self._usable(worker):
+            return False
+        try:
+            await call([probe])
         except WorkerError as error:
             self._fail(worker, error)
-            return [None] * len(inputs)
+            return False
+        return True
 
     async def _encode(self, texts: list[str]) -> list[Vector]:
         return embed.decode(await self._embedder.call("encode", texts, deadline=_deadline(len(texts))))

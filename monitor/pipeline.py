@@ -16,13 +16,14 @@ pending.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
 
 from monitor import judging, log, steps
-from monitor.clock import Clock
+from monitor.clock import Clock, iso
+from monitor.errors import StoreUnavailable
 from monitor.failpoints import hit
 from monitor.gazetteer import Gazetteer
 from monitor.judging import Concern, Judged, Recipients, StateKey
@@ -43,8 +44,9 @@ from monitor.model import (
 from monitor.rulebook import Rulebook
 from monitor.steps import LedgerKey, Placed, StoryPlaces
 from monitor.stories.group import Grouper
+from notifiers.base import Notice
 from rules.rule import Context
-from storage.base import Store
+from storage.base import MOST_DEATHS, Store
 
 BATCH = 64
 """Item versions that are analysed and committed together."""
@@ -52,6 +54,10 @@ BATCH = 64
 _TIMERS = 64
 _QUOTES = 4096
 _LIVE_S = 30 * 86400.0
+_PUT_OFF_S = 3600.0
+"""How long what could not be decided waits for its next try."""
+
+Tell = Callable[[Notice], Awaitable[None]]
 
 
 class _Overlay:
@@ -80,19 +86,36 @@ class _Overlay:
 
 
 class Pipeline:
-    """Analyses what is pending and fires what is due. `step` and `fire_timers` return what they committed."""
+    """Analyses what is pending and fires what is due. `step` and `fire_timers` return what they committed.
+
+    What a defect of ours keeps from being decided is put off for an hour, stays pending and is told (`tell`); the rest goes on.
+    """
 
     def __init__(
-        self, store: Store, language: Language, book: Rulebook, gazetteer: Gazetteer, clock: Clock, recipients: Recipients
+        self,
+        store: Store,
+        language: Language,
+        book: Rulebook,
+        gazetteer: Gazetteer,
+        clock: Clock,
+        recipients: Recipients,
+        tell: Tell | None = None,
     ) -> None:
         self._store, self._language, self._book, self._gazetteer, self._clock = store, language, book, gazetteer, clock
-        self._recipients = recipients
+        self._recipients, self._tell = recipients, tell
         self._grouper = Grouper()
         self._feeds: dict[str, Feed] = {}
         self._quotes: OrderedDict[str, Vector] = OrderedDict()
+        self._put_off: dict[tuple[str, int], float] = {}
+        self._quiet_until = 0.0
         self._log = log.get("pipeline")
         self.started = False
         """Set once the live stories are in memory."""
+
+    @property
+    def put_off(self) -> int:
+        """How many item versions wait because a defect kept them from being decided."""
+        return len(self._put_off)
 
     async def start(self) -> None:
         """Bring the live stories back into memory."""
@@ -104,25 +127,54 @@ class Pipeline:
         self._grouper.rebuild((row.item, row.story, row.vector if row.model_id == model else None) for row in live)
         self.started = True
 
-    async def step(self) -> tuple[StepRecord, ...]:
-        """Analyse the oldest pending item versions; nothing where none is."""
-        batch = await self._store.pending(BATCH)
+    async def step(self) -> tuple[StepRecord, ...] | None:
+        """Analyse the oldest pending item versions; None where there is none."""
+        batch = await self._due()
         if not batch:
-            return ()
+            return None
         self._know(batch)
         analyses = await self._language.analyse([(pending.item, pending.feed) for pending in batch])
         hit("analysing")
+        whole: list[tuple[Pending, Analysis]] = []
+        for pending, analysis in zip(batch, analyses, strict=True):
+            if analysis.killed is not None:
+                await self._count_death(pending, analysis.killed)
+            elif analysis.failed is not None:
+                await self._put_item_off(pending, analysis.failed)
+            else:
+                whole.append((pending, analysis))
+        return await self._decide(whole)
+
+    async def _due(self) -> list[Pending]:
+        now = self._clock.now()
+        self._put_off = {version: until for version, until in self._put_off.items() if until > now}
+        found = await self._store.pending(BATCH + len(self._put_off))
+        return [p for p in found if (p.item.id, p.item.version) not in self._put_off][:BATCH]
+
+    async def _decide(self, whole: Sequence[tuple[Pending, Analysis]]) -> tuple[StepRecord, ...]:
+        """Decide and commit these together. Where that fails, one by one, so that only the item that does it waits."""
+        try:
+            return await self._commit(whole)
+        except StoreUnavailable:
+            raise
+        except Exception as error:  # noqa: BLE001 - a defect, which must not hold up the other items
+            if len(whole) == 1:
+                self._log.exception("item cannot be decided", item=whole[0][0].item.id)
+                await self._put_item_off(whole[0][0], f"{type(error).__name__}: {error}")
+                return ()
+            self._log.warning("batch cannot be decided; trying its items one by one", error=f"{type(error).__name__}: {error}")
+        return tuple([record for one in whole for record in await self._decide([one])])
+
+    async def _commit(self, whole: Sequence[tuple[Pending, Analysis]]) -> tuple[StepRecord, ...]:
         overlay = _Overlay(self._store)
         records: list[StepRecord] = []
         try:
-            for pending, analysis in zip(batch, analyses, strict=True):
-                if analysis.killed is not None:
-                    await self._set_aside(pending, analysis.killed)
-                    continue
+            for pending, analysis in whole:
                 record = await self._one(pending, analysis, overlay)
                 overlay.put(record)
                 records.append(record)
-            await self._store.commit_steps(records)
+            if records:
+                await self._store.commit_steps(records)
         except BaseException:
             self._grouper.rollback()
             raise
@@ -238,16 +290,42 @@ class Pipeline:
         """Fire what is due: held jumps of ledgers, rules that waited. Each is a step of its own."""
         now = self._clock.now()
         ledgers, rules = await self._store.due_timers(now, _TIMERS)
+        return await self._fire((*ledgers, *rules), now)
+
+    async def _fire(self, timers: Sequence[LedgerState | RuleState], now: float) -> tuple[StepRecord, ...]:
+        """Fire and commit these together. Where that fails, one by one, so that only the timer that does it waits."""
+        try:
+            return await self._fire_all(timers, now)
+        except StoreUnavailable:
+            raise
+        except Exception as error:  # noqa: BLE001 - a defect, which must not hold up the other timers
+            if len(timers) == 1:
+                self._log.exception("timer cannot be fired", timer=_name(timers[0]))
+                return await self._put_timer_off(timers[0], now, f"{type(error).__name__}: {error}")
+            self._log.warning("timers cannot be fired; trying one by one", error=f"{type(error).__name__}: {error}")
+        return tuple([record for timer in timers for record in await self._fire((timer,), now)])
+
+    async def _fire_all(self, timers: Sequence[LedgerState | RuleState], now: float) -> tuple[StepRecord, ...]:
         overlay, records = _Overlay(self._store), []
-        for ledger in ledgers:
-            records.append(await self._fire_ledger(ledger, overlay, now))
-            overlay.put(records[-1])
-        for state in rules:
-            records.append(await self._fire_rule(state, overlay, now))
+        for timer in timers:
+            if isinstance(timer, LedgerState):
+                records.append(await self._fire_ledger(timer, overlay, now))
+            else:
+                records.append(await self._fire_rule(timer, overlay, now))
             overlay.put(records[-1])
         if records:
             await self._store.commit_steps(records)
         return tuple(records)
+
+    async def _put_timer_off(self, timer: LedgerState | RuleState, now: float, why: str) -> tuple[StepRecord, ...]:
+        later = now + _PUT_OFF_S
+        if isinstance(timer, LedgerState):
+            record = StepRecord(at=now, ledgers=(replace(timer, due=later),))
+        else:
+            record = StepRecord(at=now, rule_states=(replace(timer, due=later),))
+        await self._store.commit_steps([record])
+        await self._tell_defect(f"timer {_name(timer)}", why)
+        return (record,)
 
     async def _fire_ledger(self, state: LedgerState, overlay: _Overlay, now: float) -> StepRecord:
         consulted = steps.fire_ledger(state, now, self._gazetteer)
@@ -292,10 +370,33 @@ class Pipeline:
             self._feeds |= fresh
             self._grouper.set_families({feed.id: feed.family for feed in self._feeds.values()})
 
-    async def _set_aside(self, pending: Pending, why: str) -> None:
+    async def _count_death(self, pending: Pending, why: str) -> None:
         item = pending.item
         deaths = await self._store.record_death(item.id, item.version)
         self._log.error("item killed a worker", item=item.id, version=item.version, title=item.title, deaths=deaths, error=why)
+        if deaths >= MOST_DEATHS and self._tell is not None:
+            lines = (f"{item.outlet}: {item.title}", item.link or item.id, why)
+            subject = f"an item was set aside: it killed {deaths} language workers and will not alert"
+            await self._tell(Notice(subject, lines, self._clock.now()))
+
+    async def _put_item_off(self, pending: Pending, why: str) -> None:
+        item = pending.item
+        self._put_off[item.id, item.version] = self._clock.now() + _PUT_OFF_S
+        self._log.error("item put off", item=item.id, version=item.version, title=item.title, error=why)
+        await self._tell_defect(f"{item.outlet}: {item.title} ({item.link or item.id})", why)
+
+    async def _tell_defect(self, what: str, why: str) -> None:
+        """A notice an hour at most: a defect that meets every item must not fill a mailbox. The log names each."""
+        now = self._clock.now()
+        if self._tell is None or now < self._quiet_until:
+            return
+        self._quiet_until = now + _PUT_OFF_S
+        again = f"it is tried again at {iso(now + _PUT_OFF_S)} and at every start; others that fail meanwhile stand in the log"
+        await self._tell(Notice("a defect of Wirewatch keeps something from being decided", (what, why, again), now))
+
+
+def _name(timer: LedgerState | RuleState) -> str:
+    return f"{timer.ledger if isinstance(timer, LedgerState) else timer.rule}/{timer.key}"
 
 
 def held_items(row: Json) -> set[str]:

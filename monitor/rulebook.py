@@ -71,15 +71,22 @@ class WatchedRulebook(Rulebook):
         self._texts: Mapping[str, str] = {}
         self._log = log.get("rules")
 
-    async def open(self) -> None:
-        """Load the folder. A file that is refused keeps its last accepted version; where there is none, raises ConfigError."""
+    async def open(self) -> Notice | None:
+        """Load the folder. A file that is refused, or cannot be read, keeps its last accepted version; where there is none,
+        raises ConfigError. Returns what the operator must know."""
         found, unreadable = read_folder(self._folder)
-        kept = {file: text for file, text in (await self._store.kept_rules()).items() if file in found}
+        missing = not self._folder.exists()
+        there = {*found, *(p.file for p in unreadable)}
+        # A file that somebody removed while no daemon ran is meant to be gone; a folder that is gone is not.
+        kept = {file: text for file, text in (await self._store.kept_rules()).items() if missing or file in there}
+        if missing and kept:
+            found = kept
         reload = watch.decide(kept, found, self._around, accepted=frozenset(found), unreadable=tuple(unreadable))
         lost = [p for p in reload.refused if p.file not in reload.texts]
-        if lost:
+        if lost and not (missing and kept):
             raise ConfigError(lost)
         await self._take(reload)
+        return self._notice()
 
     async def reload(self) -> Notice | None:
         """Take up what was edited. Returns what the operator must know: what was refused, what waits."""
@@ -87,7 +94,10 @@ class WatchedRulebook(Rulebook):
         reload = watch.decide(self._texts, found, self._around, unreadable=tuple(unreadable))
         before = (self.refused, self.waiting)
         await self._take(reload)
-        if (self.refused, self.waiting) == before or not (self.refused or self.waiting):
+        return self._notice() if (self.refused, self.waiting) != before else None
+
+    def _notice(self) -> Notice | None:
+        if not (self.refused or self.waiting):
             return None
         return Notice("rule files: the old version stays in force", (*self.refused, *self.waiting), self._clock.now())
 

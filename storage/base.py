@@ -31,6 +31,9 @@ from monitor.model import (
     Vector,
 )
 
+MOST_DEATHS = 3
+"""Workers that one item version may kill before it is set aside."""
+
 
 @dataclass(frozen=True, slots=True)
 class DueFeed:
@@ -120,7 +123,7 @@ class Store(Protocol):
         ...
 
     async def record_death(self, item_id: str, version: int) -> int:
-        """Count one worker killed by this version; at three it is set aside. Returns the count."""
+        """Count one worker killed by this version; at `MOST_DEATHS` it is set aside. Returns the count."""
         ...
 
     async def items(self, ids: Sequence[str]) -> Mapping[str, Item]:

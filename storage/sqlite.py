@@ -29,13 +29,11 @@ from monitor.model import (
     Story,
 )
 from storage import sqlite_collect, sqlite_keep, sqlite_outbox, sqlite_reads, sqlite_steps, sqlite_storms
-from storage.base import DueFeed, Request, StoryVector
+from storage.base import MOST_DEATHS, DueFeed, Request, StoryVector
 from storage.sqlite_readers import Readers
 from storage.sqlite_writer import Unit, Writer
 
 T = TypeVar("T")
-
-MOST_DEATHS = 3  # workers that one item version may kill before it is set aside
 
 
 class SqliteStore:

@@ -54,7 +54,7 @@ def say(word: object) -> None:
 
 def serve() -> None:
     embedder, reader, parser = EmbedderService(), ReaderService(), ParserService()
-    workers = Workers(LocalWorker("embedder", embedder), LocalWorker("reader", reader), LocalWorker("parser", parser))  # type: ignore[arg-type]
+    workers = Workers(LocalWorker("embedder", embedder), LocalWorker("reader", reader), [LocalWorker("parser", parser)])  # type: ignore[arg-type]
     say("ready")
     for line in sys.stdin:
         job = json.loads(line)

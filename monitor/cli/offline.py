@@ -57,11 +57,10 @@ async def perform_replay(stream: Path, db: Path | None, rules: Path | None) -> O
 
 
 def _lines(path: Path) -> Iterator[str]:
-    if str(path) == "-":
-        yield from sys.stdin
-        return
-    with path.open(encoding="utf-8", errors="replace") as lines:
-        yield from lines
+    with sys.stdin.buffer if str(path) == "-" else path.open("rb") as lines:
+        for number, line in enumerate(lines):
+            text = line.decode("utf-8", "replace")
+            yield text if number else text.removeprefix("\ufeff")
 
 
 async def perform_tests(paths: Sequence[Path]) -> list[Result]:

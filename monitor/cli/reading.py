@@ -78,9 +78,11 @@ def replay(
             path.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), "utf-8")
     for bad in outcome.bad:
         click.echo(f"{stream}:{bad.line}: {bad.error}", err=True)
+    for notice in outcome.notices:
+        click.echo("\n  ".join((notice.subject, *notice.lines)), err=True)
     for line in outcome.summary():
         click.echo(line, err=True)
-    sys.exit(Exit.FINDINGS if outcome.bad else Exit.OK)
+    sys.exit(Exit.OK if outcome.ok else Exit.FINDINGS)
 
 
 @click.command()

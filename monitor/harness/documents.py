@@ -30,7 +30,8 @@ class Given:
 
 @dataclass(frozen=True, slots=True)
 class StreamLine:
-    """One line of a stream as `replay` reads it."""
+    """One line of a stream as `replay` reads it. `given` is the id as it stands there, which need not be a text; a missing id
+    is the line number."""
 
     id: str
     feed: str
@@ -40,6 +41,7 @@ class StreamLine:
     link: str | None
     published: float | None
     seen: float
+    given: Any = None
 
 
 def documents(text: str, name: str) -> Iterator[Given | BadLine]:
@@ -51,7 +53,7 @@ def documents(text: str, name: str) -> Iterator[Given | BadLine]:
         if isinstance(row, BadLine):
             yield row
             continue
-        ident = row.get("id", number)
+        ident = _given(row, number)
         try:
             yield Given(ident, _document(row, str(ident)))
         except ValueError as error:
@@ -59,12 +61,14 @@ def documents(text: str, name: str) -> Iterator[Given | BadLine]:
 
 
 def stream(lines: Iterable[str]) -> Iterator[StreamLine | BadLine]:
-    """The lines of a stream; a missing id is the line number."""
+    """The lines of a stream."""
     for number, row in _rows(lines):
         if isinstance(row, BadLine):
             yield row
             continue
         try:
+            if half := next((key for key, value in row.items() if _halved(value)), None):
+                raise ValueError(f"`{half}` has half a character in it (an unpaired surrogate)")
             yield _stream_line(row, number)
         except ValueError as error:
             yield BadLine(row.get("id"), number, str(error))
@@ -96,8 +100,10 @@ def _document(row: dict[str, Any], ident: str) -> Document:
 
 def _stream_line(row: dict[str, Any], number: int) -> StreamLine:
     published = _text(row, "published", None)
+    given = row.get("id")
     return StreamLine(
-        id=str(row.get("id", number)),
+        # A line number must not be taken for the id of another line.
+        id=f"line {number}" if given is None else str(given),
         feed=_text(row, "feed", None) or "stream",
         title=_required(row, "title"),
         summary=_text(row, "summary", None) or "",
@@ -105,7 +111,17 @@ def _stream_line(row: dict[str, Any], number: int) -> StreamLine:
         link=_text(row, "link", None),
         published=_maybe_instant(published),
         seen=_instant(_required(row, "seen"), "seen"),
+        given=_given(row, number),
     )
+
+
+def _halved(value: Any) -> bool:
+    """Whether a text cannot be stored: JSON can spell what UTF-8 cannot."""
+    return isinstance(value, str) and any("\ud800" <= c <= "\udfff" for c in value)
+
+
+def _given(row: dict[str, Any], number: int) -> Any:
+    return number if row.get("id") is None else row["id"]
 
 
 def _maybe_instant(text: str | None) -> float | None:

@@ -21,6 +21,7 @@ from monitor.model import Feed, FeedState, Item, PollRecord, StepRecord, make_id
 from monitor.pipeline import Pipeline
 from monitor.rulebook import Rulebook
 from monitor.text import clean_title
+from notifiers.base import Notice
 from rules.rule import Rule
 from storage.base import Store
 from storage.open import open_store
@@ -38,21 +39,31 @@ class Models:
 
 
 class Engine:
-    """Feed it polls in order of time. `records` are the steps that the latest call committed."""
+    """Feed it polls in order of time; it returns the steps that they caused."""
 
     def __init__(self, store: Store, models: Models, rules: Sequence[Rule], clock: VirtualClock) -> None:
         self._store, self._clock = store, clock
         self._book = Rulebook(rules, models.gazetteer)
         self._language = models.language
         recipients = {name: (name,) for rule in rules for name in rule.notify}
-        self._pipeline = Pipeline(store, models.language, self._book, models.gazetteer, clock, recipients)
+        self._pipeline = Pipeline(store, models.language, self._book, models.gazetteer, clock, recipients, self._hear)
         self._feeds: dict[str, Feed] = {}
         self._items: dict[str, Item] = {}
+        self.story_of: dict[str, str] = {}
+        """The story of each item that was analysed, as grouped now."""
+        self.notices: list[Notice] = []
+        """What the operator of a daemon would be told: items that were set aside, defects."""
+
+    async def _hear(self, notice: Notice) -> None:
+        self.notices.append(notice)
 
     async def start(self) -> None:
         """Learn what rules compare with, and what the store holds."""
         await self._book.prepare(self._language.embed_texts)
         await self._pipeline.start()
+        for row in await self._store.live_items(0.0):
+            self._items[row.item.id] = row.item
+            self.story_of[row.item.id] = row.story.id
 
     async def poll(self, lines: Sequence[StreamLine]) -> list[StepRecord]:
         """One poll of one feed: lines of equal `feed` and `seen`. Timers that were due before it fire first."""
@@ -62,8 +73,9 @@ class Engine:
         if items:
             state = FeedState(feed.id, due=_NEVER, health="ok", baseline_done=True, last_poll=lines[0].seen)
             await self._store.commit_poll(PollRecord(feed.id, _UNCLAIMED, self._clock.now(), state, items))
-        while step := await self._pipeline.step():
+        while (step := await self._pipeline.step()) is not None:
             records += step
+        self.story_of |= {r.placement.item_id: r.placement.story.id for r in records if r.placement is not None}
         return records
 
     async def run_until(self, instant: float) -> list[StepRecord]:

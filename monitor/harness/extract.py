@@ -20,10 +20,11 @@ _COLOURS = {
 
 
 def lines(inputs: Iterable[Given | BadLine], reader: FactReader) -> Iterator[Json]:
-    """One row for each input, in order: `{"id", "facts"}`, or `{"id" or "line", "error"}` for a bad line."""
+    """One row for each input, in order: `{"id", "facts"}`, or `{"id", "line", "error"}` for a bad line, whose `id` is the line
+    number where it has none."""
     for given in inputs:
         if isinstance(given, BadLine):
-            yield ({"line": given.line} if given.id is None else {"id": given.id}) | {"error": given.error}
+            yield {"id": given.line if given.id is None else given.id, "line": given.line, "error": given.error}
         else:
             yield {"id": given.id, "facts": [fact_to_json(f) for f in reader.read(given.document).facts]}
 

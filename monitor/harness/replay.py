@@ -5,14 +5,16 @@ from __future__ import annotations
 import resource
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import groupby
+from typing import Any
 
 from monitor.clock import iso
 from monitor.harness.documents import BadLine, StreamLine
 from monitor.harness.engine import Engine
-from monitor.model import Json, StepRecord
+from monitor.model import Json, StepRecord, Suppressed
+from notifiers.base import Notice
 from notifiers.render import as_json
 
 _AFTER_S = 86400.0
@@ -21,21 +23,22 @@ _AFTER_S = 86400.0
 
 @dataclass(slots=True)
 class Outcome:
-    """What a replay came to. `stories` has a row for every good line, as grouped at the end."""
+    """What a replay came to. `stories` has a row for every good line, as grouped at the end; an item that could not be analysed
+    is in none. `notices` is what a daemon's operator would have been told."""
 
     lines: int = 0
     bad: list[BadLine] = field(default_factory=list)
     alerts: list[Json] = field(default_factory=list)
     suppressed: list[Json] = field(default_factory=list)
-    story_of: dict[str, str] = field(default_factory=dict)
-    order: list[str] = field(default_factory=list)
+    stories: list[Json] = field(default_factory=list)
+    notices: list[Notice] = field(default_factory=list)
     facts: Counter[str] = field(default_factory=Counter)
     anchored: Counter[str] = field(default_factory=Counter)
     seconds: float = 0.0
 
     @property
-    def stories(self) -> list[Json]:
-        return [{"id": item, "story": self.story_of[item]} for item in self.order]
+    def ok(self) -> bool:
+        return not self.bad and not self.notices
 
     def summary(self) -> list[str]:
         """Counts, speed and peak memory, a line each."""
@@ -43,7 +46,7 @@ class Outcome:
         reasons = Counter(s["reason"] for s in self.suppressed)
         own, workers = (resource.getrusage(who).ru_maxrss / 1024 for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
         return [
-            f"{self.lines} items in {len(set(self.story_of.values()))} stories, {len(self.bad)} bad lines",
+            f"{self.lines} items in {len({s['story'] for s in self.stories} - {None})} stories, {len(self.bad)} bad lines",
             "facts: " + _counted({f"{kind} ({self.anchored[kind]} anchored)": self.facts[kind] for kind in sorted(self.facts)}),
             f"alerts: {len(self.alerts)}; " + _counted(edges),
             f"kept silent: {len(self.suppressed)}; " + _counted(reasons),
@@ -60,14 +63,19 @@ async def replay(engine: Engine, lines: Iterable[StreamLine | BadLine], progress
     """Run the stream to its end and 24 hours on. `progress` is called after every poll with the count of lines and the
     instant."""
     outcome, began = Outcome(), time.perf_counter()
+    given: dict[str, Any] = {}
+    order: list[str] = []
     last = 0.0
     for poll in _polls(lines, outcome):
-        _add(outcome, await engine.poll(poll))
+        given |= {line.id: line.given for line in poll}
+        order += [line.id for line in poll]
+        _add(outcome, await engine.poll(poll), given)
         outcome.lines += len(poll)
-        outcome.order += [line.id for line in poll]
         last = max(last, poll[-1].seen)
         progress(outcome.lines, iso(poll[-1].seen))
-    _add(outcome, await engine.run_until(last + _AFTER_S))
+    _add(outcome, await engine.run_until(last + _AFTER_S), given)
+    outcome.stories = [{"id": given[item], "story": engine.story_of.get(item)} for item in order]
+    outcome.notices = engine.notices
     outcome.seconds = time.perf_counter() - began
     return outcome
 
@@ -86,16 +94,15 @@ def _polls(lines: Iterable[StreamLine | BadLine], outcome: Outcome) -> Iterator[
         yield list(poll)
 
 
-def _add(outcome: Outcome, records: Iterable[StepRecord]) -> None:
+def _add(outcome: Outcome, records: Iterable[StepRecord], given: Mapping[str, Any]) -> None:
     for record in records:
-        if record.item_id is not None and record.placement is not None:
-            outcome.story_of[record.item_id] = record.placement.story.id
         for fact in record.facts:
             outcome.facts[fact.kind] += 1
             outcome.anchored[fact.kind] += fact.anchored
-        outcome.alerts += [as_json(edge) for edge in record.edges]
-        outcome.suppressed += [
-            {"rule": s.rule, "key": s.key, "at": iso(s.at), "reason": s.reason, "events": list(s.events), "story": s.story_id}
-            | {"item": s.item_id}
-            for s in record.suppressed
-        ]
+        outcome.alerts += [as_json(edge) | {"items": [given.get(i, i) for i in edge.items]} for edge in record.edges]
+        outcome.suppressed += [_suppressed(s, given) for s in record.suppressed]
+
+
+def _suppressed(s: Suppressed, given: Mapping[str, Any]) -> Json:
+    row: Json = {"rule": s.rule, "key": s.key, "at": iso(s.at), "reason": s.reason, "events": list(s.events)}
+    return row | {"story": s.story_id, "item": given.get(s.item_id or "", s.item_id)}
