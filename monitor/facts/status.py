@@ -358,7 +358,9 @@ def _own_words(token: Token) -> Iterator[Token]:
     members: list[Token] = []
     while stack:
         node = stack.pop()
-        if node.dep_ in {"ccomp", "relcl", "advcl", "parataxis", "csubj"} or (node.dep_ == "conj" and node.pos_ == "VERB"):
+        if node.dep_ in {"ccomp", "relcl", "advcl", "parataxis", "csubj", "pcomp"} or (
+            node.dep_ == "conj" and node.pos_ == "VERB"
+        ):
             continue
         members.append(node)
         stack += list(node.children)

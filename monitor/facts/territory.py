@@ -52,6 +52,8 @@ _LEFT_BREAKS: Final = frozenset(
         "before",
     }
 )
+_TAKEN: Final = frozenset({"captured", "recaptured"})
+_DENY: Final = frozenset({"deny", "dispute", "reject", "refute", "dismiss"})
 _CONTESTED: Final = frozenset({"take", "enter", "approach", "hold", "under", "encircle"})
 _RECEIVED: Final = frozenset({"fall", "lose", "hand", "under"})  # frames whose gainer stands behind the place
 _ENTRY_PARTS: Final = {"enter": "part", "approach": "outskirts"}
@@ -87,12 +89,12 @@ class _Reader:
 
     def read(self) -> list[TerritoryChange]:
         for sentence in self._doc.sents:
-            found: list[TerritoryChange] = []
+            told = len(self._facts)
             for predicate in predicates(sentence, self._text):
-                found += self._of(predicate, sentence)
-            found += self._denials(sentence, found)
-            self._facts += found
-            self._judge.remember(sentence.start_char, sentence.end_char, found)
+                self._facts += list(self._of(predicate, sentence))
+            if not any(fact.status == "denied" for fact in self._facts[told:]):
+                self._facts += list(self._denials(sentence, self._facts[:told]))
+            self._judge.remember(sentence.start_char, sentence.end_char, self._facts[told:])
         return [replace(f, id=f"{self._section.within}.territory.{n}") for n, f in enumerate(_without_doubles(self._facts), 1)]
 
     # ---------------------------------------------------------------------------------------------------------- one predicate
@@ -278,10 +280,11 @@ class _Reader:
         lost = loser.name if loser else mention.holder
         if lost is None and (predicate.frame not in {"leave", "hold", "lose"} or predicate.change == "captured"):
             lost = self._roles.loser(predicate, mention.end, sentence.end_char, gained)
-            if lost is None:
-                lost = self._judge.invaded(find.place, gained)
+            lost = lost or self._adversary(gained) or self._roles.garrison(mention, gained)
+            lost = lost or self._judge.invaded(find.place, gained, source.speaker if source else None)
             if lost is None and predicate.frame in _CONTESTED and (find.place or mention.head):
                 lost = self._roles.other_party(sentence, gained, source.speaker if source else None)
+        gained, lost = self._as_before(mention, gained, lost)
         change, part = self._change(predicate, mention)
         place = find.place
         return TerritoryChange(
@@ -341,6 +344,20 @@ class _Reader:
             part = "part"
         return predicate.change, part
 
+    def _adversary(self, gainer: str | None) -> str | None:
+        """From whom this party took another place in the same text."""
+        if gainer is None:
+            return None
+        return next((f.loser for f in reversed(self._facts) if f.gainer == gainer and f.loser and f.change in _TAKEN), None)
+
+    def _as_before(self, mention: Mention, gainer: str | None, loser: str | None) -> tuple[str | None, str | None]:
+        """The parties of a change that was told before ("the city has been fully liberated"), where nobody is named here."""
+        if gainer is None and loser is None:
+            for fact in reversed(self._facts):
+                if fact.place == mention.place and fact.change in _TAKEN and fact.status in LIVE_STATUSES:
+                    return fact.gainer, fact.loser
+        return gainer, loser
+
     def _actor_id(self, name: str | None) -> str | None:
         actor = self._actors.resolve(name) if name else None
         return actor.id if actor else None
@@ -354,16 +371,9 @@ class _Reader:
 
     # ---------------------------------------------------------------------------------------------------------------- denials
 
-    def _denials(self, sentence: Span, here: Iterable[TerritoryChange]) -> Iterator[TerritoryChange]:
+    def _denials(self, sentence: Span, before: Sequence[TerritoryChange]) -> Iterator[TerritoryChange]:
         """ "The government denies these claims" denies what was claimed just before."""
-        verb = next(
-            (
-                t
-                for t in sentence
-                if t.lemma_.lower() in {"deny", "dispute", "reject", "refute", "dismiss"} and t.pos_ == "VERB"
-            ),
-            None,
-        )
+        verb = next((t for t in sentence if t.lemma_.lower() in _DENY and t.pos_ == "VERB"), None)
         if verb is None:
             return
         target = next((c for c in verb.children if c.dep_ in {"dobj", "nsubjpass"}), None)
@@ -371,14 +381,12 @@ class _Reader:
             return
         subject = next((c for c in verb.children if c.dep_ == "nsubj"), None)
         denier = self._roles.phrase_around(subject) if subject is not None else None
-        if any(f.status == "denied" for f in here):
-            return
         start = denier.start if denier else verb.idx
         end = target.idx + len(target.text)
-        for fact in self._facts[-6:]:
+        for fact in before[-6:]:
             if (
                 fact.status in LIVE_STATUSES
-                and fact.change in {"captured", "recaptured", "handed_over"}
+                and fact.change in _TAKEN | {"handed_over"}
                 and fact.start >= sentence.start_char - 600
             ):
                 yield replace(

@@ -109,8 +109,11 @@ class PlaceJudge:
         around = self._gazetteer.link(mention.within, self.countries)
         return self._gazetteer.country(mention.within) or (around.country if around else None)
 
-    def invaded(self, place: Place | None, gainer: str | None) -> str | None:
-        """The country that loses a place to the army of another, as the text names it."""
+    def invaded(self, place: Place | None, gainer: str | None, source: str | None) -> str | None:
+        """The country that loses a place to the army of another, as the text names it. Mere "soldiers" are those of the
+        state that tells it."""
+        if gainer is not None and self._actors.country_of(gainer) is None and gainer.islower() and source is not None:
+            gainer = source
         if place is None or gainer is None or re.search(r"-(?:backed|led|aligned)\b|\bpro-", gainer, re.IGNORECASE):
             return None
         actor = self._actors.resolve(gainer)

@@ -11,6 +11,7 @@ from spacy.tokens import Doc, Span, Token
 
 from monitor.facts.actors import Actors
 from monitor.facts.territory_frames import Predicate, frames
+from monitor.facts.territory_items import Mention
 from monitor.facts.territory_words import place_nouns
 
 _INNER: Final = frozenset(
@@ -76,7 +77,7 @@ _ON_ITS_SIDE: Final = re.compile(
     r"\s+(?:[\w-]+\s+){0,2}$",
     re.IGNORECASE,
 )
-_FLEEING: Final = re.compile(r"\s+(?:retreat|withdr|flee|fled|pull|abandon|left|surrender)\w*.*$")
+_FLEEING: Final = re.compile(r"\s+(?:control|occupation|rule|retreat|withdr|flee|fled|pull|abandon|left|surrender)\w*.*$")
 _ALLIED: Final = frozenset({"loyal", "aligned", "allied"})
 _RELATIVE: Final = frozenset({"who", "which", "that", "whom"})
 
@@ -105,7 +106,7 @@ class Roles:
         token = predicate.token
         node = self._subject_of(token)
         party = None if node is None else self.phrase_around(node)
-        beside = None if token.i > 0 and token.nbor(-1).lower_ == "to" else self._before(token)
+        beside = None if token.i > 0 and token.nbor(-1).tag_ in {"TO", "CC"} else self._before(token)
         if beside is not None and (party is None or self._outweighs(beside, party)):
             party, node = beside, None
         if party is None:
@@ -288,7 +289,9 @@ class Roles:
         return party
 
     def _points_back(self, party: Party) -> bool:
-        return self._text[party.start : party.end].lower() in self._pronouns
+        raw = self._text[party.start : party.end].lower()
+        led = self._text[max(0, party.start - 4) : party.start].lower() == "the "
+        return raw in self._pronouns or (led and f"the {raw}" in self._pronouns)
 
     def _speaker_above(self, token: Token) -> Iterator[str]:
         """The subjects of the clauses above: "Russia says that it has captured"."""
@@ -298,9 +301,7 @@ class Roles:
             for child in node.children:
                 if child.dep_ in _SUBJECTS and child.i < token.i and child.pos_ in {"NOUN", "PROPN"}:
                     party = self.phrase_around(child)
-                    if party.name.lower() not in self._pronouns and (
-                        child.pos_ == "PROPN" or self._actors.perhaps_armed(party.name)
-                    ):
+                    if not self._points_back(party) and (child.pos_ == "PROPN" or self._actors.perhaps_armed(party.name)):
                         yield party.name
             if node.head.i == node.i:
                 return
@@ -331,6 +332,14 @@ class Roles:
             return _ARTICLE.sub("", owned["who"])
         return None
 
+    def garrison(self, mention: Mention, gainer: str | None) -> str | None:
+        """Whose facility it is: "headquarters of the 20th Division"."""
+        _, of, owner = mention.place.partition(" of ")
+        if mention.part != "facility" or not of:
+            return None
+        owner = _ARTICLE.sub("", owner)
+        return owner if self._actors.armed(owner) and not self._same_party(owner, gainer) else None
+
     def _is_party(self, name: str) -> bool:
         return self._actors.armed(name) or bool(re.search(r"\b(?:government|control|army|group)\b", name.lower()))
 
@@ -354,7 +363,8 @@ class Roles:
             if token.pos_ not in {"NOUN", "PROPN"} or token.dep_ in {"compound", "amod", "poss", "nmod"}:
                 continue
             party = self.phrase_around(token)
-            name = _AMOUNT.sub("", party.name.split("'s ")[0].split("’s ")[0])
+            whole = self._actors.armed(token.text)  # "the country's junta", but "the junta's last bastion"
+            name = _AMOUNT.sub("", party.name if whole else re.split(r"['’]s ", party.name)[0])
             if not self._is_armed_head(token, name) or self._points_back(party):
                 continue
             if _ON_ITS_SIDE.search(self._text[: party.start]) or any(self._same_party(name, n) for n in (*known, *names)):
@@ -374,7 +384,7 @@ class Roles:
         if other is None:
             return False
         a, b = self._actors.resolve(name), self._actors.resolve(other)
-        return (a is not None and a == b) or _same(name, other)
+        return a == b if a is not None and b is not None else _same(name, other)
 
 
 _LOSERS: Final = tuple(
@@ -387,6 +397,7 @@ _LOSERS: Final = tuple(
         r"\b(?:stronghold|bastion|redoubt|base|foothold)s? (?:of|for)\s+(?:the\s+)?",
         r"\b(?:clashes|fighting|battles?|combat|fight) (?:with|against)\s+(?:the\s+)?",
         r"\bagainst\s+(?:the\s+)?",
+        r"\bending\s+(?:[\w-]+\s+){0,4}?(?=[\w-]+ (?:control|occupation|rule)\b)",
         r"\b(?:withdrawal|retreat|surrender|departure|defeat|evacuation) of\s+(?:the\s+)?(?:last\s+)?(?:group of\s+)?",
         r"\bas\s+(?:the\s+)?(?=[\w' -]{3,50}\b(?:retreat|withdr|abandon|flee|fled|pull))",
         r"\bafter\s+(?:the\s+)?(?=[\w' -]{3,50}\b(?:retreat|withdr|abandon|flee|fled|pull|left|surrender))",
@@ -406,5 +417,24 @@ def _same(a: str, b: str | None) -> bool:
 
 
 _GENERIC: Final = frozenset(
-    {"the", "of", "forces", "troops", "army", "fighters", "and", "militants", "rebels", "group", "armed", "military", "s", "s'"}
+    {
+        "national",
+        "government",
+        "liberation",
+        "front",
+        "the",
+        "of",
+        "forces",
+        "troops",
+        "army",
+        "fighters",
+        "and",
+        "militants",
+        "rebels",
+        "group",
+        "armed",
+        "military",
+        "s",
+        "s'",
+    }
 )
