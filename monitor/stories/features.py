@@ -282,7 +282,7 @@ def _sections(x: tuple[str, ...], y: tuple[str, ...]) -> float:
 
 STORY_FEATURES = (
     "best", "second", "third", "mean", "worst", "compared", "items", "cos_story", "cos_story_margin", "core_covered",
-    "core_covers", "core_names", "idle_h", "age_h", "ahead", "same_link", "title_max_cos", "body",
+    "core_covers", "core_names", "idle_h", "age_h", "ahead", "same_link", "title_max_cos", "body", "clash",
 )  # fmt: skip
 """The columns of `story_features`."""
 
@@ -318,6 +318,7 @@ def story_features(new: Coded, stories: Sequence[Compared], local: float, weight
                 story.rows[:, FEATURES.index("same_link")].max(),
                 story.rows[:, FEATURES.index("title_cos")].max(),
                 math.log1p(new.profile.body_chars),
+                _clash(new, story.members, weights),
             )
         )  # fmt: skip
     return np.asarray(rows, np.float32).reshape(len(rows), len(STORY_FEATURES))
@@ -340,6 +341,17 @@ def _core(new: Coded, members: Sequence[Coded], weights: WordWeights) -> tuple[f
         heard[places[int(code)]] += 1
     covers = float((mine * heard / len(members)).sum() / mine.sum()) if len(mine) and mine.sum() > 0 else 0.0
     return said, covers, named
+
+
+def _clash(new: Coded, members: Sequence[Coded], weights: WordWeights) -> float:
+    """How far the names in the new headline and those in the story's headlines exclude one another, 0 to 1: two matches of one
+    cup, two strikes on two towns. Only names that one side never mentions count, and 0 where a side's headlines have none."""
+    ours = weights.weights(new.headed)
+    if not len(ours) or not any(len(m.headed) for m in members):
+        return 0.0
+    heard = weights.among(new.headed, np.concatenate([m.all for m in members]))
+    unheard = float(ours[~heard].sum() / max(1e-9, ours.sum()))
+    return min(unheard, 1 - _told(new.all, [m.headed for m in members], weights))
 
 
 def _told(new: Codes, heads: Sequence[Codes], weights: WordWeights) -> float:

@@ -151,6 +151,7 @@ class Grouper:
 
     def look(self, item: Item, vector: Vector | None, reading: Reading | None, now: float) -> Looked:
         """An item version beside the live items and their stories. Training looks at the same rows."""
+        self.index.check(vector)
         member = self._member(item, vector, reading)
         near = self._near(member.coded)
         worded = self._worded(member.coded, self.settings.worded if near else self.settings.near)

@@ -129,6 +129,12 @@ class Index:
                 shared[item] += table[stem]
         return sorted(shared, key=lambda item: (-round(shared[item], 6), item))[:count]
 
+    def check(self, vector: Vector | None) -> None:
+        """Raises `ValueError` for a vector that cannot be compared with those held: one index holds one model's."""
+        dim = self._matrix.shape[1]
+        if vector is not None and self._rows and len(vector) != dim:
+            raise ValueError(f"a vector of {len(vector)} numbers among vectors of {dim}: an index holds those of one model")
+
     def by_link(self, link: str) -> list[str]:
         """The live items with this canonical link."""
         return sorted(self._links.get(link, ())) if link else []
@@ -235,10 +241,6 @@ class Index:
     def _new_row(self, dim: int) -> int:
         row = len(self._row_items)
         if self._matrix.shape[1] != dim:
-            if self._rows:
-                raise ValueError(
-                    f"a vector of {dim} numbers among vectors of {self._matrix.shape[1]}: one index holds one model's"
-                )
             self._matrix = np.zeros((max(_FIRST_ROWS, row + 1), dim), np.float32)
         elif row == len(self._matrix):
             self._matrix = np.concatenate([self._matrix, np.zeros_like(self._matrix)])

@@ -21,6 +21,8 @@ from monitor.stories.features import FEATURES, STORY_FEATURES
 
 Array = NDArray[np.float32]
 
+CLASH, VETO = 0.6, 3.0  # headlines whose names exclude one another to this degree need so much more log-odds
+
 
 @dataclass(frozen=True, slots=True)
 class Linear:
@@ -100,9 +102,10 @@ def score_pairs(weights: Weights, rows: Array) -> Array:
 
 def score_stories(weights: Weights, rows: Array) -> Array:
     """Log-odds of each story less those needed to join: above 0 the item may join."""
-    known = rows[:, STORY_FEATURES.index("cos_story")]
+    known, clash = (rows[:, STORY_FEATURES.index(name)] for name in ("cos_story", "clash"))
     vectors, words = weights.vectors, weights.words
-    return _choose(known, rows, lambda r: vectors.story(r) - vectors.join, lambda r: words.story(r) - words.join)
+    scores = _choose(known, rows, lambda r: vectors.story(r) - vectors.join, lambda r: words.story(r) - words.join)
+    return np.asarray(scores - VETO * (clash >= CLASH), np.float32)
 
 
 def _choose(known: Array, rows: Array, full: Callable[[Array], Array], partial: Callable[[Array], Array]) -> Array:
