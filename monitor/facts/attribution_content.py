@@ -281,7 +281,16 @@ def _pieces(place: Place, start: int, end: int, verb: Verb) -> list[Content]:
         spans = [_span(doc, a, z) for a, z in zip(edges, ends, strict=True)]
     else:
         spans = [_span(doc, start, end)]
-    return [Content(*span, stance=verb.stance) for span in spans if span]
+    tidy = [_without_open_mark(place, *span) for span in spans if span]
+    return [Content(a, z, stance=verb.stance) for a, z in tidy if z > a]
+
+
+def _without_open_mark(place: Place, start: int, end: int) -> tuple[int, int]:
+    """The span without a mark at its end that opens the next quotation: the parser may count it to the sentence before."""
+    for q in place.quoted:
+        if start <= q.outer_start < end <= q.start:
+            return start, len(place.text[: q.outer_start].rstrip(" .,;:"))
+    return start, end
 
 
 # -------------------------------------------------------------------------------------------------- content on the left

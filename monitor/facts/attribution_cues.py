@@ -269,7 +269,7 @@ def _left_neighbour(token: Token) -> Token | None:
     i = token.i - 1
     while i >= token.sent.start and (token.doc[i].pos_ in ("ADV", "AUX") or token.doc[i].text in (")", "]")):
         i -= 1
-    if i < token.sent.start or token.doc[i].pos_ not in ("PROPN", "NOUN", "PRON"):
+    if i < token.sent.start or token.doc[i].pos_ not in ("PROPN", "NOUN", "PRON") or token.doc[i].lower_ in words("times"):
         return None
     return token.doc[i]
 
