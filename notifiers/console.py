@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+import threading
 from typing import IO, Literal
 
 from pydantic import Field
@@ -28,18 +29,19 @@ class ConsoleNotifier:
     def __init__(self, name: str, stream: IO[str] | None = None) -> None:
         self.name = name
         self._console = Console(file=stream, highlight=False, soft_wrap=False)
+        self._one_at_a_time = threading.Lock()
 
     @property
     def recipients(self) -> tuple[str, ...]:
         return ("console",)
 
     def render(self, edges: tuple[AlertEdge, ...], recipient: str) -> Json:
-        cards = [render.card(e) for e in edges]
-        worst = max(cards, key=lambda c: list(render.COLOURS).index(c.severity) if c.severity in render.COLOURS else 0)
-        return {"subject": render.subject(edges), "text": render.text(edges), "colour": worst.colour}
+        told = render.message(edges)
+        return {"subject": told.subject, "text": render.text(edges), "colour": told.colour}
 
     def render_notice(self, notice: Notice, recipient: str) -> Json:
-        return {"subject": notice.subject, "text": render.notice_text(notice), "colour": render.COLOURS["low"]}
+        subject = render.plain(notice.subject, 180)
+        return {"subject": subject, "text": render.notice_text(notice), "colour": render.COLOURS["low"]}
 
     def downgrade(self, payload: Json) -> Json | None:
         return None
@@ -52,12 +54,17 @@ class ConsoleNotifier:
         return Result(Fate.SENT)
 
     def _write(self, payload: Json) -> None:
-        if self._console.is_terminal:
-            self._console.print(Panel(Text(payload["text"].rstrip()), border_style=payload["colour"], title_align="left"))
-        else:
-            self._console.file.write(payload["text"] + "\n")
-        self._console.file.flush()
+        stream = self._console.file
+        encoding = getattr(stream, "encoding", None) or "utf-8"
+        # A terminal without Unicode shows question marks; the alert is not lost.
+        text = payload["text"].encode(encoding, "replace").decode(encoding)
+        with self._one_at_a_time:
+            if self._console.is_terminal:
+                self._console.print(Panel(Text(text.rstrip()), border_style=payload["colour"]))
+            else:
+                stream.write(text + "\n")
+            stream.flush()
 
     async def close(self) -> None:
-        if self._console.file not in (sys.stdout, sys.stderr):
+        if self._console.file not in (sys.stdout, sys.stderr) and not self._console.file.closed:
             self._console.file.flush()

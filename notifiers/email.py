@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import hashlib
+import re
+import ssl
 from datetime import UTC, datetime
 from email.headerregistry import Address
 from email.message import EmailMessage
@@ -15,9 +19,17 @@ from pydantic import Field, SecretStr, field_validator
 from monitor.model import AlertEdge, Json
 from notifiers import render
 from notifiers.base import Fate, Notice, Result, SecretRef, Settings
+from notifiers.conceal import conceal, parts_of_password
 
 _BUSY = {421, 450, 451, 452}
 _CREDENTIALS = {530, 534, 535}
+_GO_AHEAD = 354
+_ACCEPTED = 250
+_QUIT_WAIT_S = 5.0
+# Every server takes 7 bits, and no header line of ours is left to a server to fold.
+_POLICY = SMTP_POLICY.clone(cte_type="7bit")
+_DOT = re.compile(rb"(?m)^\.")
+_TROUBLES = (aiosmtplib.SMTPException, OSError, ValueError)
 
 
 class EmailSettings(Settings):
@@ -39,15 +51,13 @@ class EmailSettings(Settings):
     @classmethod
     def _addresses(cls, v: str | tuple[str, ...]) -> str | tuple[str, ...]:
         for address in (v,) if isinstance(v, str) else v:
-            try:
-                Address(addr_spec=address)
-            except (ValueError, IndexError):
-                raise ValueError(f"{address!r} is no mail address") from None
+            if not _is_address(address):
+                raise ValueError(f"{address!r} is no mail address, or not one in ASCII")
         return v
 
 
 class EmailNotifier:
-    """Sends through one relay. STARTTLS or TLS is enforced unless `tls: none`; an offer that was stripped is an error."""
+    """Sends through one relay. STARTTLS or TLS is enforced unless `tls: none`; where it is not offered nothing is sent."""
 
     def __init__(self, name: str, settings: EmailSettings, password: SecretStr | None) -> None:
         self.name = name
@@ -82,85 +92,139 @@ class EmailNotifier:
         return payload | {"html": None} if payload["html"] else None
 
     async def send(self, payload: Json, recipient: str, key: str) -> Result:
-        message = self._message(payload, recipient, key)
+        content = build(payload, self._settings.sender, recipient, key).as_bytes()
         client = aiosmtplib.SMTP(
             hostname=self._settings.host,
             port=self._settings.port,
             timeout=self._settings.timeout,
             use_tls=self._settings.tls == "implicit",
-            start_tls=self._settings.tls == "required",
+            start_tls=False,  # `_open` does it, and goes no further without
         )
         try:
-            return await self._transact(client, message, recipient)
+            result = await self._transact(client, content, recipient)
         finally:
             client.close()
-
-    async def _transact(self, client: aiosmtplib.SMTP, message: EmailMessage, recipient: str) -> Result:
-        try:
-            await client.connect()
-            if self._settings.user is not None and self._password is not None:
-                await client.login(self._settings.user, self._password.get_secret_value())
-            await client.mail(self._settings.sender)
-        except aiosmtplib.SMTPAuthenticationError as error:
-            return Result(Fate.PAUSE, f"{self._settings.host} refused the user name or password ({error.code})")
-        except (aiosmtplib.SMTPException, OSError, ValueError) as error:
-            return _before_data(error, self._settings.host)
-        try:
-            await client.rcpt(recipient)
-        except aiosmtplib.SMTPResponseException as error:
-            return _refused(error, f"recipient {recipient}")
-        except (aiosmtplib.SMTPException, OSError, ValueError) as error:
-            return _before_data(error, self._settings.host)
-        try:
-            answer = await client.data(message.as_bytes())
-        except aiosmtplib.SMTPResponseException as error:
-            return _refused(error, "the message")
-        except (aiosmtplib.SMTPException, OSError) as error:
-            return Result(Fate.UNCERTAIN, f"{self._settings.host} was lost while the message was handed over: {_name(error)}")
-        return Result(Fate.SENT, provider_id=render.plain(answer.message, 200))
-
-    def _message(self, payload: Json, recipient: str, key: str) -> EmailMessage:
-        """The same bytes for the same payload, recipient and key."""
-        domain = self._settings.sender.rpartition("@")[2]
-        digest = hashlib.blake2b(key.encode(), digest_size=12).hexdigest()
-        message = EmailMessage(policy=SMTP_POLICY)
-        message["From"] = Address("Wirewatch", addr_spec=self._settings.sender)
-        message["To"] = Address(addr_spec=recipient)
-        message["Subject"] = render.plain(payload["subject"], 250)
-        message["Date"] = datetime.fromtimestamp(payload["date"], UTC)
-        message["Message-ID"] = f"<{digest}@{domain}>"
-        message["References"] = f"<story.{payload['story']}@{domain}>"
-        message["List-Id"] = f"Wirewatch alerts <{_token(payload['rule'])}.wirewatch.{domain}>"
-        message["Auto-Submitted"] = "auto-generated"
-        message["X-Auto-Response-Suppress"] = "All"
-        message.set_content(payload["text"])
-        if payload["html"]:
-            message.add_alternative(payload["html"], subtype="html")
-            message.set_boundary(f"wirewatch-{digest}")
-        return message
+        password = self._password.get_secret_value() if self._password is not None else ""
+        hidden = parts_of_password(self._settings.user or "", password)
+        said = None if result.provider_id is None else conceal(result.provider_id, hidden)
+        return Result(result.fate, conceal(result.detail, hidden), said)
 
     async def close(self) -> None:
         return None
+
+    # -- one transaction --------------------------------------------------------------------------------------------------
+
+    async def _transact(self, client: aiosmtplib.SMTP, content: bytes, recipient: str) -> Result:
+        host = self._settings.host
+        try:
+            await self._open(client)
+        except _TROUBLES as error:
+            return _unopened(error, host)
+        try:
+            await client.rcpt(recipient)
+            if (answer := await client.execute_command(b"DATA")).code != _GO_AHEAD:
+                return _refused(answer.code, answer.message, "the message")
+        except aiosmtplib.SMTPResponseException as error:
+            return _refused(error.code, error.message, f"recipient {recipient}")
+        except _TROUBLES as error:
+            return Result(Fate.RETRY, f"{host} was lost before the message was handed over: {type(error).__name__}")
+        try:
+            async with asyncio.timeout(self._settings.timeout):
+                answer = await _hand_over(client, content)
+        except _TROUBLES as error:
+            return Result(Fate.UNCERTAIN, f"{host} was lost while the message was handed over: {type(error).__name__}")
+        if answer.code != _ACCEPTED:
+            return _refused(answer.code, answer.message, "the message")
+        # It has been accepted: what becomes of the farewell changes nothing.
+        with contextlib.suppress(*_TROUBLES):
+            await client.quit(timeout=_QUIT_WAIT_S)
+        return Result(Fate.SENT, provider_id=answer.message)
+
+    async def _open(self, client: aiosmtplib.SMTP) -> None:
+        """Everything before the recipient: what is refused here is refused to all."""
+        await client.connect()
+        if self._settings.tls == "required":
+            await client.ehlo()
+            if not client.supports_extension("starttls"):
+                raise _NotOfferedError("encryption (STARTTLS)")
+            await client.starttls()
+        if self._settings.user is not None and self._password is not None:
+            await client.ehlo()
+            if not client.supported_auth_methods:
+                raise _NotOfferedError("a login that Wirewatch knows")
+            await client.login(self._settings.user, self._password.get_secret_value())
+        await client.mail(self._settings.sender)
+
+
+class _NotOfferedError(aiosmtplib.SMTPException):
+    """The relay lacks something that the configuration asks for. Nothing was sent in the clear."""
+
+
+async def _hand_over(client: aiosmtplib.SMTP, content: bytes) -> aiosmtplib.SMTPResponse:
+    """The message after the server's go-ahead. `SMTP.data` does both at once, and does not tell in which of them the connection
+    was lost: before, the message was surely not delivered."""
+    protocol = client.protocol
+    if protocol is None:
+        raise aiosmtplib.SMTPServerDisconnected("the connection was lost")
+    protocol.write(_DOT.sub(b"..", content) + b".\r\n")
+    return await protocol.read_response()
+
+
+# ----------------------------------------------------------------------------------------------------------------- messages
+
+
+def build(payload: Json, sender: str, recipient: str, key: str) -> EmailMessage:
+    """The same bytes for the same payload, recipient and key."""
+    domain = sender.rpartition("@")[2]
+    digest = hashlib.blake2b(key.encode("utf-8", "replace"), digest_size=12).hexdigest()
+    message = EmailMessage(policy=_POLICY)
+    message["From"] = Address("Wirewatch", addr_spec=sender)
+    message["To"] = Address(addr_spec=recipient)
+    message["Subject"] = render.plain(payload["subject"], 250)
+    message["Date"] = datetime.fromtimestamp(render.real(payload["date"]), UTC)
+    message["Message-ID"] = f"<{digest}@{domain}>"
+    message["References"] = f"<story.{_token(payload['story'])}@{domain}>"
+    message["List-Id"] = f"Wirewatch alerts <{_token(payload['rule'])}.wirewatch.{domain}>"
+    message["Auto-Submitted"] = "auto-generated"
+    message["X-Auto-Response-Suppress"] = "All"
+    message.set_content(payload["text"])
+    if payload["html"]:
+        message.add_alternative(payload["html"], subtype="html")
+        message.set_boundary(f"wirewatch-{digest}")
+    return message
+
+
+def _is_address(text: str) -> bool:
+    try:
+        address = Address(addr_spec=text)
+    except (ValueError, IndexError):
+        return False
+    return text.isascii() and text.isprintable() and bool(address.username and address.domain)
 
 
 def _token(text: str) -> str:
     return "".join(c if c.isascii() and (c.isalnum() or c == "-") else "-" for c in text)[:60]
 
 
-def _name(error: BaseException) -> str:
-    return type(error).__name__
+# ------------------------------------------------------------------------------------------------------------------ answers
 
 
-def _before_data(error: BaseException, host: str) -> Result:
+def _unopened(error: BaseException, host: str) -> Result:
+    """Refused for good here means the relay, the login or the sender: all that is sent this way would be refused."""
     if isinstance(error, aiosmtplib.SMTPResponseException):
-        return _refused(error, host)
-    return Result(Fate.RETRY, f"{host} could not be reached: {_name(error)}")
+        answer = _refused(error.code, error.message, f"{host}: the login or the sender")
+        return Result(Fate.PAUSE, answer.detail) if answer.fate is Fate.DEAD else answer
+    if isinstance(error, _NotOfferedError):
+        return Result(Fate.PAUSE, f"{host} does not offer {error.message}, which the configuration asks for")
+    if isinstance(error, ssl.SSLCertVerificationError) or isinstance(error.__cause__, ssl.SSLCertVerificationError):
+        return Result(Fate.PAUSE, f"{host} has no valid certificate for this name")
+    return Result(Fate.RETRY, f"{host} could not be reached: {type(error).__name__}")
 
 
-def _refused(error: aiosmtplib.SMTPResponseException, what: str) -> Result:
-    detail = f"{what} was refused: {error.code} {render.plain(error.message, 200)}"
-    if error.code in _BUSY:
+def _refused(code: int, said: str, what: str) -> Result:
+    detail = f"{what} was refused: {code} {said}"
+    if code in _BUSY:
         return Result(Fate.WAIT, detail)
-    if error.code in _CREDENTIALS:
+    if code in _CREDENTIALS:
         return Result(Fate.PAUSE, detail)
-    return Result(Fate.RETRY if error.code < 500 else Fate.DEAD, detail)
+    return Result(Fate.RETRY if code < 500 else Fate.DEAD, detail)

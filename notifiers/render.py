@@ -1,14 +1,13 @@
-"""The one renderer: from frozen alert edges to subject, text, HTML and JSON. Pure and total: any text
-in an edge gives a message.
+"""The one renderer: from frozen alert edges to words, and from these to plain text, HTML and JSON. Pure and total: any text in
+an edge gives a message.
 
-Channels lay out the same `Card`s in their own form; none reads an edge for itself.
+Channels lay out the same `Message` in their own form; none reads an edge for itself.
 """
 
 from __future__ import annotations
 
-import re
-import unicodedata
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cache
 from importlib import resources
@@ -16,7 +15,9 @@ from importlib import resources
 from jinja2 import Environment, StrictUndefined, Template
 
 from monitor.clock import iso
-from monitor.model import AlertEdge, Bounds, EdgeName, Json, Value, fact_to_json
+from monitor.model import AlertEdge, Bounds, CasualtyFigure, EdgeName, Json, Statement, Value, fact_to_json
+from monitor.text import clean
+from monitor.wording import clip, figure, spread
 from notifiers.base import Notice
 
 LABELS: dict[EdgeName, str] = {
@@ -27,21 +28,19 @@ LABELS: dict[EdgeName, str] = {
     EdgeName.DENIED: "Denied",
     EdgeName.WITHDRAWN: "Withdrawn",
 }
-_CHANGES = {EdgeName.DENIED: "{old}, now denied", EdgeName.WITHDRAWN: "{old}, now withdrawn"}
 COLOURS = {"low": "#57606a", "medium": "#0969da", "high": "#bc4c00", "critical": "#cf222e"}
-"""One colour for each severity, readable on white and on black."""
+"""One colour for each severity, the mildest first, readable on white and on black."""
+MORE = "wirewatch alerts --since 24h"
+"""The command that lists what was told."""
 
-_QUALIFIED = {
-    "around": "about {low}",
-    "nearly": "nearly {low}",
-    "up_to": "up to {high}",
-    "fewer_than": "fewer than {high_plus}",
-    "at_least": "at least {low}",
-    "more_than": "more than {low_minus}",
-}
-_CONTROLS = {"Cc", "Cf", "Cs"}
-_JOINERS = "\u200c\u200d"  # they shape Persian and Indic words and carry no direction
-_UNITS = {"tens", "dozens", "scores", "hundreds", "thousands"}
+_KINDS = {"party": "a party to the conflict", "official": "official", "ngo": "non-governmental", "media": "media"}
+_ENDED = {EdgeName.DENIED: "now denied", EdgeName.WITHDRAWN: "now withdrawn"}
+_SHARED = frozenset({"Story", "When", "Why"})
+_LONGEST = 20_000  # code points that are looked at: bringing a text into normal form may take time that grows with its square
+_LONGEST_LINK = 2000
+_FIRST, _LAST = -62_135_596_800.0, 253_402_300_799.0  # the years 1 and 9999
+
+Row = tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,139 +54,247 @@ class Proof:
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """One edge in words. `change` is "old → new" or None; `details` are short lines."""
+    """One edge in words. `change` says what was and what is now; `rows` are named lines; `above` tells that an earlier card of
+    the message has shown the same evidence."""
 
     label: str
     title: str
     severity: str
     colour: str
     change: str | None
-    details: tuple[str, ...]
+    rows: tuple[Row, ...]
     proofs: tuple[Proof, ...]
-    footer: str
-    alert: str
+    above: bool = False
+
+    @property
+    def heading(self) -> str:
+        """The title behind its label, which is not said twice."""
+        return self.title if self.title.startswith(f"{self.label}:") else f"{self.label}: {self.title}"
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """What one delivery tells. `foot` are the rows that hold for every card."""
+
+    subject: str
+    cards: tuple[Card, ...]
+    foot: tuple[Row, ...]
+    colour: str
+
+
+# ------------------------------------------------------------------------------------------------------------------- words
 
 
 def plain(text: str, limit: int = 2000) -> str:
-    """Text that any channel can carry: NUL, controls, bidi overrides and lone surrogates out, white space folded,
-    length bounded."""
-    text = text.encode("utf-8", "replace").decode("utf-8")
-    kept = "".join(" " if c.isspace() else c for c in text if c.isspace() or _shown(c))
-    kept = re.sub(" {2,}", " ", kept).strip()
-    return kept if len(kept) <= limit else kept[: limit - 1].rstrip() + "…"
-
-
-def _shown(c: str) -> bool:
-    return c in _JOINERS or unicodedata.category(c) not in _CONTROLS
-
-
-def figure(bounds: Bounds) -> str:
-    """A figure in words: "at least 242", "about 50", "12 to 15", "dozens"."""
-    low, high, word = bounds.low, bounds.high, bounds.qualifier
-    if word in _UNITS and high is None:
-        return word
-    if form := _QUALIFIED.get(word):
-        return form.format(
-            low=f"{low or 0:,}", high=f"{high or 0:,}", low_minus=f"{(low or 1) - 1:,}", high_plus=f"{(high or 0) + 1:,}"
-        )
-    match low, high:
-        case None, None:
-            return "an unknown number"
-        case _, None:
-            return f"at least {low:,}"
-        case None, _:
-            return f"up to {high:,}"
-        case _ if low == high:
-            return f"{low:,}"
-        case _:
-            return f"{low:,} to {high:,}"
+    """Text on one line that any channel can carry: NUL, controls, bidi overrides and lone surrogates out, white space folded,
+    cut behind a word where it is longer than `limit`."""
+    return clip(" ".join(clean(text[:_LONGEST]).split()), limit)
 
 
 def value(v: Value | None) -> str | None:
     """A ledger's value in words."""
     if v is None:
         return None
-    return figure(v) if isinstance(v, Bounds) else plain(v, 300)
-
-
-def card(edge: AlertEdge) -> Card:
-    """An edge in words."""
-    old, new = value(edge.old), value(edge.new)
-    change = _CHANGES.get(edge.edge, "{old} → {new}").format(old=old, new=new) if old and new and old != new else None
-    if "CONFLICT" in edge.events and old and new:
-        change = f"{old}; another source: {new}"
-    details = [
-        "Unconfirmed: one outlet only, and far above what was known." if edge.unconfirmed else "",
-        f"Sources range from {figure(edge.spread)}." if edge.spread and edge.spread.low != edge.spread.high else "",
-        f"{edge.origins} independent origin{'' if edge.origins == 1 else 's'}",
-        f"Story: {plain(edge.story_title, 200)}" if edge.story_title else "",
-        _latency(edge),
-    ]
-    proofs = tuple(Proof(plain(e.sentence, 600), _credit(e.outlet, e.source, e.published), _web(e.link)) for e in edge.evidence)
-    return Card(
-        label=LABELS[edge.edge],
-        title=plain(edge.title, 200),
-        severity=edge.severity,
-        colour=COLOURS.get(edge.severity, COLOURS["medium"]),
-        change=change,
-        details=tuple(d for d in details if d),
-        proofs=proofs,
-        footer=plain(f"Rule {edge.rule} ({edge.severity}). {edge.why}", 500),
-        alert=edge.alert,
-    )
+    return (figure(v) or "an unknown number") if isinstance(v, Bounds) else plain(v, 300)
 
 
 def moment(instant: float) -> str:
     """An instant for people: "29 Nov 2024 10:03 UTC"."""
-    return datetime.fromtimestamp(instant, UTC).strftime("%d %b %Y %H:%M UTC").lstrip("0")
+    return datetime.fromtimestamp(real(instant), UTC).strftime("%d %b %Y %H:%M UTC").lstrip("0")
+
+
+def duration(seconds: float) -> str:
+    """A span for people: "40 s", "57 min", "2 h 5 min", "3 days"."""
+    minutes = round(seconds / 60)
+    if seconds < 60:
+        return f"{max(0, int(seconds))} s"
+    if minutes < 60:
+        return f"{minutes} min"
+    if minutes < 48 * 60:
+        return f"{minutes // 60} h {minutes % 60} min" if minutes % 60 else f"{minutes // 60} h"
+    return f"{minutes // 1440:,} days"
+
+
+def real(instant: float) -> float:
+    """Within the years that a calendar has."""
+    return min(max(instant, _FIRST), _LAST)
+
+
+def message(edges: Sequence[AlertEdge]) -> Message:
+    """The edges of one delivery in words: what several cards share is told once."""
+    cards = [card(e) for e in edges]
+    shared = _shared_rows(cards) if len(cards) > 1 else frozenset()
+    told: set[tuple[Proof, ...]] = set()
+    kept = []
+    for c in cards:
+        rows = tuple(row for row in c.rows if row not in shared)
+        above = bool(c.proofs) and c.proofs in told
+        told.add(c.proofs)
+        kept.append(replace(c, rows=rows, proofs=() if above else c.proofs, above=above))
+    foot = (*(row for row in cards[0].rows if row in shared), ("More", MORE))
+    worst = max((c.severity for c in cards), key=lambda s: list(COLOURS).index(s) if s in COLOURS else 0)
+    return Message(subject(edges), tuple(kept), foot, _colour(worst))
+
+
+def _shared_rows(cards: Sequence[Card]) -> frozenset[Row]:
+    common = frozenset.intersection(*(frozenset(c.rows) for c in cards))
+    return frozenset(row for row in common if row[0] in _SHARED)
+
+
+def subject(edges: Sequence[AlertEdge]) -> str:
+    """One line: what changed, and how many more changes stand in the message."""
+    more = f" (+{len(edges) - 1} more)" if len(edges) > 1 else ""
+    return plain(card(edges[0]).heading, 180) + more
+
+
+def card(edge: AlertEdge) -> Card:
+    """An edge in words."""
+    title = plain(edge.title, 200) or "(without a title)"
+    rows = (
+        ("Said by", _who(edge)),
+        ("Sources", _sources(edge)),
+        ("Story", "" if edge.story_title == edge.title else plain(edge.story_title, 200)),
+        ("When", _when(edge)),
+        ("Why", plain(f"rule {edge.rule} ({edge.severity}){': ' if edge.why else ''}{edge.why}", 400)),
+        ("Alert", f"{plain(edge.alert, 40)}/{edge.n}"),
+    )
+    return Card(
+        label=LABELS[edge.edge],
+        title=title,
+        severity=plain(edge.severity, 40),
+        colour=_colour(edge.severity),
+        change=_change(edge),
+        rows=tuple((name, words) for name, words in rows if words),
+        proofs=tuple(
+            dict.fromkeys(
+                Proof(plain(e.sentence, 600), _credit(e.outlet, e.source, e.published), _web(e.link)) for e in edge.evidence
+            )
+        ),
+    )
+
+
+def _colour(severity: str) -> str:
+    return COLOURS.get(severity, COLOURS["medium"])
+
+
+def _change(edge: AlertEdge) -> str | None:
+    """What was believed and what is believed now, in the words of its kind."""
+    old, new = _said(edge, edge.old), _said(edge, edge.new)
+    metric = next((f" {plain(f.metric, 40)}" for f in edge.facts if isinstance(f, CasualtyFigure)), "")
+    metric = metric if isinstance(edge.new or edge.old, Bounds) else ""
+    if edge.edge in _ENDED and (old or new):
+        return f"{old or new}{metric}: {_ENDED[edge.edge]}"
+    if "CONFLICT" in edge.events and old and new:
+        return f"{old}{metric}; another source says {new}"
+    if old and new and old != new:
+        return f"{old} → {new}{metric}"
+    if new and isinstance(edge.new, Bounds):
+        return f"{new}{metric}"
+    if new and not _quotes(edge):
+        return f"Held by {new}"
+    # Words that the evidence shows in full are not said twice.
+    return new if new and not any(str(edge.new) in e.sentence for e in edge.evidence) else None
+
+
+def _said(edge: AlertEdge, v: Value | None) -> str | None:
+    words = value(v)
+    return f"“{words}”" if words and isinstance(v, str) and _quotes(edge) else words
+
+
+def _quotes(edge: AlertEdge) -> bool:
+    return any(isinstance(f, Statement) for f in edge.facts)
+
+
+def _who(edge: AlertEdge) -> str:
+    """Who says so, each once, with what they are; where nobody is quoted, the outlets themselves."""
+    said = {e.source: None for e in edge.evidence if e.source} | {f.source: f.source_kind for f in edge.facts if f.source}
+    if said:
+        named = (
+            f"{plain(name, 120)} ({_KINDS[kind]})" if kind in _KINDS else plain(name, 120)
+            for name, kind in said.items()
+            if name
+        )
+        return plain("; ".join(named), 400)
+    outlets = dict.fromkeys(plain(e.outlet, 120) for e in edge.evidence)
+    return plain(f"{', '.join(outlets)}, without naming a source", 400) if outlets else ""
+
+
+def _sources(edge: AlertEdge) -> str:
+    parts = [f"{edge.origins} independent source{'' if edge.origins == 1 else 's'}"]
+    if edge.spread is not None and edge.spread.low != edge.spread.high and (said := spread(edge.spread)):
+        parts.append(f"figures range from {said}")
+    if edge.unconfirmed:
+        parts.append("not confirmed yet")
+    return ", ".join(parts)
+
+
+def _when(edge: AlertEdge) -> str:
+    """How fast it was: published, seen, told."""
+    if edge.seen is None:
+        return f"told {moment(edge.at)}"
+    late = edge.at - edge.seen
+    told = f", told {duration(late)} after that" if late >= 60 else ""
+    if edge.published is None:
+        return f"seen {moment(edge.seen)}{told}"
+    return f"published {moment(edge.published)}, seen {duration(edge.seen - edge.published)} later{told}"
 
 
 def _credit(outlet: str, source: str | None, published: float) -> str:
-    said = f", according to {plain(source, 120)}" if source else ""
-    return f"{plain(outlet, 120)}{said}, {moment(published)}"
+    quoting = f", quoting {plain(source, 120)}" if source else ""
+    return f"{plain(outlet, 120)}{quoting}, {moment(published)}"
 
 
 def _web(link: str | None) -> str | None:
-    return link if link and link.lower().startswith(("http://", "https://")) else None
+    """A link that may be shown: http(s), of bearable length, without blanks and signs that nobody sees."""
+    if not link or len(link) > _LONGEST_LINK or not link.lower().startswith(("http://", "https://")):
+        return None
+    return link if plain(link, _LONGEST_LINK) == link and " " not in link else None
 
 
-def _latency(edge: AlertEdge) -> str:
-    if edge.seen is None:
-        return ""
-    seen = moment(edge.seen)
-    return f"Published {moment(edge.published)}, seen {seen}" if edge.published is not None else f"Seen {seen}"
+# ------------------------------------------------------------------------------------------------------------------- forms
 
 
-def subject(edges: tuple[AlertEdge, ...]) -> str:
-    """One line: what changed, and how many more changes stand in the message."""
-    first = card(edges[0])
-    more = f" (+{len(edges) - 1} more)" if len(edges) > 1 else ""
-    return plain(f"{first.label}: {first.title}", 180) + more
-
-
-def text(edges: tuple[AlertEdge, ...]) -> str:
+def text(edges: Sequence[AlertEdge]) -> str:
     """The message as plain text."""
-    return "\n\n".join(_text_card(card(e)) for e in edges) + "\n"
+    told = message(edges)
+    return "\n\n".join([*(_text_card(c) for c in told.cards), _text_rows(told.foot)]) + "\n"
 
 
 def _text_card(c: Card) -> str:
-    lines = [f"{c.label.upper()}: {c.title}"]
-    if c.change:
-        lines.append(c.change)
-    for proof in c.proofs:
-        lines += [f"  “{proof.sentence}”", f"  {proof.credit}"]
-        if proof.link:
-            lines.append(f"  {proof.link}")
-    return "\n".join([*lines, *c.details, c.footer, f"Alert {c.alert}"])
+    head = "\n".join(line for line in (f"[{c.label.upper()}] {c.title}", c.change) if line)
+    proofs = [_text_proof(p) for p in c.proofs]
+    return "\n\n".join([head, *proofs, *(["Evidence: as above."] if c.above else []), _text_rows(c.rows)])
 
 
-def html(edges: tuple[AlertEdge, ...]) -> str:
+def _text_proof(p: Proof) -> str:
+    return "\n".join([f"  “{p.sentence}”", f"  {p.credit}", *([f"  {p.link}"] if p.link else [])])
+
+
+def _text_rows(rows: Sequence[Row]) -> str:
+    return "\n".join(f"{name + ':':<10}{words}" for name, words in rows)
+
+
+def html(edges: Sequence[AlertEdge]) -> str:
     """The message as one HTML document with inline styles; every value is escaped."""
-    return _template("alert.html").render(cards=[card(e) for e in edges], subject=subject(edges))
+    return _template("alert.html").render(message=message(edges))
+
+
+def notice_text(notice: Notice) -> str:
+    """A notice to the operator as plain text."""
+    return "\n".join([plain(notice.subject, 200), *(plain(line, 500) for line in notice.lines), moment(notice.at)]) + "\n"
+
+
+@cache
+def _template(name: str) -> Template:
+    source = resources.files("notifiers").joinpath("templates", name).read_text("utf-8")
+    return Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True).from_string(source)
+
+
+# -------------------------------------------------------------------------------------------------------------------- JSON
 
 
 def as_json(edge: AlertEdge) -> Json:
-    """The contracted JSON of an edge: what `replay --alerts` and the webhook give."""
+    """The contracted JSON of an edge: what `replay --alerts` gives."""
     return {
         "alert": edge.alert,
         "n": edge.n,
@@ -206,16 +313,32 @@ def as_json(edge: AlertEdge) -> Json:
     }
 
 
+def full_json(edge: AlertEdge) -> Json:
+    """The contracted JSON and, beside it, all that a person would be shown: what the webhook gives."""
+    return as_json(edge) | {
+        "story_title": edge.story_title,
+        "place": edge.place,
+        "origins": edge.origins,
+        "spread": _json_value(edge.spread),
+        "unconfirmed": edge.unconfirmed,
+        "published": None if edge.published is None else iso(edge.published),
+        "seen": None if edge.seen is None else iso(edge.seen),
+        "why": edge.why,
+        "description": edge.description,
+        "owner": edge.owner,
+        "evidence": [
+            {
+                "item": e.item_id,
+                "outlet": e.outlet,
+                "published": iso(e.published),
+                "link": e.link,
+                "sentence": e.sentence,
+                "source": e.source,
+            }
+            for e in edge.evidence
+        ],
+    }
+
+
 def _json_value(v: Value | None) -> Json | str | None:
     return {"low": v.low, "high": v.high} if isinstance(v, Bounds) else v
-
-
-def notice_text(notice: Notice) -> str:
-    """A notice to the operator as plain text."""
-    return "\n".join([plain(notice.subject, 200), *(plain(line, 500) for line in notice.lines), moment(notice.at)]) + "\n"
-
-
-@cache
-def _template(name: str) -> Template:
-    source = resources.files("notifiers").joinpath("templates", name).read_text("utf-8")
-    return Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True).from_string(source)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import binascii
 import hashlib
 import hmac
 import json
@@ -10,12 +11,15 @@ import time
 from collections.abc import Callable
 from typing import Literal
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretBytes, SecretStr
 
+from monitor.clock import iso
 from monitor.model import AlertEdge, Json
 from monitor.net import Door
 from notifiers import http, render
 from notifiers.base import Notice, Result, SecretRef, Settings
+
+_PREFIX = "whsec_"
 
 
 class WebhookSettings(Settings):
@@ -27,7 +31,8 @@ class WebhookSettings(Settings):
 
 
 class WebhookNotifier:
-    """`webhook-id` is the idempotency key, the same on every attempt."""
+    """`webhook-id` is the idempotency key; it and the body are the same on every attempt. The timestamp is that of the try, so
+    that a receiver may refuse old ones. Raises ValueError where `secret` is no signing key."""
 
     def __init__(
         self, name: str, url: SecretStr, secret: SecretStr | None, door: Door, clock: Callable[[], float] = time.time
@@ -41,22 +46,34 @@ class WebhookNotifier:
         return (self.name,)
 
     def render(self, edges: tuple[AlertEdge, ...], recipient: str) -> Json:
-        return {"type": "wirewatch.alert", "subject": render.subject(edges), "edges": [render.as_json(e) for e in edges]}
+        return {
+            "type": "wirewatch.alert",
+            "timestamp": iso(edges[0].at),
+            "subject": render.subject(edges),
+            "edges": [render.full_json(e) for e in edges],
+        }
 
     def render_notice(self, notice: Notice, recipient: str) -> Json:
-        return {"type": "wirewatch.notice", "subject": notice.subject, "lines": list(notice.lines)}
+        return {
+            "type": "wirewatch.notice",
+            "timestamp": iso(notice.at),
+            "subject": render.plain(notice.subject, 200),
+            "lines": [render.plain(line, 500) for line in notice.lines],
+        }
 
     def downgrade(self, payload: Json) -> Json | None:
         return None
 
     async def send(self, payload: Json, recipient: str, key: str) -> Result:
+        # A lone surrogate has no UTF-8: a question mark takes its place, so that offsets of facts still fit.
         body = json.dumps(payload, ensure_ascii=False, sort_keys=True).encode("utf-8", "replace")
         stamp = str(int(self._clock()))
-        ident = hashlib.blake2b(key.encode(), digest_size=16).hexdigest()
+        ident = hashlib.blake2b(key.encode("utf-8", "replace"), digest_size=16).hexdigest()
         headers = {"Content-Type": "application/json", "webhook-id": ident, "webhook-timestamp": stamp}
         if self._key is not None:
-            headers["webhook-signature"] = "v1," + sign(self._key, ident, stamp, body)
-        return await http.post(self._door, self._url.get_secret_value(), body, headers)
+            headers["webhook-signature"] = "v1," + sign(self._key.get_secret_value(), ident, stamp, body)
+        result, _ = await http.post(self._door, self._url.get_secret_value(), body, headers)
+        return result
 
     async def close(self) -> None:
         return None
@@ -67,7 +84,12 @@ def sign(key: bytes, ident: str, stamp: str, body: bytes) -> str:
     return base64.b64encode(hmac.digest(key, f"{ident}.{stamp}.".encode() + body, "sha256")).decode()
 
 
-def _signing_key(secret: SecretStr) -> bytes:
+def _signing_key(secret: SecretStr) -> SecretBytes:
     """A secret of the form whsec_BASE64 is decoded, as the specification has it; any other is taken as it is."""
     text = secret.get_secret_value()
-    return base64.b64decode(text.removeprefix("whsec_")) if text.startswith("whsec_") else text.encode()
+    if not text.startswith(_PREFIX):
+        return SecretBytes(text.encode())
+    try:
+        return SecretBytes(base64.b64decode(text.removeprefix(_PREFIX), validate=True))
+    except binascii.Error:
+        raise ValueError(f"the signing secret begins with {_PREFIX} and goes on with something that is no base64") from None

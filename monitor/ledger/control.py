@@ -198,16 +198,16 @@ TABLE: tuple[tuple[EventName, Callable[[Control, Report], bool], str], ...] = (
     (_E.ADVANCE, _is_advance, "near it, around it, or a part of it"),
     (_E.STALE, _is_stale, "published before the report that is known"),
     (_E.CONFIRMED, _is_confirmed, "confirmed after a claim or a denial"),
-    (_E.WITHDRAWN, _is_withdrawn, "its holder left"),
+    (_E.WITHDRAWN, _is_withdrawn, "those who held it left"),
     (_E.LOST, _is_lost, "lost, nobody says to whom"),
     (_E.GAINER_KNOWN, _is_gainer_known, "who took what was known to be lost"),
     (_E.REPEATED, _is_repeated, "the same outlet said so before"),
     (_E.CORROBORATED, _supports, "another outlet says the same"),
     (_E.PENDING, _is_pending, "a capture that had been reversed comes again"),
     (_E.HANDED_OVER, _is_handed_over, "handed over"),
-    (_E.RETAKEN, _is_retaken, "by its holder before, or told as a recapture"),
-    (_E.CAPTURE_CLAIMED, _is_claimed, "claimed by a party or an attributed source"),
-    (_E.CAPTURED, _is_captured, "told in an outlet's own voice"),
+    (_E.RETAKEN, _is_retaken, "taken back by those who held it before"),
+    (_E.CAPTURE_CLAIMED, _is_claimed, "somebody says so; no outlet reports it as a fact yet"),
+    (_E.CAPTURED, _is_captured, "an outlet reports it as a fact"),
 )
 """FACTS.md's precedence."""
 

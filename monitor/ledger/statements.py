@@ -194,7 +194,7 @@ def _verdict(known: tuple[Said, ...], new: Said, alike: Callable[[str], float]) 
         if s.denies == new.denies:
             return _E.CORROBORATED, s, f"the same in other words ({score:.2f})"
         return _E.REVERSED, s, f"the opposite in other words ({score:.2f})"
-    return _E.NEW_STATEMENT, None, "new words"
+    return _E.NEW_STATEMENT, None, "said for the first time"
 
 
 # ---------------------------------------------------------------------------------------------------------------- observing
