@@ -225,6 +225,8 @@ def _clause_end(place: Place, start: int) -> int:
     chain = {cue.token.i} | {t.i for t in cue.token.ancestors}
     end = min(place.stop, _own_limit(cue.token, start, place.stop))
     for word in doc[start:end]:
+        if word.text == ";" and not _is_quoted(place, word):
+            end = min(end, word.i)
         outside = word.head.i in chain and word.head.i < start < word.i and word.i not in chain
         if outside and _speaks_on(word) and word.left_edge.i > start and not _is_quoted(place, word):
             end = min(end, word.left_edge.i)

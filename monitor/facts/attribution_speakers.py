@@ -145,7 +145,7 @@ def describe(head: Token, joined: bool = True) -> Speaker:
     """The speaker that the noun phrase around `head` names."""
     first, last = noun_range(head, joined)
     doc = head.doc
-    named = _apposed(head, lambda t: t.pos_ == "PROPN" and head.lower_ in words("titles"))
+    named = _apposed(head, lambda t: t.pos_ == "PROPN" and is_title(head))
     if named is not None:
         role, affiliation = _role(doc, first, head.i, last)
         start, end = noun_range(named)
@@ -154,12 +154,12 @@ def describe(head: Token, joined: bool = True) -> Speaker:
     if close is not None:
         start, end = noun_range(close)
         role, affiliation = _role(doc, first, head.i, head.i)
-        titled = head.lower_ in words("titles")
+        titled = is_title(head)
         found = _speaker(doc, start, end, role if titled else None, affiliation if titled else None, titled)
         return found if titled else as_kind_of(found, doc, first, end)
     found = describe_range(doc, first, last, head.i)
     if found.role is None and head.pos_ == "PROPN":
-        noun = _apposed(head, lambda t: t.lower_ in words("titles"))
+        noun = _apposed(head, is_title)
         if noun is not None:
             start, end = noun_range(noun)
             role, affiliation = _role(doc, start, noun.i, end)
@@ -182,7 +182,7 @@ def describe_range(doc: Any, first: int, last: int, head: int | None = None) -> 
         found = _speaker(doc, named_at, last, None, None, person=False)
         return as_kind_of(found, doc, first, last)
     head = head if head is not None and first <= head <= last else _head(doc, first, last)
-    if doc[head].lower_ in words("titles"):
+    if is_title(doc[head]):
         name_at = _trailing_name(doc, head, last)
         if name_at is not None:
             role, affiliation = _role(doc, first, head, name_at - 1)
@@ -229,7 +229,9 @@ def _apposed(head: Token, wanted: Callable[[Token], bool]) -> Token | None:
 
 
 def is_title(token: Token) -> bool:
-    """Whether the word is a person's title or trade."""
+    """Whether the word is a person's title or trade. "Secretary-General" is, "Directorate-General" is not."""
+    if token.i >= 2 and token.nbor(-1).text == "-" and not token.nbor(-1).whitespace_:
+        return token.nbor(-2).lower_ in words("titles") | words("title_prefixes") and token.lower_ in words("titles")
     return token.lower_ in words("titles") or token.lower_.split("-")[-1] in words("titles")
 
 
