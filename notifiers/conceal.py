@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterable
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import unquote, unquote_plus, urlsplit
 
 from monitor.wording import clip
 from notifiers.render import plain
@@ -17,12 +17,12 @@ def parts_of_address(url: str) -> frozenset[str]:
     """All of an address that would give it away: itself, its path, each part of the path, values of its query, its password."""
     try:
         parsed = urlsplit(url)
-        values = [value for _, value in parse_qsl(parsed.query)]
+        values = [pair.partition("=")[2] for pair in parsed.query.split("&")]
         login = [parsed.username or "", parsed.password or ""]
     except ValueError:
         return _long_enough([url])
     found = [url, parsed.path, f"{parsed.path}?{parsed.query}", parsed.query, *parsed.path.split("/"), *values, *login]
-    return _long_enough([*found, *map(unquote, found)])
+    return _long_enough([*found, *map(unquote, found), *map(unquote_plus, found)])
 
 
 def parts_of_password(user: str, password: str) -> frozenset[str]:
