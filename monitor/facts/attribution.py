@@ -18,7 +18,7 @@ from monitor.facts.attribution_cues import (
     lemma_of,
     verb_table,
 )
-from monitor.facts.attribution_memory import Memory, is_bare
+from monitor.facts.attribution_memory import Memory, is_bare, is_pronoun
 from monitor.facts.attribution_speakers import (
     NOBODY,
     Speaker,
@@ -161,7 +161,7 @@ def _speakers(cue: Cue, memory: Memory, behind: bool) -> list[Speaker]:
         return [memory.full(describe_range(cue.token.doc, *cue.phrase))]
     if cue.subject is None:
         return []
-    if cue.subject.pos_ == "PRON":
+    if is_pronoun(cue.subject):
         found = memory.resolve(cue.subject, behind)
         return [found] if found is not None else []
     return _resolved(cue.subject, memory, denying=cue.verbs[0].stance == "denies", cue=cue)
@@ -215,10 +215,10 @@ def _author(noun: Token, memory: Memory) -> Speaker | None:
     """Whose the message is: "a statement from the ministry", "its report", "the ministry's figures", "the report said"."""
     owner = _owner(noun)
     if owner is not None:
-        return memory.resolve(owner) if owner.pos_ == "PRON" else memory.full(describe(owner))
+        return memory.resolve(owner) if is_pronoun(owner) else memory.full(describe(owner))
     giver = next((t for t in noun.head.children if t.dep_ == "nsubj"), None) if noun.dep_ == "dobj" else None
     if giver is not None:
-        return memory.resolve(giver) if giver.pos_ == "PRON" else memory.full(describe(giver))
+        return memory.resolve(giver) if is_pronoun(giver) else memory.full(describe(giver))
     if noun.dep_ == "dobj" and noun.head.left_edge.i < noun.head.i and noun.head.pos_ == "NOUN":
         return memory.full(describe_range(noun.doc, noun.head.left_edge.i, noun.head.i - 1))
     if any(t.lower_ in ("the", "this") for t in noun.lefts) and noun.tag_ == "NN":
@@ -269,7 +269,7 @@ def _according(
 
 
 def _according_to(noun: Token, memory: Memory) -> list[Speaker]:
-    if noun.pos_ == "PRON":
+    if is_pronoun(noun):
         found = memory.resolve(noun)
         return [found] if found is not None else []
     return _resolved(noun, memory)
@@ -335,7 +335,7 @@ def _claims(section: Section, sentence: Any, quoted: Sequence[Quotation], memory
             continue
         end = clause.right_edge
         content = Content(int(mark.nbor(1).idx), int(end.idx + len(end)), stance=stance)
-        for speaker in [memory.resolve(owner)] if owner.pos_ == "PRON" else _resolved(owner, memory):
+        for speaker in [memory.resolve(owner)] if is_pronoun(owner) else _resolved(owner, memory):
             if speaker is not None and speaker.name:
                 yield _make(section, noun.text, noun.idx, speaker, content, quoted)
 

@@ -18,6 +18,16 @@ _NOBODY = frozenset({"i", "we", "you", "who", "which", "that", "this", "what", "
 PRONOUNS = _HE | _SHE | _IT | _THEY | {"i", "we", "you", "who", "which", "that", "this", "these", "those", "one"}
 
 
+_VAGUE = frozenset(
+    {"some", "many", "others", "all", "both", "everyone", "someone", "none", "several", "most", "few", "another"}
+)
+
+
+def is_pronoun(token: Token) -> bool:
+    """Whether the word is a pronoun by itself: the parser takes rare names for one, too."""
+    return token.pos_ == "PRON" and token.lower_ in PRONOUNS | _NOBODY | _VAGUE
+
+
 @dataclass(slots=True)
 class Memory:
     """The speakers and subjects of a text so far, oldest first, with all names of persons in it."""
