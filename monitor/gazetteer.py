@@ -72,6 +72,7 @@ class Gazetteer:
         self._parts: dict[str, tuple[str, ...]] = {}
         self._countries: dict[str, str] = {}
         self._indexed: Callable[[str], tuple[_Hit, ...]] = self._read_index
+        self._hits: Callable[[str], tuple[_Hit, ...]] = self._search
         self._add_countries()
         for name in ("regions.json", "sites.json"):
             text = (resources.files("monitor") / "data" / name).read_text("utf-8")
@@ -79,7 +80,8 @@ class Gazetteer:
         for path in extra:
             self._add_rows(_read(path), str(path))
         # From here on the divisions have their names, so what is read from the index may be kept.
-        self._indexed = lru_cache(maxsize=50_000)(self._read_index)
+        self._indexed = lru_cache(maxsize=10_000)(self._read_index)
+        self._hits = lru_cache(maxsize=20_000)(self._search)
 
     def close(self) -> None:
         """Release the index."""
@@ -146,12 +148,8 @@ class Gazetteer:
 
     # ------------------------------------------------------------------------------------------------------------ finding
 
-    def _hits(self, name: str) -> list[_Hit]:
-        for spelling in _spellings(name):
-            hits = self._hits_of(spelling)
-            if hits:
-                return hits
-        return []
+    def _search(self, name: str) -> tuple[_Hit, ...]:
+        return next((hits for spelling in _spellings(name) if (hits := tuple(self._hits_of(spelling)))), ())
 
     def _hits_of(self, name: str) -> list[_Hit]:
         folded = index.fold(name)

@@ -71,6 +71,8 @@ class TerritoryContext:
 
 def read_territory(section: Section, attributions: Sequence[Attribution], context: TerritoryContext) -> list[TerritoryChange]:
     """The changes of control that a section reports, in order of the text; ids are unique in the section."""
+    if next(predicates(section.doc[:], section.text), None) is None:
+        return []
     return _Reader(section, attributions, context).read()
 
 

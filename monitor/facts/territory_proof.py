@@ -120,7 +120,8 @@ class PlaceJudge:
         home = actor.country if actor is not None else self._gazetteer.country(gainer)
         if home is None or home == place.country or (actor is not None and not self._of_state(gainer)):
             return None
-        return next((n for _, _, n in self.scanner.names() if self._gazetteer.country(n) == place.country), None)
+        named = (n for _, _, n in self.scanner.names() if self._gazetteer.country(n) == place.country)
+        return next((n for n in named if any(p.level == "country" for p in self._gazetteer.lookup(n))), None)
 
     def _of_state(self, name: str) -> bool:
         """Named by its country: "Russian troops", not "M23"."""

@@ -354,7 +354,7 @@ class Roles:
         at = next(i for i, s in enumerate(sentences) if s.start == sentence.start)
         around: list[str] = []
         for other in [*sentences[max(0, at - _BACK) : at], *sentences[at + 1 : at + 2]]:
-            around += [n for n in self._parties_in(other, [gainer, source, *around]) if self._actors.resolve(n) or " " in n]
+            around += [n for n in self._parties_in(other, [gainer, source, *around]) if self._actors.resolve(n)]
         return around[0] if len(around) == 1 else None
 
     def _parties_in(self, sentence: Span, known: Sequence[str | None]) -> list[str]:
