@@ -234,7 +234,8 @@ def _validate(root: Node | None, folder: Path, report: Report) -> Config | None:
     except ValidationError as error:
         told = set()
         for detail in error.errors():
-            loc = tuple(part for part in detail["loc"] if part not in _UNION_TAGS)
+            # pydantic names the ways of a union, long ones in brackets; they are no keys.
+            loc = tuple(part for part in detail["loc"] if part not in _UNION_TAGS and "[" not in str(part))
             # Each way to read a value fails on its own; one of them is enough to know.
             if loc not in told:
                 told.add(loc)
@@ -261,12 +262,8 @@ def _message(detail: Any) -> str:
     return text.removeprefix("Value error, ")
 
 
-_UNION_TAGS = {"console", "email", "slack", "webhook", "SecretRef", "str", "function-before[_names(), tuple[str, ...]]"} | {
-    "IPv4Network",
-    "IPv6Network",
-    "ipv4network",
-    "ipv6network",
-}
+_UNION_TAGS = {"console", "email", "slack", "webhook", "SecretRef", "str"}
+_UNION_TAGS |= {"IPv4Network", "IPv6Network", "ipv4network", "ipv6network"}
 
 
 def _known_keys(loc: tuple[Any, ...]) -> list[str]:

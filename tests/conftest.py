@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import dataclasses
 import sqlite3
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import structlog
 
+from monitor.clock import SystemClock
+from monitor.daemon import Workers
+from monitor.gazetteer import Gazetteer
+from monitor.harness.engine import Models
+from monitor.language import Language
 from monitor.model import (
     AlertEdge,
     Bounds,
@@ -33,6 +39,8 @@ from monitor.model import (
     Story,
     Suppressed,
 )
+from rules.load import Surroundings, load_texts
+from rules.rule import Rule
 from storage.base import Store
 from storage.sqlite_open import open_sqlite
 
@@ -82,6 +90,12 @@ async def store(backend: SqliteBackend) -> AsyncIterator[Store]:
     opened = backend.open()
     yield opened
     await opened.close()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def plain_logs() -> None:
+    """Log lines as plain text: the default draws every local variable of a traceback, which takes seconds."""
+    structlog.configure(processors=[structlog.processors.format_exc_info, structlog.processors.KeyValueRenderer()])
 
 
 class Make:
@@ -177,3 +191,39 @@ class Make:
 @pytest.fixture
 def make() -> Make:
     return Make()
+
+
+# ------------------------------------------------------------------------------------------------------------- the real models
+
+
+@pytest.fixture(scope="session")
+def workers() -> Workers:
+    """The real models, loaded once for all tests, in this process."""
+    from local_worker import local_workers  # loads spaCy: only where a test asks for it
+
+    return local_workers()
+
+
+@pytest.fixture(scope="session")
+def gazetteer() -> Iterator[Gazetteer]:
+    """The index of places."""
+    with closing(Gazetteer()) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="session")
+def models(workers: Workers, gazetteer: Gazetteer) -> Models:
+    """What replay and rule tests run on."""
+    return Models(Language(workers.embedder, workers.reader, SystemClock()), gazetteer)
+
+
+@pytest.fixture
+def rules_of(gazetteer: Gazetteer) -> Callable[[str], tuple[Rule, ...]]:
+    """The rules of a rule file given as text, which must have no error."""
+
+    def load(text: str) -> tuple[Rule, ...]:
+        loaded = load_texts({"test.yaml": text}, Surroundings(None, "warning", gazetteer))
+        assert not [p for p in loaded.problems if p.severity == "error"], loaded.problems
+        return loaded.rules
+
+    return load

@@ -14,29 +14,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from local_worker import local_workers
+
 from monitor import failpoints, log
 from monitor.clock import ScaledClock
-from monitor.collect.service import ParserService
 from monitor.daemon import Daemon, Workers
-from monitor.facts.service import ReaderService
-from monitor.stories.embed import EmbedderService
-
-
-class LocalWorker:
-    """A worker without a process: the same calls, answered by an object that was loaded before the fork."""
-
-    def __init__(self, name: str, served: Any) -> None:
-        self.name, self._served = name, served
-
-    async def start(self) -> dict[str, Any]:
-        return self._served.info() if hasattr(self._served, "info") else {}
-
-    async def call(self, method: str, *args: Any, deadline: float) -> Any:
-        answer = getattr(self._served, method)(*args)
-        return json.loads(json.dumps(answer))
-
-    async def stop(self) -> None:
-        return None
 
 
 def run_daemon(job: dict[str, Any], workers: Workers) -> None:
@@ -53,8 +35,7 @@ def say(word: object) -> None:
 
 
 def serve() -> None:
-    embedder, reader, parser = EmbedderService(), ReaderService(), ParserService()
-    workers = Workers(LocalWorker("embedder", embedder), LocalWorker("reader", reader), [LocalWorker("parser", parser)])  # type: ignore[arg-type]
+    workers = local_workers()
     say("ready")
     for line in sys.stdin:
         job = json.loads(line)
