@@ -69,6 +69,9 @@ class Memory:
         known = {s.name: s for s in self.people if s.name and s.role and covers(s.name, speaker.name)}
         if speaker.role is None and len(known) == 1:
             return next(iter(known.values()))
+        same = next((s for s in reversed(self.people) if s.name == speaker.name and s.affiliation), None)
+        if same is not None and speaker.affiliation is None:
+            return replace(speaker, affiliation=same.affiliation)
         if " " in speaker.name:
             return speaker
         longer = {
