@@ -114,7 +114,7 @@ class ItemReader:
             return True
         if kind in {"quarter", "area"} and not is_plural(last) and link == "of" and following is not None and following.named:
             return size == 1 or self._low(0) in {"the", "its"}
-        return link == "in" and kind is None
+        return link == "in" and kind in {None, "part"}  # "took part in"
 
     def _modest(self, size: int) -> bool:
         """The first words are determiners, numbers or adjectives."""
