@@ -246,7 +246,7 @@ class ItemReader:
         if not size or (is_plural(noun) and kind == "facility"):
             return []
         following = self._peek(size)
-        if self._in("weekdays") or (following is not None and following.tag in {"VBZ", "VBD"}):
+        if self._in("calendar") or (following is not None and following.tag in {"VBZ", "VBD"}):
             return []
         name = self._take_name(size)
         surface = self._text[first.start : name.end] if kind in {"facility", "area"} and first.capital else name.place
@@ -303,7 +303,7 @@ class ItemReader:
             self._i += 1
             while self._low() in {"the", "its", "capital", "city", "town", "village", "of"}:
                 self._i += 1
-            size = self._name()
+            size = 0 if self._in("calendar") else self._name()
             if not size:
                 self._i = mark
                 return [Mention(self._text[first.start : last.end], first.start, last.end, "facility", None, noun)]
