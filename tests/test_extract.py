@@ -12,9 +12,11 @@ import pytest
 from monitor.clock import parse_instant
 from monitor.errors import ModelUnavailable
 from monitor.facts.anchor import Topic, anchored, outside_window, topic_of
+from monitor.facts.cascade import sentences, triggers
 from monitor.facts.extract import FactReader, default_reader
 from monitor.facts.parsing import Parser
 from monitor.facts.service import ReaderService
+from monitor.gazetteer import Gazetteer
 from monitor.model import CasualtyFigure, Document, Statement, TerritoryChange, fact_from_json, fact_to_json
 
 SHARED = Path(__file__).parents[1].parent / "shared"
@@ -111,6 +113,38 @@ def test_a_model_that_is_not_there_or_was_changed_is_refused(tmp_path: Path) -> 
 def test_reading_does_not_load_torch() -> None:
     code = "import sys, monitor.facts.service; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+# ------------------------------------------------------------------------------------------------ the cascade
+
+
+def test_sentences_end_at_full_stops_and_line_breaks() -> None:
+    doc = Parser()._nlp.make_doc("He came to the U.S. in May. “Go!” she said. Title\n\nText goes on")
+    assert [doc[a:b].text.strip() for a, b in sentences(doc)] == [
+        "He came to the U.S. in May.", "“Go!” she said.", "Title", "Text goes on",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("the toll rose", "event"),
+        ("troops took the bridge", "event"),
+        ("she took the bus", ""),
+        ("the mayor denied it", "said"),
+        ("a visit by Omar Haddad", "event"),
+        ("prices went down", ""),
+    ],
+)
+def test_what_makes_a_sentence_worth_a_parse(text: str, kind: str) -> None:
+    doc = Parser()._nlp.make_doc(text)
+    assert triggers().of(doc, 0, len(doc)) == kind
+
+
+def test_sentences_without_a_trigger_change_nothing(reader: FactReader) -> None:
+    text = TEXT + " The weather was mild. Shops were open as ever. Later 30 soldiers were killed near Homs. Prices went down."
+    whole = FactReader(Parser(full=True), Gazetteer())
+    assert whole.read(Document("doc", text)).facts == reader.read(Document("doc", text)).facts
 
 
 # ------------------------------------------------------------------------------------------------ anchors

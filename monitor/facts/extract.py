@@ -41,7 +41,7 @@ class FactReader:
         parsed = self._parser.parse(document)
         setting = _setting(parsed, self._gazetteer)
         facts = [self._completed(fact, setting) for fact in self._facts(parsed)]
-        judged = [_anchored(fact, parsed, setting) for fact in _distinct(facts)]
+        judged = _anchored(_distinct(facts), parsed, setting)
         return Reading(
             language,
             _numbered(document.id, judged),
@@ -124,16 +124,18 @@ def _linked(names: Iterable[str], gazetteer: Gazetteer, countries: Sequence[str]
     return found
 
 
-def _anchored(fact: Fact, parsed: Parsed, setting: _Setting) -> Fact:
-    """The fact with its anchor in the document, which is the story as far as the document knows."""
-    section = next(s for s in parsed.sections if s.within == fact.within)
-    starts = [sentence.start_char for sentence in section.doc.sents]
-    number = bisect_right(starts, fact.start) - 1
-    sentence = list(section.doc.sents)[max(0, number)]
-    names = [e.text for e in sentence.ents if e.label_ in _NAME_TYPES]
-    text = section.text[sentence.start_char : sentence.end_char]
-    here = anchored(fact, text, setting.topic, names=names, published=parsed.document.published)
-    return fact if here else replace(fact, anchored=False)
+def _anchored(facts: Iterable[Fact], parsed: Parsed, setting: _Setting) -> list[Fact]:
+    """The facts with their anchor in the document, which is the story as far as the document knows."""
+    sections = {s.within: (s, list(s.doc.sents), [sentence.start_char for sentence in s.doc.sents]) for s in parsed.sections}
+    result: list[Fact] = []
+    for fact in facts:
+        section, sents, starts = sections[fact.within]
+        sentence = sents[max(0, bisect_right(starts, fact.start) - 1)]
+        names = [e.text for e in sentence.ents if e.label_ in _NAME_TYPES]
+        text = section.text[sentence.start_char : sentence.end_char]
+        here = anchored(fact, text, setting.topic, names=names, published=parsed.document.published)
+        result.append(fact if here else replace(fact, anchored=False))
+    return result
 
 
 def _distinct(facts: Iterable[Fact]) -> list[Fact]:
