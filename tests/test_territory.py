@@ -129,6 +129,11 @@ def test_a_denial_of_what_was_claimed_before(read: Read) -> None:
     assert facts[1].source == "government"
 
 
+def test_a_side_that_states_its_own_loss_confirms_it(read: Read) -> None:
+    (fact,) = read("Hezbollah says its fighters have withdrawn from the town of Khiam.")
+    assert (fact.change, fact.place, fact.loser, fact.status) == ("withdrawn", "Khiam", "Hezbollah", "confirmed")
+
+
 def test_unknown_villages_are_taken_by_people_under_arms(read: Read) -> None:
     (fact,) = read("Syrian rebels captured Tell Zzuqarin on Monday.")
     assert (fact.place, fact.place_id) == ("Tell Zzuqarin", None)

@@ -257,7 +257,7 @@ def _through_preposition(node: Token, preposition: Token) -> Iterator[_Reason]:
 
 def _object_of(node: Token, governor: Token) -> Iterator[_Reason]:
     """ "denied the capture", "the capture was confirmed", "fears the loss of"."""
-    words, lemma = _words(), governor.lemma_.lower()
+    words = _words()
     verbs = (
         [governor, *(c for c in governor.conjuncts if c.pos_ == "VERB")] if node.dep_ in {"nsubjpass", "dobj"} else [governor]
     )
@@ -269,8 +269,6 @@ def _object_of(node: Token, governor: Token) -> Iterator[_Reason]:
         if status == "negated" and node.dep_ not in {"dobj", "nsubjpass"}:
             continue
         yield status, f"{verb.text} the {node.text}"
-    if node.dep_ == "conj" and node.pos_ == "NOUN" and lemma in words.governors:
-        return
 
 
 # ------------------------------------------------------------------------------------------ the words to the left

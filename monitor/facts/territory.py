@@ -294,7 +294,7 @@ class _Reader:
             start=start,
             end=end,
             evidence=self._section.text[start:end],
-            status=self._status(status, source, predicate, sentence),
+            status=self._status(status, source, predicate, lost),
             within=self._section.within,
             source=source.speaker if source else None,
             source_id=self._actor_id(source.speaker if source else None),
@@ -364,12 +364,19 @@ class _Reader:
         actor = self._actors.resolve(name) if name else None
         return actor.id if actor else None
 
-    def _status(self, status: Status, source: Attribution | None, predicate: Predicate, sentence: Span) -> Status:
+    def _status(self, status: Status, source: Attribution | None, predicate: Predicate, loser: str | None) -> Status:
+        """What somebody says is claimed; a side that states its own loss confirms it."""
+        if (
+            status == "asserted"
+            and source is not None
+            and source.speaker
+            and loser
+            and predicate.change in {"lost", "withdrawn"}
+        ):
+            return "confirmed" if self._roles.same_party(loser, source.speaker) else "claimed"
         if status == "asserted" and (source is not None or _hedged(predicate.token)):
             return "claimed"
-        if status == "confirmed" and source is None:
-            return "asserted"
-        return status
+        return "asserted" if status == "confirmed" and source is None else status
 
     # ---------------------------------------------------------------------------------------------------------------- denials
 

@@ -325,7 +325,7 @@ class Roles:
         for pattern in _LOSERS:
             for match in pattern.finditer(self._text, max(predicate.token.idx, place_end - 1), limit):
                 party = self.phrase_at(match.end(), limit)
-                if party is not None and self._is_party(party.name) and not self._same_party(party.name, gainer):
+                if party is not None and self._is_party(party.name) and not self.same_party(party.name, gainer):
                     return _FLEEING.sub("", re.split(r"['’]s ", party.name)[0])
         owned = _OWNED.search(self._text, predicate.token.idx, limit)
         if owned and self._actors.armed(owned["who"]) and not _same(owned["who"], gainer):
@@ -338,7 +338,7 @@ class Roles:
         if mention.part != "facility" or not of:
             return None
         owner = _ARTICLE.sub("", owner)
-        return owner if self._actors.armed(owner) and not self._same_party(owner, gainer) else None
+        return owner if self._actors.armed(owner) and not self.same_party(owner, gainer) else None
 
     def _is_party(self, name: str) -> bool:
         return self._actors.armed(name) or bool(re.search(r"\b(?:government|control|army|group)\b", name.lower()))
@@ -367,7 +367,7 @@ class Roles:
             name = _AMOUNT.sub("", party.name if whole else re.split(r"['’]s ", party.name)[0])
             if not self._is_armed_head(token, name) or self._points_back(party):
                 continue
-            if _ON_ITS_SIDE.search(self._text[: party.start]) or any(self._same_party(name, n) for n in (*known, *names)):
+            if _ON_ITS_SIDE.search(self._text[: party.start]) or any(self.same_party(name, n) for n in (*known, *names)):
                 continue
             names.append(name)
         return names
@@ -380,7 +380,8 @@ class Roles:
         actor = self._actors.resolve(name) if token.text[0].isupper() else None
         return self._actors.armed(token.text) or (actor is not None and actor.kind == "party")
 
-    def _same_party(self, name: str, other: str | None) -> bool:
+    def same_party(self, name: str, other: str | None) -> bool:
+        """Whether two names mean one actor, or share a word that tells them apart from others."""
         if other is None:
             return False
         a, b = self._actors.resolve(name), self._actors.resolve(other)
