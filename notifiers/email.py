@@ -8,6 +8,7 @@ import hashlib
 import re
 import ssl
 from datetime import UTC, datetime
+from email.errors import MessageError
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP as SMTP_POLICY
@@ -180,7 +181,7 @@ def build(payload: Json, sender: str, recipient: str, key: str) -> EmailMessage:
     message = EmailMessage(policy=_POLICY)
     message["From"] = Address("Wirewatch", addr_spec=sender)
     message["To"] = Address(addr_spec=recipient)
-    message["Subject"] = render.plain(payload["subject"], 250)
+    message["Subject"] = _unencoded(render.plain(payload["subject"], 250))
     message["Date"] = datetime.fromtimestamp(render.real(payload["date"]), UTC)
     message["Message-ID"] = f"<{digest}@{domain}>"
     message["References"] = f"<story.{_token(payload['story'])}@{domain}>"
@@ -194,10 +195,16 @@ def build(payload: Json, sender: str, recipient: str, key: str) -> EmailMessage:
     return message
 
 
+def _unencoded(text: str) -> str:
+    """Text that is not taken for an encoded word. `EmailMessage` decodes those that it is given, with the line breaks and NULs
+    in them, and writes them out raw: a headline could add a header."""
+    return text.replace("=?", "= ?")
+
+
 def _is_address(text: str) -> bool:
     try:
         address = Address(addr_spec=text)
-    except (ValueError, IndexError):
+    except (ValueError, IndexError, MessageError):
         return False
     return text.isascii() and text.isprintable() and bool(address.username and address.domain)
 

@@ -36,7 +36,7 @@ MORE = "wirewatch alerts --since 24h"
 _KINDS = {"party": "a party to the conflict", "official": "official", "ngo": "non-governmental", "media": "media"}
 _ENDED = {EdgeName.DENIED: "now denied", EdgeName.WITHDRAWN: "now withdrawn"}
 _SHARED = frozenset({"Story", "When", "Why"})
-_LONGEST = 20_000  # code points that are looked at: bringing a text into normal form may take time that grows with its square
+_LONGEST = 5000  # code points that are looked at: bringing a text into normal form may take time that grows with its square
 _LONGEST_LINK = 2000
 _FIRST, _LAST = -62_135_596_800.0, 253_402_300_799.0  # the years 1 and 9999
 
