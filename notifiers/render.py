@@ -180,20 +180,25 @@ def _colour(severity: str) -> str:
 def _change(edge: AlertEdge) -> str | None:
     """What was believed and what is believed now, in the words of its kind."""
     old, new = _said(edge, edge.old), _said(edge, edge.new)
-    metric = next((f" {plain(f.metric, 40)}" for f in edge.facts if isinstance(f, CasualtyFigure)), "")
-    metric = metric if isinstance(edge.new or edge.old, Bounds) else ""
+    what = _counted(edge) if isinstance(edge.new or edge.old, Bounds) else ""
     if edge.edge in _ENDED and (old or new):
-        return f"{old or new}{metric}: {_ENDED[edge.edge]}"
+        return f"{old or new}{what}: {_ENDED[edge.edge]}"
     if "CONFLICT" in edge.events and old and new:
-        return f"{old}{metric}; another source says {new}"
+        return f"{old}{what}; another source says {new}"
     if old and new and old != new:
-        return f"{old} → {new}{metric}"
+        return f"{old} → {new}{what}"
     if new and isinstance(edge.new, Bounds):
-        return f"{new}{metric}"
+        return f"{new}{what}"
     if new and not _quotes(edge):
         return f"Held by {new}"
     # Words that the evidence shows in full are not said twice.
     return new if new and not any(str(edge.new) in e.sentence for e in edge.evidence) else None
+
+
+def _counted(edge: AlertEdge) -> str:
+    """What a figure counts: " killed", " towns"."""
+    found = (f.metric if isinstance(f, CasualtyFigure) else f.place or "" for f in edge.facts if not isinstance(f, Statement))
+    return f" {plain(next(found, ''), 80)}".rstrip()
 
 
 def _said(edge: AlertEdge, v: Value | None) -> str | None:
