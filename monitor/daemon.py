@@ -169,6 +169,7 @@ class _Watch:
         self._chores = Loop("chores", self._do_chores)
         self._reloading = Loop("reload", self._reload)
         self._hung_up = False
+        self._accepted: set[Path] = set()
         self._loops = (self._polling, self._analysis, self._sending, self._chores, self._reloading)
         self._beat = time.monotonic()
 
@@ -240,6 +241,9 @@ class _Watch:
         self._beat = time.monotonic()
         for answer in await requests.execute_open(self._store, self._clock.now()):
             self._log.info("request done", **answer)
+            if answer["kind"] == requests.ACCEPT_RULES and answer["ok"]:
+                self._accepted.add(Path(answer["file"]))
+                self._reloading.wake()
             self._polling.wake()
 
     async def _retain(self) -> None:
@@ -278,7 +282,8 @@ class _Watch:
             if self._hung_up:
                 self._hung_up = False
                 await self._sync_feeds()
-            if notice := await self._book.reload():
+            accepted, self._accepted = self._accepted, set()
+            if notice := await self._book.reload(accepted):
                 await self.tell(notice)
             self._analysis.wake()
         finally:

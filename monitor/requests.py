@@ -21,9 +21,18 @@ async def _edit_delivery(store: Store, args: Json, now: float) -> Json:
     return {"ok": await store.edit_delivery(args["key"], args["action"], now)}
 
 
+ACCEPT_RULES = "accept_rules"
+
+
+async def _accept_rules(store: Store, args: Json, now: float) -> Json:
+    """Answered with the file, for the daemon to take up; one that starts takes up every file anyway."""
+    return {"ok": True, "file": str(args["file"])}
+
+
 _KINDS: dict[str, Callable[[Store, Json, float], Awaitable[Json]]] = {
     "add_feed": _add_feed,
     "edit_delivery": _edit_delivery,
+    ACCEPT_RULES: _accept_rules,
 }
 
 

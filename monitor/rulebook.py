@@ -3,7 +3,7 @@ file kept in the store."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -88,10 +88,12 @@ class WatchedRulebook(Rulebook):
         await self._take(reload)
         return self._notice()
 
-    async def reload(self) -> Notice | None:
-        """Take up what was edited. Returns what the operator must know: what was refused, what waits."""
+    async def reload(self, accepted: Collection[Path] = ()) -> Notice | None:
+        """Take up what was edited, and the shrunken files that somebody accepted. Returns what the operator must know: what was
+        refused, what waits."""
         found, unreadable = await watch.settled(self._folder, self._clock)
-        reload = watch.decide(self._texts, found, self._around, unreadable=tuple(unreadable))
+        meant = frozenset(file for file in (*found, *self._texts) if Path(file).resolve() in accepted)
+        reload = watch.decide(self._texts, found, self._around, accepted=meant, unreadable=tuple(unreadable))
         before = (self.refused, self.waiting)
         await self._take(reload)
         return self._notice() if (self.refused, self.waiting) != before else None
@@ -116,7 +118,9 @@ class WatchedRulebook(Rulebook):
             if file in reload.texts:
                 await self._store.keep_rules(file, reload.texts[file], self._clock.now())
         self.refused = tuple(str(problem) for problem in reload.refused)
-        self.waiting = tuple(f"{edit.file}: {edit.reason}; `wirewatch rules accept` applies it" for edit in reload.waiting)
+        self.waiting = tuple(
+            f"{edit.file}: {edit.reason}; `wirewatch rules accept {Path(edit.file).name}` applies it" for edit in reload.waiting
+        )
         self._texts = reload.texts
         self._put(reload.rules.rules)
         await self._note_since()
