@@ -92,7 +92,7 @@ class WatchedRulebook(Rulebook):
         """Take up what was edited, and the shrunken files that somebody accepted. Returns what the operator must know: what was
         refused, what waits."""
         found, unreadable = await watch.settled(self._folder, self._clock)
-        meant = frozenset(file for file in (*found, *self._texts) if Path(file).resolve() in accepted)
+        meant = frozenset(file for file in (*found, *self._texts) if Path(file) in accepted)
         reload = watch.decide(self._texts, found, self._around, accepted=meant, unreadable=tuple(unreadable))
         before = (self.refused, self.waiting)
         await self._take(reload)

@@ -60,8 +60,7 @@ def accept(file: Path, config_path: Path) -> None:
 
     Example: wirewatch rules accept rules/syria.yaml
     """
-    folder = config.require(config_path).rules_folder
-    path = file if file.parent != Path() else folder / file
-    answer = run(change(config_path, requests.ACCEPT_RULES, {"file": str(path.resolve())}))
+    path = config.require(config_path).rules_folder / file.name
+    answer = run(change(config_path, requests.ACCEPT_RULES, {"file": str(path)}))
     told = "asked the running daemon to apply" if answer is None else "no daemon runs; it takes up all files when it starts:"
     click.echo(f"{told} {path}", err=True)
