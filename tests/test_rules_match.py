@@ -353,7 +353,7 @@ def test_a_timer_without_an_item_breaks_nothing(scene: Scene) -> None:
         (E.NEW_FIGURE, toll(), {"new": Bounds(242, None, "at_least")}, "At least 242 killed in Aleppo"),
         (E.NEW_FIGURE, toll(place=None), {"new": Bounds(12, None, "dozens")}, "Dozens killed"),
         (E.NEW_FIGURE, toll(category="soldiers"), {"new": Bounds(12, None, "dozens")}, "Dozens of soldiers killed in Aleppo"),
-        (E.COUNT_NEW, taken(place="villages", count=12), {"new": Bounds(12, None, "dozens")}, "Dozens of villages captured by HTS"),
+        (E.COUNT_NEW, taken(place="towns", count=12), {"new": Bounds(12, None, "dozens")}, "Dozens of towns captured by HTS"),
         (E.NEW_FIGURE, toll(category="soldiers"), {"new": Bounds(1, 1)}, "1 soldier killed in Aleppo"),
         (E.NEW_FIGURE, toll(category="children"), {"new": Bounds(1, 1)}, "1 child killed in Aleppo"),
         (E.NEW_FIGURE, toll(category="aid_workers"), {"new": Bounds(3, 3)}, "3 aid workers killed in Aleppo"),
