@@ -137,7 +137,7 @@ class Store(Protocol):
     async def story(self, story_id: str) -> Story | None: ...
 
     async def stories(self, since: float, limit: int) -> list[Story]:
-        """Stories with `last_seen >= since`, the latest first."""
+        """Stories with items and `last_seen >= since`, the latest first."""
         ...
 
     async def ledgers(self, names: Sequence[tuple[LedgerName, str]]) -> Mapping[tuple[LedgerName, str], Json]:
@@ -157,7 +157,8 @@ class Store(Protocol):
     async def commit_steps(self, steps: Sequence[StepRecord]) -> None:
         """T2: store all that these steps caused, in order, as one unit: links, vectors, facts, events, ledgers, rule
         states, alerts,
-        suppressed edges, deliveries; and mark their item versions analysed."""
+        suppressed edges, deliveries; and mark their item versions analysed. An item that was linked to another story is
+        counted out of that."""
         ...
 
     # -- T3 ---------------------------------------------------------------------------------------------------------------

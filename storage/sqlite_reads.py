@@ -104,7 +104,7 @@ def story(db: Connection, story_id: str) -> Story | None:
 
 
 def stories(db: Connection, since: float, limit: int) -> list[Story]:
-    sql = f"{_STORY} WHERE last_seen >= ? ORDER BY last_seen DESC, id LIMIT ?"
+    sql = f"{_STORY} WHERE last_seen >= ? AND items > 0 ORDER BY last_seen DESC, id LIMIT ?"
     return [story_of(row) for row in db.execute(sql, [since, limit])]
 
 

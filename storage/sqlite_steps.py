@@ -71,8 +71,13 @@ _LINK = ("item_id", "story_id", "score", "opened", "copy_of")
 _UPSERT_LINK = insert("story_items", _LINK, f"(item_id) DO UPDATE SET {update_to_new(_LINK[1:])}")
 
 
+_COUNT_OUT = """UPDATE stories SET items = items - 1
+WHERE id = (SELECT story_id FROM story_items WHERE item_id = ? AND story_id <> ?)"""
+
+
 def _place(db: Connection, placement: Placement) -> None:
     story = placement.story
+    db.execute(_COUNT_OUT, [placement.item_id, story.id])  # an edited item may leave its story
     db.execute(_UPSERT_STORY, [storable(v) if isinstance(v, str) else v for v in story_row(story)])
     link = [placement.item_id, story.id, float(placement.score), int(placement.opened), placement.copy_of]
     db.execute(_UPSERT_LINK, link)

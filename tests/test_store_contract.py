@@ -341,6 +341,19 @@ async def test_a_late_retry_does_not_turn_back_what_came_after(store, make):
     assert (await store.story("s1")).items == 2
 
 
+async def test_an_item_that_leaves_its_story_is_not_counted_there(store, make):
+    await scene(store, make)
+    for item_id, items in (("i1", 1), ("i2", 2)):
+        placement = Placement(item_id, make.story(items=items), opened=items == 1, score=0.9)
+        await store.commit_steps([make.step(item_id, placement=placement)])
+    await store.add_version(make.item("i2", version=2, title="Something else"))
+    moved = make.step("i2", version=2, placement=Placement("i2", make.story("s2"), opened=True, score=0.1))
+    for _ in range(2):  # a retry does not count it out again
+        await store.commit_steps([moved])
+    assert [(await store.story(s)).items for s in ("s1", "s2")] == [1, 1]
+    assert sorted((live.item.id, live.story.id) for live in await store.live_items(0)) == [("i1", "s1"), ("i2", "s2")]
+
+
 async def test_steps_stand_or_fall_together(store, backend, make):
     await scene(store, make)
     before = backend.dump()
