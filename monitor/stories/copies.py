@@ -15,6 +15,7 @@ from monitor.stories.words import fold
 
 _TOKEN = re.compile(r"\w+")
 _BODY_TOKENS = 400
+_BODY_CHARS = 8000  # room for so many tokens; what is longer is not folded
 _MIN_SHINGLES = 12  # below this a shared text is a formula, not a reprint
 _MIN_TITLE = 4
 _CONTAINED = 0.75  # of the shorter text's shingles
@@ -31,7 +32,7 @@ class Print:
 
 def fingerprint(item: Item) -> Print:
     """The print of an item version."""
-    body = _TOKEN.findall(fold(item.body))[:_BODY_TOKENS]
+    body = _TOKEN.findall(fold(item.body[:_BODY_CHARS]))[:_BODY_TOKENS]
     shingles = frozenset((a, b, c) for (a, b), c in zip(pairwise(body), body[2:], strict=False))
     return Print(tuple(_TOKEN.findall(fold(item.title))), shingles, canonical_link(item.link))
 

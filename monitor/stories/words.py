@@ -9,7 +9,7 @@ from importlib.resources import files
 
 _ZIPF, _ZIPF_FLAT, _TEXT_WORDS = 0.08, 20, 30
 _NAME_RANK = 6000  # rarer words are taken for names where the capital does not tell
-_SENTENCE_MARKS = '.!?:\n"“‘|'
+_SENTENCE_MARKS = frozenset('.!?:\n"“‘|')
 _WORD = re.compile(r"\d+(?:[.,]\d+)*|[^\W\d_]+(?:['’][^\W\d_]+)*")
 _STOP_WORDS = """
 a about after again against all also am amid an and any are as at be been before being but by can could did do does for from
@@ -23,6 +23,8 @@ _STOP = frozenset(_STOP_WORDS.split())
 
 def fold(text: str) -> str:
     """Lower case without accents, so that the spellings of one name meet."""
+    if text.isascii():
+        return text.lower()
     return "".join(c for c in unicodedata.normalize("NFKD", text.lower()) if not unicodedata.combining(c))
 
 
@@ -84,7 +86,7 @@ def names(text: str) -> set[str]:
     begins, capitals, plain, last = True, 0, 0, 0
     for match in _WORD.finditer(text):
         raw = match.group()
-        begins = begins or any(c in _SENTENCE_MARKS for c in text[last : match.start()])
+        begins = begins or not _SENTENCE_MARKS.isdisjoint(text[last : match.start()])
         last = match.end()
         word = fold(raw)
         if not raw[0].isdigit() and word not in _STOP and len(word) > 2:
