@@ -33,7 +33,8 @@ COLOURS = {"low": "#57606a", "medium": "#0969da", "high": "#bc4c00", "critical":
 MORE = "wirewatch alerts --since 24h"
 """The command that lists what was told."""
 
-_KINDS = {"party": "a party to the conflict", "official": "official", "ngo": "non-governmental", "media": "media"}
+_PARTY = "a party to the conflict"
+_CONTENTS = 5  # more cards than this have a list of titles above them
 _ENDED = {EdgeName.DENIED: "now denied", EdgeName.WITHDRAWN: "now withdrawn"}
 _SHARED = frozenset({"Story", "When", "Why"})
 _LONGEST = 5000  # code points that are looked at: bringing a text into normal form may take time that grows with its square
@@ -74,9 +75,10 @@ class Card:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """What one delivery tells. `foot` are the rows that hold for every card."""
+    """What one delivery tells. `contents` lists the titles where there are many; `foot` are the rows that all cards share."""
 
     subject: str
+    contents: tuple[str, ...]
     cards: tuple[Card, ...]
     foot: tuple[Row, ...]
     colour: str
@@ -133,7 +135,8 @@ def message(edges: Sequence[AlertEdge]) -> Message:
         kept.append(replace(c, rows=rows, proofs=() if above else c.proofs, above=above))
     foot = (*(row for row in cards[0].rows if row in shared), ("More", MORE))
     worst = max((c.severity for c in cards), key=lambda s: list(COLOURS).index(s) if s in COLOURS else 0)
-    return Message(subject(edges), tuple(kept), foot, _colour(worst))
+    contents = tuple(c.heading for c in cards) if len(cards) > _CONTENTS else ()
+    return Message(subject(edges), contents, tuple(kept), foot, _colour(worst))
 
 
 def _shared_rows(cards: Sequence[Card]) -> frozenset[Row]:
@@ -178,21 +181,33 @@ def _colour(severity: str) -> str:
 
 
 def _change(edge: AlertEdge) -> str | None:
-    """What was believed and what is believed now, in the words of its kind."""
+    """What was believed and what is believed now. A single value that the title or the evidence says is not said again."""
     old, new = _said(edge, edge.old), _said(edge, edge.new)
-    what = _counted(edge) if isinstance(edge.new or edge.old, Bounds) else ""
+    before, after = _around(edge)
     if edge.edge in _ENDED and (old or new):
-        return f"{old or new}{what}: {_ENDED[edge.edge]}"
+        return f"{before}{old or new}{after}, {_ENDED[edge.edge]}"
     if "CONFLICT" in edge.events and old and new:
-        return f"{old}{what}; another source says {new}"
+        return f"{before}{old}{after}; another source says {new}"
     if old and new and old != new:
-        return f"{old} → {new}{what}"
-    if new and isinstance(edge.new, Bounds):
-        return f"{new}{what}"
-    if new and not _quotes(edge):
-        return f"Held by {new}"
-    # Words that the evidence shows in full are not said twice.
-    return new if new and not any(str(edge.new) in e.sentence for e in edge.evidence) else None
+        return f"{before}{old} → {new}{after}"
+    said = [plain(edge.title, 200), *(e.sentence for e in edge.evidence if _quotes(edge))]
+    value_of = value(edge.new)
+    if not value_of or _names_person(edge) or any(value_of.casefold() in text.casefold() for text in said):
+        return None
+    return f"{before}{new}{after}"
+
+
+def _around(edge: AlertEdge) -> tuple[str, str]:
+    """What stands before and behind a value, so that it is clear what it is a value of."""
+    if isinstance(edge.new or edge.old, Bounds):
+        return "", _counted(edge)
+    if _quotes(edge) or not edge.facts:
+        return "", ""
+    return ("Holder, as claimed: " if "CAPTURE_CLAIMED" in edge.events else "Holder: "), ""
+
+
+def _names_person(edge: AlertEdge) -> bool:
+    return any(isinstance(f, CasualtyFigure) and f.name for f in edge.facts)
 
 
 def _counted(edge: AlertEdge) -> str:
@@ -211,17 +226,12 @@ def _quotes(edge: AlertEdge) -> bool:
 
 
 def _who(edge: AlertEdge) -> str:
-    """Who says so, each once, with what they are; where nobody is quoted, the outlets themselves."""
+    """Who says so, each once, parties marked as such; where nobody is quoted, the outlets themselves."""
     said = {e.source: None for e in edge.evidence if e.source} | {f.source: f.source_kind for f in edge.facts if f.source}
     if said:
-        named = (
-            f"{plain(name, 120)} ({_KINDS[kind]})" if kind in _KINDS else plain(name, 120)
-            for name, kind in said.items()
-            if name
-        )
+        named = (f"{plain(name, 120)} ({_PARTY})" if kind == "party" else plain(name, 120) for name, kind in said.items())
         return plain("; ".join(named), 400)
-    outlets = dict.fromkeys(plain(e.outlet, 120) for e in edge.evidence)
-    return plain(f"{', '.join(outlets)}, without naming a source", 400) if outlets else ""
+    return plain(", ".join(dict.fromkeys(plain(e.outlet, 120) for e in edge.evidence)), 400)
 
 
 def _sources(edge: AlertEdge) -> str:
@@ -262,7 +272,8 @@ def _web(link: str | None) -> str | None:
 def text(edges: Sequence[AlertEdge]) -> str:
     """The message as plain text."""
     told = message(edges)
-    return "\n\n".join([*(_text_card(c) for c in told.cards), _text_rows(told.foot)]) + "\n"
+    contents = ["\n".join(f"- {heading}" for heading in told.contents)] if told.contents else []
+    return "\n\n".join([*contents, *(_text_card(c) for c in told.cards), _text_rows(told.foot)]) + "\n"
 
 
 def _text_card(c: Card) -> str:

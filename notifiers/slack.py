@@ -149,7 +149,7 @@ def _credit(p: render.Proof) -> str:
 
 
 def _rows(rows: Sequence[render.Row]) -> list[str]:
-    return [f"*{name}:* {_fit(words, 450)}" for name, words in rows]
+    return [f"*{name}:* " + (f"`{words}`" if words == render.MORE else _fit(words, 450)) for name, words in rows]
 
 
 def _context(lines: Sequence[str]) -> Json:

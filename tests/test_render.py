@@ -74,7 +74,7 @@ def test_a_message_as_text() -> None:
         "  Levant Wire, quoting the Observatory, 29 Nov 2024 09:05 UTC\n"
         "  https://levant.example/1\n"
         "\n"
-        "Said by:  the Observatory (non-governmental)\n"
+        "Said by:  the Observatory\n"
         "Sources:  2 independent sources, figures range from 200 to 255\n"
         "Story:    Rebels reach Aleppo\n"
         "When:     published 29 Nov 2024 09:05 UTC, seen 2 min later, told 3 min after that\n"
@@ -93,17 +93,23 @@ def test_a_message_as_text() -> None:
         ({"old": None, "new": Bounds(12, None, "dozens"), "facts": (killed(metric="wounded"),)}, "dozens wounded"),
         ({"old": None, "new": Bounds(None, None)}, "an unknown number killed"),
         ({"edge": EdgeName.CORRECTED, "new": Bounds(24, 24), "old": Bounds(242, 242)}, "242 → 24 killed"),
-        ({"edge": EdgeName.WITHDRAWN, "new": None}, "at least 130 killed: now withdrawn"),
-        ({"edge": EdgeName.DENIED}, "at least 130 killed: now denied"),
+        ({"edge": EdgeName.WITHDRAWN, "new": None}, "at least 130 killed, now withdrawn"),
+        ({"edge": EdgeName.DENIED}, "at least 130 killed, now denied"),
         ({"events": ("CONFLICT",), "new": Bounds(60, 60)}, "at least 130 killed; another source says 60"),
-        ({"facts": (taken(),), "old": None, "new": "HTS"}, "Held by HTS"),
-        ({"facts": (taken(),), "old": "the army", "new": "HTS"}, "the army → HTS"),
-        ({"facts": (taken(),), "edge": EdgeName.DENIED, "old": "HTS", "new": "HTS"}, "HTS: now denied"),
+        ({"facts": (taken(),), "old": None, "new": "HTS"}, "Holder: HTS"),
+        ({"facts": (taken(),), "old": "the army", "new": "HTS"}, "Holder: the army → HTS"),
+        (
+            {"facts": (taken(),), "events": ("CAPTURE_CLAIMED",), "old": "the army", "new": "HTS"},
+            "Holder, as claimed: the army → HTS",
+        ),
+        ({"facts": (taken(),), "edge": EdgeName.DENIED, "old": "HTS", "new": "HTS"}, "Holder: HTS, now denied"),
         ({"facts": (taken(place="towns", count=50),), "old": Bounds(40, 40), "new": Bounds(50, 50)}, "40 → 50 towns"),
         ({"facts": (words(),), "old": None, "new": "we will not"}, "“we will not”"),
         ({"facts": (words(),), "old": None, "new": "242 died"}, None),  # the evidence says it
         ({"facts": (words(),), "old": "we will", "new": "we will not"}, "“we will” → “we will not”"),
         ({"facts": (), "old": None, "new": None}, None),
+        ({"old": None, "title": "At least 242 killed in Aleppo"}, None),  # the title says it
+        ({"facts": (killed(name="Omar Haddad"),), "old": None, "new": Bounds(1, 1)}, None),
     ],
 )
 def test_the_old_and_the_new_value(changes: dict[str, Any], said: str | None) -> None:
@@ -116,7 +122,7 @@ def test_the_old_and_the_new_value(changes: dict[str, Any], said: str | None) ->
         ({"facts": (), "evidence": ()}, None),
         (
             {"facts": (killed(),), "evidence": (Evidence("i", "Levant Wire", NOW, None, "x"),)},
-            "Levant Wire, without naming a source",
+            "Levant Wire",
         ),
         ({"facts": (taken(source="HTS", source_kind="party"),), "evidence": ()}, "HTS (a party to the conflict)"),
         ({"facts": (taken(source="a source", source_kind="anonymous"),), "evidence": ()}, "a source"),
@@ -171,6 +177,13 @@ def test_a_digest_of_several_stories_keeps_them_apart() -> None:
     text = render.text((an_edge(), other))
     assert "Story:    Rebels reach Aleppo" in text and "Story:    Floods" in text
     assert "242 died." in text and "3 died." in text
+
+
+def test_a_digest_begins_with_the_titles_of_all() -> None:
+    many = tuple(an_edge(alert=f"a{n}", title=f"Toll number {n} rises") for n in range(6))
+    assert render.text(many).startswith("- Update: Toll number 0 rises\n- Update: Toll number 1 rises\n")
+    assert render.html(many).count("Toll number 5 rises") == 2
+    assert not render.message(many[:5]).contents
 
 
 def test_a_story_that_is_called_like_the_alert_is_not_named() -> None:

@@ -416,7 +416,7 @@ def release(s: Series, now: float) -> Verdict | None:
     if s.best is None or not b.above(held.figure.value, s.best):
         return Verdict(_E.COMPATIBLE, False, waiting, s.best, s.best, "a held jump was overtaken", held)
     after = _accept(waiting, held.figure)
-    return Verdict(_E.INCREASED, True, after, s.best, after.best, "held for a second outlet in vain", held)
+    return Verdict(_E.INCREASED, True, after, s.best, after.best, "no second outlet came in time", held)
 
 
 # ---------------------------------------------------------------------------------------------------------------------- JSON
