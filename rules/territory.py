@@ -34,8 +34,14 @@ def words(event: Event) -> Mapping[str, str]:
         "places": counted(event.new, place) if isinstance(event.new, Bounds) else "",
         "gainer": fact.gainer or fact.gainer_id or "",
         "loser": fact.loser or fact.loser_id or "",
-        "claim": f"says {fact.source}" if fact.source else "reportedly",
+        "claim": _claim(fact),
     }
+
+
+def _claim(fact: TerritoryChange) -> str:
+    if fact.source and fact.source in (fact.gainer, fact.gainer_id):
+        return "by its own account"
+    return f"says {fact.source}" if fact.source else "reportedly"
 
 
 SPEC = KindSpec(

@@ -343,6 +343,7 @@ def test_a_timer_without_an_item_breaks_nothing(scene: Scene) -> None:
         (E.CAPTURED, taken(), {}, "Saraqib captured by HTS"),
         (E.CAPTURED, taken(gainer=None), {}, "Saraqib captured"),
         (E.CAPTURE_CLAIMED, taken(source="SOHR"), {}, "Saraqib captured by HTS, says SOHR"),
+        (E.CAPTURE_CLAIMED, taken(source="HTS"), {}, "Saraqib captured by HTS, by its own account"),
         (E.CAPTURE_CLAIMED, taken(), {}, "Saraqib captured by HTS, reportedly"),
         (E.CONFIRMED, taken(), {}, "Confirmed: Saraqib captured by HTS"),
         (E.WITHDRAWN, taken(change="withdrawn", gainer=None, loser="the army"), {}, "Saraqib abandoned by the army"),
