@@ -1,11 +1,14 @@
 """Draw the pictures of an alert that the documentation shows: `python benchmarks/alert_picture.py docs/alert.png`.
 
-The mail's own HTML, in a headless Chromium; `--dark` is a mailbox at night.
+The mail's own HTML, in a headless Chromium; `--dark` is a mailbox at night. `--slack` draws the blocks that Slack gets, in
+simple HTML.
 """
 
 from __future__ import annotations
 
 import argparse
+import html
+import re
 import shutil
 import struct
 import subprocess
@@ -13,8 +16,8 @@ import tempfile
 import zlib
 from pathlib import Path
 
-from monitor.model import AlertEdge, Bounds, CasualtyFigure, EdgeName, Evidence
-from notifiers import render
+from monitor.model import AlertEdge, Bounds, CasualtyFigure, EdgeName, Evidence, Json
+from notifiers import render, slack
 
 _DAY = 1_732_838_400.0  # 29 November 2024, 00:00 UTC
 _MINUTE = 60.0
@@ -28,7 +31,7 @@ _QUIET = (
 def example() -> AlertEdge:
     """A toll that rose, as the desk is told of it. The outlets are made up."""
     said = "At least 242 people have been killed in the fighting around Aleppo since Wednesday, the Syrian Observatory said."
-    again = "The Syrian Observatory, a monitor based in Britain, put the number of dead at 242, most of them combatants."
+    again = "Hospital officials in Idlib said that 242 bodies had been brought in by Friday morning, most of them combatants."
     figure = CasualtyFigure(
         id="1",
         start=0,
@@ -63,7 +66,7 @@ def example() -> AlertEdge:
         evidence=(
             Evidence("a", "Meridian World", published, "https://meridian.example/aleppo-toll", said, "Syrian Observatory"),
             Evidence(
-                "b", "Levant Wire", published - 11 * _MINUTE, "https://levant.example/live/3", again, "Syrian Observatory"
+                "b", "Levant Wire", published - 11 * _MINUTE, "https://levant.example/live/3", again, "hospital officials"
             ),
         ),
         place="Aleppo",
@@ -73,6 +76,40 @@ def example() -> AlertEdge:
         seen=published + 2 * _MINUTE,
         why="more than before",
     )
+
+
+_STYLE = """
+body { margin: 0; padding: 22px 26px; font: 15px/1.46 Slack-Lato, Lato, "Helvetica Neue", Arial, sans-serif; color: #1d1c1d; }
+.who { display: flex; gap: 10px; align-items: center; font-weight: 900; } .who i { font: 11px Arial; color: #616061; }
+.icon { width: 36px; height: 36px; border-radius: 6px; background: #bc4c00; color: #fff; text-align: center;
+  line-height: 36px; }
+.blocks { margin-left: 46px; } .header { font-size: 18px; font-weight: 900; margin: 4px 0 8px; } .section { margin: 8px 0; }
+.context { font-size: 12px; color: #616061; margin: 8px 0; } a { color: #1264a3; text-decoration: none; }
+q { display: block; border-left: 4px solid #ddd; padding-left: 12px; quotes: none; }
+code { font: 11px monospace; color: #e01e5a; background: #f6f6f6; border: 1px solid #ddd; border-radius: 3px;
+  padding: 1px 3px; }
+"""
+
+
+def slack_page(edge: AlertEdge) -> str:
+    """The blocks of a Slack message as a page that looks like one."""
+    told = "".join(_block(b) for b in slack.blocks(render.message((edge,))))
+    who = '<div class="who"><span class="icon">W</span><span>Wirewatch</span><i>APP&ensp;09:07</i></div>'
+    return f'<!doctype html><meta charset="utf-8"><style>{_STYLE}</style>{who}<div class="blocks">{told}</div>'
+
+
+def _block(block: Json) -> str:
+    if block["type"] == "header":
+        return f'<div class="header">{html.escape(block["text"]["text"])}</div>'
+    texts = [block["text"], *block.get("elements", ())] if "text" in block else block.get("elements", ())
+    return f'<div class="{block["type"]}">{"".join(_mrkdwn(t["text"]) for t in texts)}</div>'
+
+
+def _mrkdwn(text: str) -> str:
+    """Slack's markup as HTML: links, bold, code, quotations. Its three entities are HTML's."""
+    text = re.sub(r"<(https?:[^|>]*)\|([^>]*)>", r'<a href="\1">\2</a>', text)
+    text = re.sub(r"`([^`]+)`", r"<code>\1</code>", re.sub(r"\*([^*\n]+)\*", r"<b>\1</b>", text))
+    return re.sub(r"(?m)^> (.*)$\n?", r"<q>\1</q>", text).replace("\n", "<br>")
 
 
 def draw(page: str, picture: Path, dark: bool) -> None:
@@ -118,8 +155,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("picture", type=Path)
     parser.add_argument("--dark", action="store_true")
+    parser.add_argument("--slack", action="store_true")
     given = parser.parse_args()
-    draw(render.html((example(),)), given.picture, given.dark)
+    page = slack_page(example()) if given.slack else render.html((example(),))
+    draw(page, given.picture, given.dark)
 
 
 if __name__ == "__main__":
