@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import email
 import email.policy
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -66,7 +67,8 @@ _STYLE_OF = {"context": "dim", "section": ""}
 
 
 def _unescape(text: str) -> str:
-    """Slack's mrkdwn as plain text: `<address|words>` as words, entities resolved."""
+    """Slack's mrkdwn as plain text: `<address|words>` as words, no stars and ticks, entities resolved."""
     while (start := text.find("<http")) >= 0 and (end := text.find(">", start)) > 0:
         text = text[:start] + text[start + 1 : end].partition("|")[2] + text[end + 1 :]
+    text = re.sub(r"(?m)^\*([^*\n]+)\*", r"\1", text).replace("`", "")
     return text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
