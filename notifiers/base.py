@@ -1,6 +1,5 @@
-"""What a notifier is: it sends one rendered message to one recipient and says what became of it. Retrying, backing
-off, pausing and
-giving up are decided once, by the dispatcher."""
+"""What a notifier is: it sends one rendered message to one recipient and says what became of it. Retrying, backing off, pausing
+and giving up are decided once, by the dispatcher."""
 
 from __future__ import annotations
 
@@ -95,8 +94,7 @@ class Notice:
 
 class Notifier(Protocol):
     """One configured channel. `render*` are pure and total: any text in the edges gives a payload; `send` never raises
-    for what the
-    other side does, and never logs or returns a secret."""
+    for what the other side does, and never logs or returns a secret."""
 
     name: str
 

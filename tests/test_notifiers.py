@@ -53,7 +53,8 @@ def assert_no_secret(*shown: object) -> None:
 
 @dataclass
 class HttpReceiver:
-    """Answers as it is told, and keeps what it got. `script` may be an exception's stand-in: "drop", "drop late", "silent"."""
+    """Answers as it is told, and keeps what it got. The `fault` "drop" cuts the line once it has read, "silent" says nothing;
+    `{path}` and `{query}` in the body are the request's."""
 
     status: int = 200
     body: str = "ok"
