@@ -287,7 +287,8 @@ class _Watch:
                 await self.tell(notice)
             self._analysis.wake()
         finally:
-            self._supervisor.ready(f"{len(self._book.rules)} rules")
+            if not self._daemon._stop.is_set():  # STOPPING is the last word
+                self._supervisor.ready(f"{len(self._book.rules)} rules")
 
     async def _sync_feeds(self) -> None:
         """A configuration that is refused changes nothing."""

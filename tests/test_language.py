@@ -1,0 +1,120 @@
+"""The language workers: one bad item, one bad worker, and no worker at all are three things."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from conftest import Make
+
+from monitor.clock import VirtualClock
+from monitor.daemon import Workers
+from monitor.errors import WorkerDied, WorkerError
+from monitor.language import Analysis, Calls, Language
+from monitor.model import Feed, Item
+
+START = 1000.0
+
+
+class Faulty:
+    """The real worker behind a fault: `fault` says what a call with this argument raises; `missing` fails its start."""
+
+    def __init__(self, real: Calls, fault: Callable[[str], WorkerError | None] = lambda text: None) -> None:
+        self.name, self._real, self._fault = real.name, real, fault
+        self.missing = False
+        self.calls = 0
+
+    async def start(self) -> dict[str, Any]:
+        if self.missing:
+            raise WorkerError(f"worker {self.name}: no such model")
+        return await self._real.start()
+
+    async def call(self, method: str, *args: Any, deadline: float) -> Any:
+        self.calls += 1
+        for one in args[0]:
+            if (error := self._fault(str(one))) is not None:
+                raise error
+        return await self._real.call(method, *args, deadline=deadline)
+
+    async def stop(self) -> None:
+        return None
+
+
+def on(word: str, error: type[WorkerError]) -> Callable[[str], WorkerError | None]:
+    return lambda text: error(f"{word} met") if word in text else None
+
+
+@pytest.fixture
+def items(make: Make) -> list[tuple[Item, Feed]]:
+    titles = ("At least 30 people killed in Idlib", "A basilisk in Oslo", "Rebels capture the town of Saraqib")
+    return [(make.item(f"i{n}", title=title, summary=""), make.feed()) for n, title in enumerate(titles)]
+
+
+def states(analyses: list[Analysis]) -> list[tuple[bool, int, bool, bool]]:
+    """Vector or none, facts, killed, failed."""
+    return [(a.vector is not None, len(a.reading.facts), a.killed is not None, a.failed is not None) for a in analyses]
+
+
+async def test_all_is_well(workers: Workers, items: list[tuple[Item, Feed]]) -> None:
+    language = Language(workers.embedder, workers.reader, VirtualClock(START))
+    found = await language.analyse(items)
+    assert states(found) == [(True, 1, False, False), (True, 0, False, False), (True, 1, False, False)]
+    assert {a.model_id for a in found} == {language.model_id} and language.model_id and not language.degraded
+    assert await language.analyse([]) == [] and await language.embed_texts([]) == []
+
+
+@pytest.mark.parametrize("which", ["embedder", "reader"])
+@pytest.mark.parametrize(("error", "killed"), [(WorkerDied, True), (WorkerError, False)])
+async def test_an_item_that_a_worker_fails_on_suffers_alone(
+    which: str, error: type[WorkerError], killed: bool, workers: Workers, items: list[tuple[Item, Feed]]
+) -> None:
+    faulty = {"embedder": workers.embedder, "reader": workers.reader}
+    faulty[which] = Faulty(faulty[which], on("basilisk", error))
+    language = Language(faulty["embedder"], faulty["reader"], VirtualClock(START))
+    found = await language.analyse(items)
+    assert [(a.killed is not None, a.failed is not None) for a in found] == [
+        (False, False),
+        (killed, not killed),
+        (False, False),
+    ]
+    assert "basilisk met" in (found[1].killed or "") + (found[1].failed or "")
+    assert states(found)[0] == (True, 1, False, False) and not language.degraded
+
+
+async def test_a_worker_that_serves_nothing_is_to_blame_and_no_item(workers: Workers, items: list[tuple[Item, Feed]]) -> None:
+    broken = Faulty(workers.embedder, on("", WorkerDied))
+    clock = VirtualClock(START)
+    language = Language(broken, workers.reader, clock)
+    assert states(await language.analyse(items)) == [
+        (False, 1, False, False),
+        (False, 0, False, False),
+        (False, 1, False, False),
+    ]
+    assert "embedder" in language.degraded
+    calls = broken.calls
+    await language.analyse(items)
+    assert broken.calls == calls, "it is left alone for a while"
+    clock.advance_to(START + 300)
+    await language.analyse(items)
+    assert broken.calls > calls
+
+
+async def test_a_model_that_comes_back_serves_again(workers: Workers, items: list[tuple[Item, Feed]]) -> None:
+    missing, clock = Faulty(workers.embedder), VirtualClock(START)
+    missing.missing = True
+    language = Language(missing, workers.reader, clock)
+    await language.start()
+    assert "no such model" in language.degraded["embedder"]
+    assert await language.embed_texts(["a"]) == [None]
+    missing.missing = False
+    clock.advance_to(START + 300)
+    (vector,) = await language.embed_texts(["a"])
+    assert vector is not None and not language.degraded
+
+
+async def test_a_text_that_cannot_be_embedded_degrades_nothing(workers: Workers) -> None:
+    language = Language(Faulty(workers.embedder, on("basilisk", WorkerError)), workers.reader, VirtualClock(START))
+    assert await language.embed_texts(["basilisk"]) == [None]
+    (vector,) = await language.embed_texts(["a"])
+    assert vector is not None and not language.degraded
