@@ -60,7 +60,7 @@ SPEC = KindSpec(
         E.RETAKEN: "{where} recaptured by {gainer}",
         E.HANDED_OVER: "{where} handed over to {gainer}",
         E.CAPTURE_CLAIMED: "{where} {change} by {gainer}, {claim}",
-        E.CONFIRMED: "Confirmed: {where} {change} by {gainer}",
+        E.CONFIRMED: "{where} now held by {new}",
         E.LOST: "{where} lost by {loser}",
         E.WITHDRAWN: "{where} abandoned by {loser}",
         E.GAINER_KNOWN: "{where} now held by {gainer}",

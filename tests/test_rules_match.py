@@ -345,7 +345,7 @@ def test_a_timer_without_an_item_breaks_nothing(scene: Scene) -> None:
         (E.CAPTURE_CLAIMED, taken(source="SOHR"), {}, "Saraqib captured by HTS, says SOHR"),
         (E.CAPTURE_CLAIMED, taken(source="HTS"), {}, "Saraqib captured by HTS, by its own account"),
         (E.CAPTURE_CLAIMED, taken(), {}, "Saraqib captured by HTS, reportedly"),
-        (E.CONFIRMED, taken(), {}, "Confirmed: Saraqib captured by HTS"),
+        (E.CONFIRMED, taken(), {"new": "HTS"}, "Saraqib now held by HTS"),
         (E.WITHDRAWN, taken(change="withdrawn", gainer=None, loser="the army"), {}, "Saraqib abandoned by the army"),
         (E.LOST, taken(change="lost", gainer=None), {}, "Saraqib lost"),
         (E.DENIED, taken(), {}, "Denied: Saraqib captured by HTS"),
