@@ -29,6 +29,7 @@ _LEADING: Final = re.compile(
     r"(?:city|town|village|settlement|province|district|governorate|region|state|port|oblast|area|municipality)s? of (?:the )?",
     re.IGNORECASE,
 )
+_ARTICLE: Final = re.compile(r"^the (?=\w)", re.IGNORECASE)
 _TRAILING: Final = re.compile(r" (?:city|town|village|proper)$", re.IGNORECASE)
 _REGION_WORD: Final = re.compile(r" (?:province|governorate|oblast|region|state|district|division|county)$", re.IGNORECASE)
 _LEVELS: Final = ((50_000, "city"), (5_000, "town"), (0, "village"))
@@ -127,7 +128,9 @@ class Gazetteer:
         code = self.country(region)
         if code is not None and place.country == code:
             return True
-        folded = index.fold(region)
+        return any(self._within(place, index.fold(name)) for name in {region, _ARTICLE.sub("", region.strip())})
+
+    def _within(self, place: Place, folded: str) -> bool:
         if folded == index.fold(place.name) or (place.admin is not None and _same_division(folded, index.fold(place.admin))):
             return True
         return any(self._inside(place, hit.place) for hit in self._names.get(folded, ()))
@@ -268,9 +271,9 @@ class Gazetteer:
 
 
 def _spellings(name: str) -> list[str]:
-    """The name as it stands, then without "city of" and "city"."""
-    bare = _TRAILING.sub("", _LEADING.sub("", name.strip()))
-    return [name, bare] if bare != name else [name]
+    """The name as it stands, then without its article, then without "city of" and "city"."""
+    plain = _ARTICLE.sub("", name.strip())
+    return list(dict.fromkeys([name, plain, _TRAILING.sub("", _LEADING.sub("", plain))]))
 
 
 def _same_division(a: str, b: str) -> bool:

@@ -228,3 +228,33 @@ def test_any_text_has_an_answer(places: Gazetteer, text: str) -> None:
     places.link(text, ["SY"])
     places.country(text)
     assert index.fold(index.fold(text)) == index.fold(text)
+
+
+@pytest.mark.parametrize(
+    "area",
+    ["the Middle East", "Europe", "Africa", "Kurdistan", "Chechnya", "Sinai", "Tibet", "Bavaria", "Kashmir", "the Sahel"]
+    + ["Balkans", "the Caucasus", "West Bank", "the Gaza Strip", "Crimea", "Donbas", "Texas", "Scotland"],
+)
+def test_areas_outweigh_villages_of_their_name(gazetteer: Gazetteer, area: str) -> None:
+    place = gazetteer.link(area)
+    assert place is not None
+    assert place.level == "region"
+    assert gazetteer.is_area(area)
+
+
+@pytest.mark.parametrize(
+    ("name", "area"),
+    [("Grozny", "the Caucasus"), ("Munich", "Bavaria"), ("Goma", "Africa"), ("Muzaffarabad", "Kashmir"), ("Erbil", "Kurdistan")]
+    + [("Sevastopol", "Crimea"), ("Nablus", "the West Bank"), ("Lhasa", "Tibet"), ("Sarajevo", "Europe")],
+)
+def test_places_lie_within_areas(gazetteer: Gazetteer, name: str, area: str) -> None:
+    place = gazetteer.link(name)
+    assert place is not None
+    assert gazetteer.within(place, area)
+
+
+@pytest.mark.parametrize("name", ["Nepal", "Türkiye", "Britain", "Congo", "the Netherlands", "Ivory Coast", "Georgia"])
+def test_countries_are_countries(gazetteer: Gazetteer, name: str) -> None:
+    place = gazetteer.link(name)
+    assert place is not None
+    assert place.level == "country"
