@@ -154,7 +154,7 @@ def _same_matter(a: str, b: str) -> bool:
 
 
 def _said(state: Statements, o: Observation, fact: Statement) -> Said:
-    quote = (fact.quote or fact.evidence)[:MAX_QUOTE]
+    quote = fact.content[:MAX_QUOTE]
     text = fold(quote)
     stance = "denies" if fact.status == "denied" else fact.stance
     key = make_id("statement", state.speaker, text, str(stance == "denies"), str(int(o.at)))
@@ -170,7 +170,7 @@ def _ignored(fact: Statement) -> str:
         return "not about this story"
     if fact.status not in LIVE_STATUSES and fact.status != "denied":
         return f"status {fact.status}"
-    return "" if fold(fact.quote or fact.evidence) else "no words"
+    return "" if fold(fact.content) else "no words"
 
 
 def _verdict(known: tuple[Said, ...], new: Said, alike: Callable[[str], float]) -> tuple[EventName, Said | None, str]:
