@@ -177,8 +177,9 @@ def load(path: Path, *, secrets: Literal["error", "warning"] = "error") -> Check
     config = _validate(root, path.resolve().parent, report)
     if config is not None:
         _cross_check(config, root, report, secrets)
-    refused = config is None or any(p.severity == "error" for p in report.problems)
-    return Checked(None if refused else config, tuple(report.problems))
+    problems = sorted(report.problems, key=lambda p: (p.line, p.col))
+    refused = config is None or any(p.severity == "error" for p in problems)
+    return Checked(None if refused else config, tuple(problems))
 
 
 def require(path: Path) -> Config:

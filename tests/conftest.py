@@ -5,13 +5,14 @@ from __future__ import annotations
 import dataclasses
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import asynccontextmanager, closing, contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import structlog
+from command import Command
 
 from monitor.clock import SystemClock
 from monitor.daemon import Workers
@@ -227,3 +228,18 @@ def rules_of(gazetteer: Gazetteer) -> Callable[[str], tuple[Rule, ...]]:
         return loaded.rules
 
     return load
+
+
+@pytest.fixture
+def command(models: Models, monkeypatch: pytest.MonkeyPatch) -> Command:
+    """The `wirewatch` command, on models that are loaded already."""
+    from command import wirewatch
+
+    from monitor.cli import offline
+
+    @asynccontextmanager
+    async def loaded() -> AsyncIterator[Models]:
+        yield models
+
+    monkeypatch.setattr(offline, "loaded_models", loaded)
+    return wirewatch

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sys
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
 from contextlib import asynccontextmanager
@@ -22,6 +23,7 @@ from storage.base import Store
 from storage.open import open_store
 
 T = TypeVar("T")
+_UNBROKEN = 100_000
 
 config_option = click.option(
     "-c",
@@ -80,7 +82,12 @@ def show(rows: Iterable[dict[str, Any]], as_json: bool, columns: dict[str, Calla
         table.add_column(name, overflow="fold")
     for row in rows:
         table.add_row(*(cell(row) for cell in columns.values()))
-    Console(highlight=False, markup=False).print(table)
+    wide_console().print(table)
+
+
+def wide_console() -> Console:
+    """Standard output. Where no person looks on, lines are not broken: another program searches them."""
+    return Console(highlight=False, markup=False, width=None if sys.stdout.isatty() else _UNBROKEN)
 
 
 def when(instant: float | None) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import click
 
+from monitor.cli.common import wide_console
 from monitor.errors import Exit
 
 
@@ -22,14 +23,12 @@ def extract(files: tuple[Path, ...], as_json: bool, explain: bool) -> None:
 
     Example: echo "Rebels captured Saraqib; at least 12 people were killed." | wirewatch extract
     """
-    from rich.console import Console
-
     from monitor.facts.extract import default_reader
     from monitor.harness import documents
     from monitor.harness.extract import lines, picture
 
     reader = default_reader()
-    console = Console(highlight=False)
+    console = wide_console()
     bad = False
     for path in files or (Path("-"),):
         raw = sys.stdin.buffer.read() if str(path) == "-" else path.read_bytes()

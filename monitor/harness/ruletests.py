@@ -11,6 +11,7 @@ from typing import Any
 from monitor.harness.documents import StreamLine
 from monitor.harness.engine import Models, opened
 from monitor.model import AlertEdge, Bounds, Json, Suppressed, fact_to_json
+from notifiers.base import Notice
 from notifiers.render import value
 from rules.rule import Rule, RuleTest
 
@@ -30,10 +31,11 @@ class Result:
     missing: tuple[Mapping[str, Any], ...]
     surplus: tuple[AlertEdge, ...]
     suppressed: tuple[Suppressed, ...]
+    notices: tuple[Notice, ...] = ()  # what a daemon's operator would be told: an item that could not be analysed
 
     @property
     def passed(self) -> bool:
-        return not self.missing and not self.surplus
+        return not self.missing and not self.surplus and not self.notices
 
     def to_json(self) -> Json:
         return {
@@ -49,11 +51,16 @@ class Result:
     def text(self) -> str:
         """As a person reads it: what was expected, what fired instead, and what was kept back and why."""
         lines = [f"{'ok  ' if self.passed else 'FAIL'} {self.file}:{self.test.line}: {self.rule}: {self.test.name}"]
-        lines += [f"     expected, did not fire: {', '.join(f'{k}: {v}' for k, v in e.items())}" for e in self.missing]
+        lines += [f"     expected, did not fire: {_wanted(e)}" for e in self.missing]
         lines += [f"     fired, not expected: {_described(edge)}" for edge in self.surplus]
+        lines += [f"     {notice.subject}: {'; '.join(notice.lines)}" for notice in self.notices]
         if not self.passed:
             lines += [f"     kept back ({s.reason}): {', '.join(s.events)}" for s in self.suppressed]
         return "\n".join(lines)
+
+
+def _wanted(expected: Mapping[str, Any]) -> str:
+    return ", ".join(f"{k}: {int(v) // 60}m" if k == "at" else f"{k}: {v}" for k, v in expected.items())
 
 
 def _described(edge: AlertEdge) -> str:
@@ -64,11 +71,11 @@ def _described(edge: AlertEdge) -> str:
 
 async def run_tests(rules: Sequence[Rule], models: Models) -> list[Result]:
     """Every test of every rule; each rule is tested alone, each test on a store of its own."""
-    results = []
+    results: list[Result] = []
     with tempfile.TemporaryDirectory(prefix="wirewatch-test-") as folder:
         for rule in rules:
-            for i, test in enumerate(rule.tests):
-                results.append(await _run(rule, test, models, Path(folder) / f"{rule.name}-{i}.db"))
+            for test in rule.tests:
+                results.append(await _run(rule, test, models, Path(folder) / f"{len(results)}.db"))
     return results
 
 
@@ -85,7 +92,7 @@ async def _run(rule: Rule, test: RuleTest, models: Models, path: Path) -> Result
             edges += record.edges
             suppressed += record.suppressed
     missing, surplus = match_all(test.expect, edges)
-    return Result(rule.name, test, rule.file, missing, surplus, tuple(suppressed))
+    return Result(rule.name, test, rule.file, missing, surplus, tuple(suppressed), tuple(engine.notices))
 
 
 def _line(i: int, row: Mapping[str, Any]) -> StreamLine:
