@@ -307,18 +307,19 @@ def story_features(new: Coded, stories: Sequence[Compared], local: float, weight
         others = bests[1] if len(bests) > 1 and _blend(story.scores) == bests[0] else bests[0]
         ahead = _blend(story.scores) - (others if len(bests) > 1 else -8.0)
         times = [m.profile.published for m in story.members]
+        said, covers, named = _core(new, story.members, weights)
         rows.append(
             (
                 top[0], top[min(1, len(top) - 1)], top[min(2, len(top) - 1)], top.mean(), top[-1],
                 math.log1p(len(top)), math.log1p(story.items), story.cosine, story.cosine - local,
-                *_core(new, story.members, weights),
+                said, covers, named,
                 math.log1p(abs(new.profile.published - max(times)) / 3600),
                 math.log1p(abs(new.profile.published - min(times)) / 3600),
                 min(ahead, 8.0),
                 story.rows[:, FEATURES.index("same_link")].max(),
                 story.rows[:, FEATURES.index("title_cos")].max(),
                 math.log1p(new.profile.body_chars),
-                _clash(new, story.members, weights),
+                _clash(new, story.members, named, weights),
             )
         )  # fmt: skip
     return np.asarray(rows, np.float32).reshape(len(rows), len(STORY_FEATURES))
@@ -343,15 +344,16 @@ def _core(new: Coded, members: Sequence[Coded], weights: WordWeights) -> tuple[f
     return said, covers, named
 
 
-def _clash(new: Coded, members: Sequence[Coded], weights: WordWeights) -> float:
+def _clash(new: Coded, members: Sequence[Coded], named: float, weights: WordWeights) -> float:
     """How far the names in the new headline and those in the story's headlines exclude one another, 0 to 1: two matches of one
-    cup, two strikes on two towns. Only names that one side never mentions count, and 0 where a side's headlines have none."""
+    cup, two strikes on two towns. Only names that one side never mentions count, and 0 where a side's headlines have none.
+    `named` is how much of the story's names the new item says."""
     ours = weights.weights(new.headed)
     if not len(ours) or not any(len(m.headed) for m in members):
         return 0.0
     heard = weights.among(new.headed, np.concatenate([m.all for m in members]))
     unheard = float(ours[~heard].sum() / max(1e-9, ours.sum()))
-    return min(unheard, 1 - _told(new.all, [m.headed for m in members], weights))
+    return min(unheard, 1 - named)
 
 
 def _told(new: Codes, heads: Sequence[Codes], weights: WordWeights) -> float:

@@ -1,8 +1,8 @@
 """The learned part of grouping: is this pair of items one story, does this item belong to that story. Numpy alone.
 
 The numbers stand in `weights.json`, which `benchmarks/stories_train.py` writes: for each of the two ways to look (`vectors`,
-and `words` where there is no embedding) a linear part and boosted trees over the pair features, and the log-odds at which an
-item joins. Scores are log-odds.
+and `words` where there is no embedding) a linear part and boosted trees over the pair features, the log-odds at which an item
+joins, and what more it takes where names exclude one another. Scores are log-odds.
 """
 
 from __future__ import annotations
@@ -20,8 +20,6 @@ from monitor.errors import ModelUnavailable
 from monitor.stories.features import FEATURES, STORY_FEATURES
 
 Array = NDArray[np.float32]
-
-CLASH, VETO = 0.6, 3.0  # headlines whose names exclude one another to this degree need so much more log-odds
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,11 +77,19 @@ class Model:
 
 @dataclass(frozen=True, slots=True)
 class Scorer:
-    """One way to look: pairs of items, an item and a story, and the log-odds above which the item joins the story."""
+    """One way to look: pairs of items, an item and a story, and the log-odds above which the item joins the story. Headlines
+    whose names exclude one another to the degree `clash` need `veto` more."""
 
     pair: Model
     story: Model
     join: float
+    clash: float
+    veto: float
+
+    def margin(self, rows: Array) -> Array:
+        """Log-odds of each story, by its features, less those needed to join."""
+        clashing = rows[:, STORY_FEATURES.index("clash")] >= self.clash
+        return np.asarray(self.story(rows) - self.join - self.veto * clashing, np.float32)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,10 +108,7 @@ def score_pairs(weights: Weights, rows: Array) -> Array:
 
 def score_stories(weights: Weights, rows: Array) -> Array:
     """Log-odds of each story less those needed to join: above 0 the item may join."""
-    known, clash = (rows[:, STORY_FEATURES.index(name)] for name in ("cos_story", "clash"))
-    vectors, words = weights.vectors, weights.words
-    scores = _choose(known, rows, lambda r: vectors.story(r) - vectors.join, lambda r: words.story(r) - words.join)
-    return np.asarray(scores - VETO * (clash >= CLASH), np.float32)
+    return _choose(rows[:, STORY_FEATURES.index("cos_story")], rows, weights.vectors.margin, weights.words.margin)
 
 
 def _choose(known: Array, rows: Array, full: Callable[[Array], Array], partial: Callable[[Array], Array]) -> Array:
@@ -127,7 +130,7 @@ def load_weights(text: str | None = None) -> Weights:
 
 
 def _scorer(raw: Mapping[str, Any]) -> Scorer:
-    return Scorer(_model(raw["pair"]), _model(raw["story"]), float(raw["join"]))
+    return Scorer(_model(raw["pair"]), _model(raw["story"]), *(float(raw[name]) for name in ("join", "clash", "veto")))
 
 
 def _model(raw: Mapping[str, Any]) -> Model:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
 
 _ZIPF, _ZIPF_FLAT, _TEXT_WORDS = 0.08, 20, 30
@@ -50,14 +50,16 @@ def stem(word: str) -> str:
 
 def words(text: str) -> list[str]:
     """The stems of a text in order, without stop words and single letters. Numbers stay as written, without separators."""
-    found = []
-    for raw in _WORD.findall(text):
-        word = fold(raw)
-        if raw[0].isdigit():
-            found.append(number(raw))
-        elif len(word) > 1 and word not in _STOP:
-            found.append(stem(word))
-    return found
+    return [found[1] for raw in _WORD.findall(text) if (found := _counted(raw))]
+
+
+@lru_cache(maxsize=50_000)  # a few thousand words make most of all text
+def _counted(raw: str) -> tuple[int, str] | None:
+    """A word's folded length and its stem, or a number; None for what is not counted."""
+    word = fold(raw)
+    if raw[0].isdigit():
+        return len(word), number(raw)
+    return (len(word), stem(word)) if len(word) > 1 and word not in _STOP else None
 
 
 def number(raw: str) -> str:
@@ -88,11 +90,11 @@ def names(text: str) -> set[str]:
         raw = match.group()
         begins = begins or not _SENTENCE_MARKS.isdisjoint(text[last : match.start()])
         last = match.end()
-        word = fold(raw)
-        if not raw[0].isdigit() and word not in _STOP and len(word) > 2:
+        counted = None if raw[0].isdigit() else _counted(raw)
+        if counted and counted[0] > 2:
             if raw[0].isupper():
                 capitals += 1
-                (doubtful if begins else found).add(stem(word))
+                (doubtful if begins else found).add(counted[1])
             else:
                 plain += 1
         begins = False
