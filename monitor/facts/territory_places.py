@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import cached_property
 from typing import Final
 
 from spacy.tokens import Doc
@@ -39,8 +40,12 @@ class PlaceScanner:
         found = reader.read()
         return found if not strict or reader.rest_is_clear() else []
 
-    def names(self) -> Iterator[tuple[int, int, str]]:
+    @cached_property
+    def names(self) -> tuple[tuple[int, int, str], ...]:
         """All names of the section, as (start, end, text): to count countries and find antecedents."""
+        return tuple(self._read_names())
+
+    def _read_names(self) -> Iterator[tuple[int, int, str]]:
         i = 0
         while i < len(self._words):
             size = name_length(self._words[i:])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -45,7 +46,9 @@ class PlaceJudge:
         self.countries = self._likely_countries(country)
         self.war = sum(actors.armed(t.text) for t in section.doc if t.pos_ in {"NOUN", "PROPN"})
         self._near: list[Place] = []
-        self._named: list[Mention] = self._names_of_title(title) if title is not None else []
+        self._title = title
+        self._named: list[Mention] = []
+        self._unread: list[tuple[int, int, int, list[Mention]]] = []  # stretches: start, end, places known by then, of facts
 
     # ------------------------------------------------------------------------------------------------------------------ proof
 
@@ -120,7 +123,7 @@ class PlaceJudge:
         home = actor.country if actor is not None else self._gazetteer.country(gainer)
         if home is None or home == place.country or (actor is not None and not self._of_state(gainer)):
             return None
-        named = (n for _, _, n in self.scanner.names() if self._gazetteer.country(n) == place.country)
+        named = (n for _, _, n in self.scanner.names if self._gazetteer.country(n) == place.country)
         return next((n for n in named if any(p.level == "country" for p in self._gazetteer.lookup(n))), None)
 
     def _of_state(self, name: str) -> bool:
@@ -151,7 +154,7 @@ class PlaceJudge:
     def _likely_countries(self, prior: str | None) -> list[str]:
         """ISO codes, the likeliest first: the document's prior, then those that the text names most."""
         counts: Counter[str] = Counter()
-        for _, _, name in self.scanner.names():
+        for _, _, name in self.scanner.names:
             bare = _POSSESSIVE.sub("", name)
             code = self._gazetteer.country(bare) or self._gazetteer.country(_POSSESSIVE.sub("", name.split()[0]))
             if code is not None:
@@ -169,6 +172,7 @@ class PlaceJudge:
         if not mention.back:
             return mention
         sentence = self._doc[at].sent
+        self._read_up()
         here = self._places_named(self.scanner, sentence.start_char, min(sentence.end_char, mention.start))
         candidates = [m for m in [*self._named, *here] if m.name]
         if mention.head is not None:
@@ -182,19 +186,30 @@ class PlaceJudge:
 
     def remember(self, start: int, end: int, facts: Iterable[TerritoryChange]) -> None:
         """Note what a sentence named, and the places of its facts above all."""
-        self._named += self._places_named(self.scanner, start, end)
+        known, told = len(self._near), []
         for fact in facts:
             place = self._gazetteer.get(fact.place_id) if fact.place_id else None
             if place is not None:
                 self._near.append(place)
             if fact.count is None and fact.place and fact.place[0].isupper() and fact.part == "whole":
-                self._named.append(Mention(fact.place, fact.start, fact.end, name=fact.place))
+                told.append(Mention(fact.place, fact.start, fact.end, name=fact.place))
+        self._unread.append((start, end, known, told))
 
-    def _places_named(self, scanner: PlaceScanner, start: int, end: int) -> Iterator[Mention]:
+    def _read_up(self) -> None:
+        """Read the places of the title and of the sentences so far: only phrases that point back ask for them."""
+        if self._title is not None:
+            self._named += self._names_of_title(self._title)
+            self._title = None
+        for start, end, known, told in self._unread:
+            self._named += [*self._places_named(self.scanner, start, end, known), *told]
+        self._unread.clear()
+
+    def _places_named(self, scanner: PlaceScanner, start: int, end: int, known: int | None = None) -> Iterator[Mention]:
         """Places that a stretch of text names, in whatever sentence: by a place noun or by the gazetteer."""
-        for first, last, written in scanner.names():
+        names = scanner.names
+        for first, last, written in names[bisect_left(names, (start,)) : bisect_left(names, (end,))]:
             name = _POSSESSIVE.sub("", written)
-            if not start <= first < end or self._gazetteer.country(name) or name in self._sets["nonplaces"]:
+            if self._gazetteer.country(name) or name in self._sets["nonplaces"]:
                 continue
             whole = next((m for m in scanner.scan(first, last + 40) if m.start == first and m.head is not None), None)
             if whole is not None and whole.part == "facility" and whole.name is not None:
@@ -205,13 +220,13 @@ class PlaceJudge:
             mention = Mention(name, first, last, "facility" if kind == "facility" else "whole", head=noun, name=name)
             if kind in {"whole", "quarter", "facility"}:
                 yield mention
-            elif self._known_settlement(name) and not self._is_person(mention):
+            elif self._known_settlement(name, self._near[:known][-_NEAR_KEPT:]) and not self._is_person(mention):
                 yield replace(mention, head=None)
 
-    def _known_settlement(self, name: str) -> bool:
+    def _known_settlement(self, name: str, near: Sequence[Place]) -> bool:
         if self._actors.resolve(name) is not None or self._is_region(name):
             return False
-        return self._gazetteer.link(name, self.countries, self._near[-_NEAR_KEPT:]) is not None
+        return self._gazetteer.link(name, self.countries, near) is not None
 
     def _noun_before(self, scanner: PlaceScanner, first: int) -> str | None:
         before = _NOUN_BEFORE.search(scanner.text[max(0, first - 40) : first])
@@ -219,4 +234,4 @@ class PlaceJudge:
 
     def _names_of_title(self, title: Section) -> list[Mention]:
         scanner = PlaceScanner(title.doc, title.text, self._is_people, self._is_region)
-        return list(self._places_named(scanner, 0, len(title.text)))
+        return list(self._places_named(scanner, 0, len(title.text), 0))
