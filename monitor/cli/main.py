@@ -14,7 +14,7 @@ _COMMANDS: dict[str, tuple[str, str]] = {
     "init": ("monitor.cli.setup:init", "Make a starter configuration and a first rule."),
     "run": ("monitor.cli.service:run", "Run the daemon."),
     "check": ("monitor.cli.setup:check", "Check the configuration and all rule files; every problem at once."),
-    "demo": ("monitor.cli.demo:demo", "Watch a recorded offensive in a minute and a half."),
+    "demo": ("monitor.cli.demo:demo", "Watch a recorded offensive in little more than a minute."),
     "extract": ("monitor.cli.reading:extract", "Read facts out of text."),
     "replay": ("monitor.cli.reading:replay", "Run recorded items through the daemon's pipeline."),
     "test": ("monitor.cli.reading:test", "Run the tests inside rule files."),
