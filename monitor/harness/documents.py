@@ -47,7 +47,8 @@ class StreamLine:
 def documents(text: str, name: str) -> Iterator[Given | BadLine]:
     """Documents of one input: JSON lines where its first non-blank character is `{`, else one plain text called `name`."""
     if not text.lstrip("\ufeff \t\r\n").startswith("{"):
-        yield Given(name, Document(id=name, text=text))
+        # A byte order mark is no letter of the first word; a space in its place keeps all offsets.
+        yield Given(name, Document(id=name, text=" " + text[1:] if text.startswith("\ufeff") else text))
         return
     for number, row in _rows(text.removeprefix("\ufeff").split("\n")):
         if isinstance(row, BadLine):
