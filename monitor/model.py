@@ -252,6 +252,11 @@ class Statement(FactBase):
     def kind(self) -> Kind:
         return Kind.STATEMENT
 
+    @property
+    def content(self) -> str:
+        """What is said as one thought: the clause that holds quoted words ("he plays a “big role”"), else the quotation."""
+        return self.evidence if self.mode == "mixed" and self.evidence else self.quote or self.evidence
+
 
 Fact = TerritoryChange | CasualtyFigure | Statement
 _FACTS: dict[str, type[TerritoryChange] | type[CasualtyFigure] | type[Statement]] = {

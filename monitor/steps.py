@@ -189,7 +189,7 @@ def quotations_wanted(observations: Sequence[Observation], states: States) -> li
     for o in observations:
         if isinstance(o.fact, Statement) and (row := states.get(_ledger_of(o, ()))) is not None:
             known = statements.candidates(statements.Statements.from_json(row), o)
-            wanted += [(o.fact.id, o.fact.quote or o.fact.evidence, key, words) for key, words in known]
+            wanted += [(o.fact.id, o.fact.content, key, words) for key, words in known]
     return wanted
 
 

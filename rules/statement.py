@@ -20,7 +20,8 @@ def words(event: Event) -> Mapping[str, str]:
     fact = event.fact
     if not isinstance(fact, Statement):
         return {}
-    content = clip(one_line(fact.quote or fact.evidence).strip("\"'“”«»„‘’ ").rstrip(",;:"), _QUOTE)
+    said = one_line(fact.content)
+    content = clip((said if fact.mode == "mixed" else said.strip("\"'“”«»„‘’ ")).rstrip(",;: "), _QUOTE)
     quoted = f"“{content}”" if fact.mode == "verbatim" and content else content
     return {"quote": quoted, "old": clip(one_line(event.old), _QUOTE) if isinstance(event.old, str) else ""}
 

@@ -25,7 +25,8 @@ _BEFORE = 40  # code points of an opening adverbial ("In March 2011, ...")
 _WAR = r"(?:war|conflict|uprising|revolution|invasion)"
 _PAST = re.compile(
     r"\b(?:(?:years?|decades?|centur(?:y|ies)|months?) (?:ago|earlier|before|later)"
-    r"|last (?:year|month|summer|winter|spring|autumn|decade)|the previous (?:year|month|decade)|in the (?:19|20)\d0s"
+    r"|last (?:year|month|summer|winter|spring|autumn|decade|january|february|march|april|may|june|july|august|september"
+    r"|october|november|december)|the previous (?:year|month|decade)|in the (?:19|20)\d0s"
     rf"|since the {_WAR} (?:began|started|broke out|erupted)|since the (?:start|beginning|outbreak) of the (?:{_WAR}|year)"
     r"|in recent years|over the years)\b",
     re.IGNORECASE,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Any
 
 from monitor.facts.attribution_content import Content, contents, sensible_end
@@ -38,6 +39,9 @@ from monitor.facts.quotes import Quotation, quotations
 
 Token = Any  # spaCy's token; spaCy ships no types here
 
+_FEW = 8  # words of a content that is cut off which may tell nothing
+_LONG = 6  # words of a quotation which tell something without a verb
+_CLOSED = frozenset(".!?…\"”’'»)]")
 _VERBATIM = 0.85  # share of the words that makes a content verbatim
 
 
@@ -46,7 +50,8 @@ class Attribution:
     """`text[start:end]` is what `speaker` says, code points, without speaker, cue and "that". `speaker` is a surface form of
     the same text at `speaker_start`; None where a source is meant but not named ("reportedly"). `kind` is official, party,
     ngo, un, media, person or anonymous; `mode` verbatim, mixed or paraphrase; `stance` asserts, denies, threatens, demands or
-    None. `complete` is False where the quotation is never closed. `stated` is False for what is no statement (rumour)."""
+    None. `complete` is False where the quotation is never closed. `stated` is False for what is no statement (rumour),
+    `thought` for a bare noun or a few quoted words: what was said is not told."""
 
     start: int
     end: int
@@ -61,6 +66,7 @@ class Attribution:
     stance: str | None = "asserts"
     complete: bool = True
     stated: bool = True
+    thought: bool = True
 
 
 def attributions(section: Section) -> tuple[Attribution, ...]:
@@ -93,6 +99,7 @@ def _of_sentence(section: Section, sentence: Any, quoted: Sequence[Quotation], m
         for speaker in _quoted_by(cue, memory) or named:
             for content in said:
                 made = _make(section, _cue_text(cue), cue.token.idx, speaker, content, quoted)
+                made = replace(made, thought=made.thought and not _is_background(cue))
                 yield made if cue.verbs[0].stated else replace(made, stated=False)
             memory.notice(speaker, spoke=True, denied=cue.verbs[0].stance == "denies")
         if said and cue.takes("accusation"):
@@ -103,6 +110,11 @@ def _of_sentence(section: Section, sentence: Any, quoted: Sequence[Quotation], m
     for subject in sentence:
         if subject.dep_ in ("nsubj", "nsubjpass") and subject.pos_ == "PROPN" and not _is_quoted(subject, quoted):
             memory.notice(memory.full(describe(subject)))
+
+
+def _is_background(cue: Cue) -> bool:
+    """ "Haddad, who had said that ...": words of before, recalled."""
+    return cue.token.dep_ == "relcl" and any(t.dep_ == "aux" and t.lower_ == "had" for t in cue.token.lefts)
 
 
 def _cue_text(cue: Cue) -> str:
@@ -164,7 +176,19 @@ def _speakers(cue: Cue, memory: Memory, behind: bool) -> list[Speaker]:
     if is_pronoun(cue.subject):
         found = memory.resolve(cue.subject, behind)
         return [found] if found is not None else []
-    return _resolved(cue.subject, memory, denying=cue.verbs[0].stance == "denies", cue=cue)
+    named = _resolved(cue.subject, memory, denying=cue.verbs[0].stance == "denies", cue=cue)
+    return [_without_verbs(speaker, cue) for speaker in named]
+
+
+def _without_verbs(speaker: Speaker, cue: Cue) -> Speaker:
+    """The speaker up to a reporting verb that was read as part of the name: "Haddad Stresses Importance", "Haddad calls"."""
+    if speaker.name is None or speaker.start is None:
+        return speaker
+    doc, stop = cue.token.doc, speaker.start + len(speaker.name)
+    inside = [t for t in doc[cue.token.sent.start : cue.token.sent.end] if speaker.start <= t.idx < stop]
+    verb = next((t for t in inside[1:] if t.i == cue.token.i or (t.lower_ == t.text and lemma_of(t) in verb_table())), None)
+    ends = verb is not None and (verb.i == cue.token.i or verb.i == inside[-1].i)
+    return describe_range(doc, inside[0].i, verb.i - 1) if verb is not None and ends else speaker
 
 
 def _quoted_by(cue: Cue, memory: Memory) -> list[Speaker]:
@@ -380,7 +404,27 @@ def _make(
         stance=stance_of(content.stance, section.text[start:end], cue),
         complete=complete,
         stated=speaker.name is not None,
+        thought=_is_thought(section, start, end, content.stance, mode),
     )
+
+
+def _is_thought(section: Section, start: int, end: int, stance: str | None, mode: str) -> bool:
+    """Whether the content tells what was said: a clause, a demand or denial, a quotation of some length. A noun ("announced a
+    deal"), a quoted word ("a “tough guy”") and the few words before a summary is cut off do not."""
+    tokens = [t for t in section.doc if start <= t.idx < end and t.is_alpha]
+    if len(tokens) < _FEW and _is_cut(section, end):
+        return False
+    if stance in ("denies", "demands", "threatens") or (mode == "verbatim" and len(tokens) >= _LONG):
+        return bool(tokens)
+    charged = any(a.lower_ in ("of", "against") and b.tag_ == "VBG" for a, b in pairwise(tokens))
+    headline = section.within == "title" and any(t.tag_ == "VBN" for t in tokens[1:])
+    return charged or headline or any(t.tag_ in FINITE or t.tag_ == "VB" for t in tokens)
+
+
+def _is_cut(section: Section, end: int) -> bool:
+    """Whether the text breaks off at `end`, without a full stop or a closing mark."""
+    rest = section.text[end:].strip()
+    return section.within == "text" and not rest and section.text.rstrip()[-1:] not in _CLOSED
 
 
 def _mode(text: str, content: Content, quoted: Sequence[Quotation]) -> tuple[str, int, int, bool]:

@@ -125,7 +125,7 @@ def _about(place: Place, verb: Verb, end: int) -> int | None:
     start = place.cue.token.i + 1
     for i in range(start, min(end - 1, start + 10)):
         if place.doc[i].lower_ in verb.prepositions and (i == start or place.doc[i].head == place.cue.token):
-            return i + 1
+            return i if place.doc[i].lower_ == "against" else i + 1  # "warned against X" is no X
         if place.doc[i].tag_ in FINITE or place.doc[i].text == ",":
             return None
     return None

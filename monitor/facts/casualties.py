@@ -12,7 +12,7 @@ from monitor.facts import casualty_time as time
 from monitor.facts.attribution import Attribution, source_of
 from monitor.facts.casualty_figures import figures
 from monitor.facts.casualty_links import Link, link_figures
-from monitor.facts.casualty_names import named_people
+from monitor.facts.casualty_names import by_violence, named_people
 from monitor.facts.casualty_places import Mention, named_place, place_left, place_of, places
 from monitor.facts.casualty_relations import continued_from, whole_of, without_the_dead
 from monitor.facts.casualty_status import status_of_figure
@@ -21,6 +21,7 @@ from monitor.facts.parsing import Section
 from monitor.model import CasualtyFigure, Status
 
 _WEAK = 0.55  # the confidence of figures of people shot or stabbed: hurt as far as the sentence says
+_PLAIN = 0.5  # the confidence of one death or injury for which no attack, accident or disaster is named
 
 
 @dataclass(slots=True)
@@ -36,6 +37,7 @@ class _Reader:
 
     def read(self, sentence: Span) -> None:
         """Take one sentence in."""
+        sentence = _without_footer(sentence)
         mentions = places(sentence)
         links = link_figures(sentence, figures(sentence), self.metric)
         people = named_people(sentence, links)
@@ -137,13 +139,27 @@ def read_casualties(
     return without_the_dead(reader.found, _WEAK)
 
 
+def _without_footer(sentence: Span) -> Span:
+    """The sentence up to what a feed adds to every item: "The post ... appeared first on ..."."""
+    words = [t.lower_ for t in sentence]
+    for i in range(len(words) - 2):
+        if words[i : i + 3] == ["appeared", "first", "on"]:
+            start = next((k for k in range(i, 0, -1) if words[k - 1 : k + 1] == ["the", "post"]), i)
+            return sentence.doc[sentence.start : sentence.start + start - 1] if start < i else sentence
+    return sentence
+
+
 def _span(section: Section, link: Link) -> tuple[int, int]:
     first, last = section.doc[link.start], section.doc[link.end - 1]
     return first.idx, last.idx + len(last.text)
 
 
 def _confidence(link: Link) -> float:
-    hurt = casualty_words().has("attacked", link.cue) and link.metric == "wounded"
+    words = casualty_words()
+    hurt = words.has("attacked", link.cue) and link.metric == "wounded"
+    alone = link.figure.quantity.high == 1 and link.metric in {"killed", "wounded"}
+    if alone and not by_violence(link.cue.sent, link.cue, words):
+        return _PLAIN
     return _WEAK if hurt else round(link.strength, 2)
 
 

@@ -124,6 +124,10 @@ def _is_other_number(sentence: Span, q: Quantity, start: int, number: int, end: 
         return True
     if doc[number].lower_ == "both" and any(t.lower_ == "and" for t in doc[end : min(sentence.end, end + 5)]):
         return True
+    if before is not None and before.lower_ == "in" and start - 2 >= sentence.start and doc[start - 2].like_num:
+        return True  # "one in ten"
+    if doc[number].lower_ in {"one", "1"} and end + 1 < sentence.end and doc[end].lower_ == "in" and doc[end + 1].like_num:
+        return True
     if before is not None and before.lower_ == "of" and start - 2 >= sentence.start:
         # "Father of seven", "most of the 450 passengers".
         owner = doc[start - 2]

@@ -135,9 +135,17 @@ class _Linker:
                 link = self._link(figure, metric, self._doc[k], "toll", 0.9)
                 return replace(link, start=start + (start < k), superseded=self._is_old(figure)) if link else None
             token = self._doc[k]
-            if token.text in ";.?!" or (token.dep_ in {"ccomp", "ROOT"} and self._words.any_role(token, "active", "passive")):
+            if (
+                token.text in ";.?!"
+                or self._turns(k, i)
+                or (token.dep_ in {"ccomp", "ROOT"} and self._words.any_role(token, "active", "passive"))
+            ):
                 return None
         return None
+
+    def _turns(self, k: int, i: int) -> bool:
+        """True where the word at k turns to something else than the toll before it: "deaths reach 54 as cases rise to 808"."""
+        return self._low(k) in {"as", "while"} and not any(self._has("toll_nouns", j) for j in range(k, i))
 
     def _total(self, figure: Figure) -> Link | None:
         """ "The revised total is 321,000", where deaths were told of just before."""
@@ -307,7 +315,10 @@ class _Linker:
         return self._low(i) == "homeless" or any(self._low(k) == "fate" for k in range(self._start, i))
 
     def _both(self, i: int, metric: str) -> tuple[str, int] | None:
-        """ "Killed or wounded" without a split is casualties."""
+        """ "Killed or wounded" without a split is casualties, and so is "killed, injured, abducted or arrested"."""
+        listed = self._low(i + 1) == "," and self._low(i + 3) in {",", "and", "or"} and i + 3 < self._stop
+        if listed and {metric, self._words.role(self._doc[i + 2], "passive")} == {"killed", "wounded"}:
+            return "casualties", i + 3
         if self._low(i + 1) not in {"and", "or", "/"} or i + 2 >= self._stop:
             return None
         k = i + 2

@@ -40,24 +40,24 @@ def named_people(sentence: Span, links: Sequence[Link]) -> list[NamedPerson]:
 
 def _of_predicate(sentence: Span, cue: Token, words: CasualtyWords) -> Iterator[NamedPerson]:
     metric = words.any_role(cue, "passive", "intransitive")
-    if metric in _METRICS and _is_predicate(cue) and not _acts(cue) and _by_violence(sentence, cue, words):
+    if metric in _METRICS and _is_predicate(cue) and not _acts(cue) and by_violence(sentence, cue, words):
         for subject in list(_subjects(cue))[:1]:
             for head in (subject, *subject.conjuncts):
                 yield from _person(sentence, head, metric, cue, min(subject.i, cue.i), cue.i + 1)
     metric = words.role(cue, "active")
     # Captured by name is mostly an arrest or a town.
-    if metric in _SUFFERED and cue.pos_ in {"VERB", "AUX"} and _by_violence(sentence, cue, words):
+    if metric in _SUFFERED and cue.pos_ in {"VERB", "AUX"} and by_violence(sentence, cue, words):
         for child in cue.children:
             if child.dep_ in {"dobj", "obj"} and child.i > cue.i:
                 for head in (child, *child.conjuncts):
                     yield from _person(sentence, head, metric, cue, cue.i, head.i + 1)
     metric = words.role(cue, "of_noun")
-    if metric in _SUFFERED and cue.pos_ == "NOUN" and _by_violence(sentence, cue, words):
+    if metric in _SUFFERED and cue.pos_ == "NOUN" and by_violence(sentence, cue, words):
         for head in (c for p in cue.children if p.lower_ == "of" for c in p.children if c.dep_ == "pobj"):
             yield from _person(sentence, head, metric, cue, cue.i, head.i + 1)
 
 
-def _by_violence(sentence: Span, cue: Token, words: CasualtyWords) -> bool:
+def by_violence(sentence: Span, cue: Token, words: CasualtyWords) -> bool:
     """False for people who died in their beds and players who got hurt: dying and injury are news here only where the sentence
     names an attack, an accident or a disaster."""
     if not words.has("plain_ends", cue):

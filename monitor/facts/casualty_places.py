@@ -84,7 +84,12 @@ def _name_end(sentence: Span, i: int) -> int:
     while k < stop:
         token = doc[k]
         capital = token.text[:1].isupper() and token.pos_ not in {"VERB", "AUX", "PRON", "ADP", "DET"}
-        inner = token.lower_ in _JOINERS and k + 1 < stop and (doc[k + 1].text[:1].isupper() or doc[k + 1].lower_ in _JOINERS)
+        inner = (
+            token.lower_ in _JOINERS
+            and not (token.lower_ == "as" and token.tag_ == "IN")
+            and k + 1 < stop
+            and (doc[k + 1].text[:1].isupper() or doc[k + 1].lower_ in _JOINERS)
+        )
         through = token.lower_ == "of" and _is_place_noun(doc[k - 1]) and _capital_after(doc, k + 1, stop)
         if token.ent_type_ in _TIME_ENTS or not (
             capital or inner or through or (token.lower_ == "the" and doc[k - 1].lower_ == "of")
@@ -111,6 +116,8 @@ def _mention(sentence: Span, start: int, end: int) -> Mention | None:
     noun = _is_place_noun(doc[end - 1])
     if bare in _actors() or casualty_words().has("causes", doc[end - 1]) or casualty_words().has("group_nouns", doc[end - 1]):
         return None
+    if any(casualty_words().has("titles", t) for t in doc[start + 1 : end]):
+        return None  # "US President"
     if len(text) <= 5 and text.isupper() and not casualty_words().has("short_places", doc[start]):
         return None
     if (kinds == {"NORP"} and not noun) or any(
@@ -123,7 +130,9 @@ def _mention(sentence: Span, start: int, end: int) -> Mention | None:
     located, sure = _located(sentence, start)
     if located and not modifies and (kinds & _PLACE_ENTS or noun or sure or not kinds & {"PERSON", "ORG", "NORP", "EVENT"}):
         return Mention(start, end, text, located, owner)
-    return Mention(start, end, text, 0, owner) if kinds & _PLACE_ENTS else None
+    # "A Ruritanian strike", "the Ruritania deal": who did it, or what it is about.
+    acts = after is not None and (modifies or casualty_words().has("acts", after))
+    return Mention(start, end, text, 0, owner) if kinds & _PLACE_ENTS and not acts else None
 
 
 def _located(sentence: Span, start: int) -> tuple[int, bool]:

@@ -12,6 +12,7 @@ from monitor.facts.casualty_links import Link
 from monitor.facts.casualty_words import casualty_words
 from monitor.facts.lexicon import load
 
+THIS_YEAR = "this year"
 _WINDOW_LEADS = frozenset({"in", "over", "during", "within", "for", "the", "of", "these"})
 _YEAR = re.compile(r"(?:19|20)\d\d")
 _RECORD_REACH = 9  # words before a window in which "deadliest" or "first" makes it a record's window
@@ -74,6 +75,8 @@ def _until_clause(sentence: Span, first: int) -> str | None:
 def _window(sentence: Span, token: Token) -> str | None:
     """ "The past 24 hours", "recent days", "the last week", "11 days of conflict"; the preposition is left out."""
     words, doc = casualty_words(), sentence.doc
+    if token.lower_ == "year" and token.i > sentence.start and doc[token.i - 1].lower_ == "this":
+        return THIS_YEAR
     if words.has("window_nouns", token) and token.i + 2 < sentence.end and token.nbor().lower_ == "of":
         counted = token.i > sentence.start and doc[token.i - 1].like_num and words.has("lasting", doc[token.i + 2])
         return str(doc[token.i - 1 : token.i + 1].text) if counted else None

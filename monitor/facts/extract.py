@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -12,6 +12,7 @@ from monitor.facts.actors import Actors
 from monitor.facts.anchor import LEAD, Topic, anchored, topic_of
 from monitor.facts.attribution import attributions
 from monitor.facts.casualties import read_casualties
+from monitor.facts.casualty_time import THIS_YEAR
 from monitor.facts.parsing import Parsed, Parser
 from monitor.facts.statements import read_statements
 from monitor.facts.territory import TerritoryContext, read_territory
@@ -66,10 +67,23 @@ class FactReader:
         if isinstance(fact, Statement) and fact.speaker_id is None and (actor := self._actors.resolve(fact.speaker)):
             fact = replace(fact, speaker_id=actor.id)
         if isinstance(fact, CasualtyFigure) and fact.place is not None:
-            place = self._gazetteer.link(fact.place, setting.countries, setting.places[:_NEAR])
+            name, place = self._place(fact.place, setting)
             if place is not None:
-                fact = replace(fact, place_id=place.id, country=place.country)
+                fact = replace(fact, place=name, place_id=place.id, country=place.country)
         return fact
+
+    def _place(self, name: str, setting: _Setting) -> tuple[str, Place | None]:
+        """The place of a name; where the whole is unknown and a headline's capitals may have made it too long ("Ruritania
+        Reach"), that of its beginning."""
+        words = name.split()
+        for n in range(len(words), 0, -1):
+            part = " ".join(words[:n])
+            place = self._gazetteer.link(part, setting.countries, setting.places[:_NEAR])
+            if place is not None and (n == len(words) or place.country in setting.countries):
+                return part, place
+            if words[n - 1].islower():
+                break  # "Homs province": a part of a place that has a name of its own
+        return name, None
 
 
 def default_reader() -> FactReader:
@@ -127,15 +141,23 @@ def _linked(names: Iterable[str], gazetteer: Gazetteer, countries: Sequence[str]
 def _anchored(facts: Iterable[Fact], parsed: Parsed, setting: _Setting) -> list[Fact]:
     """The facts with their anchor in the document, which is the story as far as the document knows."""
     sections = {s.within: (s, list(s.doc.sents), [sentence.start_char for sentence in s.doc.sents]) for s in parsed.sections}
+    given = list(facts)
+    headed = {f.metric for f in given if isinstance(f, CasualtyFigure) and f.within == "title"} if "title" in sections else None
     result: list[Fact] = []
-    for fact in facts:
+    for fact in given:
         section, sents, starts = sections[fact.within]
         sentence = sents[max(0, bisect_right(starts, fact.start) - 1)]
         names = [e.text for e in sentence.ents if e.label_ in _NAME_TYPES]
         text = section.text[sentence.start_char : sentence.end_char]
         here = anchored(fact, text, setting.topic, names=names, published=parsed.document.published)
+        here = here and not (headed is not None and _is_background(fact, headed))
         result.append(fact if here else replace(fact, anchored=False))
     return result
+
+
+def _is_background(fact: Fact, headed: Collection[str]) -> bool:
+    """The total of a whole year, below a headline that tells no such figure (`headed`, metrics): what was known before."""
+    return isinstance(fact, CasualtyFigure) and fact.since == THIS_YEAR and fact.metric not in headed
 
 
 def _distinct(facts: Iterable[Fact]) -> list[Fact]:

@@ -10,6 +10,7 @@ from monitor.facts.quotes import Quotation, quotations, top_level
 from monitor.model import Statement, make_id
 
 _CONFIDENCE = {"verbatim": 0.95, "mixed": 0.85, "paraphrase": 0.75}
+_NO_THOUGHT = 0.5  # somebody spoke, but the text does not tell what was said
 
 
 def read_statements(section: Section, attributions: Sequence[Attribution]) -> list[Statement]:
@@ -29,7 +30,7 @@ def _statement(section: Section, a: Attribution, quoted: Sequence[Quotation]) ->
         within=section.within,
         source=a.speaker,
         source_kind=a.kind,
-        confidence=_CONFIDENCE[a.mode],
+        confidence=_CONFIDENCE[a.mode] if a.thought else _NO_THOUGHT,
         speaker=a.speaker,
         role=a.role,
         affiliation=a.affiliation,
