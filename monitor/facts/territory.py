@@ -28,34 +28,15 @@ from monitor.gazetteer import Gazetteer
 from monitor.model import LIVE_STATUSES, Document, Status, TerritoryChange
 
 _PRONOUN_PLACES: Final = frozenset({"it", "them", "there", "both"})
-_LEFT_BREAKS: Final = frozenset(
-    {
-        ",",
-        "that",
-        "and",
-        "as",
-        "while",
-        "but",
-        "says",
-        "said",
-        '"',
-        "“",
-        ":",
-        "—",
-        "–",
-        "after",
-        "when",
-        "where",
-        "because",
-        "if",
-        "since",
-        "before",
-    }
+_LEFT_BREAKS: Final = frozenset("that and as while but says said after when where because if since before".split()) | frozenset(
+    ',"“:—–'
 )
 _TAKEN: Final = frozenset({"captured", "recaptured"})
 _DENY: Final = frozenset({"deny", "dispute", "reject", "refute", "dismiss"})
 _CONTESTED: Final = frozenset({"take", "enter", "approach", "hold", "under", "encircle"})
 _RECEIVED: Final = frozenset({"fall", "lose", "hand", "under"})  # frames whose gainer stands behind the place
+_INCLUDE: Final = frozenset({"include", "includes", "included"})
+_TOLD: Final[dict[str, Status]] = {"announcers": "claimed", "admitters": "confirmed", "deniers": "denied"}
 _ENTRY_PARTS: Final = {"enter": "part", "approach": "outskirts"}
 
 
@@ -87,6 +68,7 @@ class _Reader:
         self._sets = frames().sets
         self._facts: list[TerritoryChange] = []
         published = context.document.published
+        self._body = bool(context.document.text.strip())
         self._year = None if published is None else datetime.fromtimestamp(published, UTC).year
 
     def read(self) -> list[TerritoryChange]:
@@ -97,7 +79,19 @@ class _Reader:
             if not any(fact.status == "denied" for fact in self._facts[told:]):
                 self._facts += list(self._denials(sentence, self._facts[:told]))
             self._judge.remember(sentence.start_char, sentence.end_char, self._facts[told:])
-        return [replace(f, id=f"{self._section.within}.territory.{n}") for n, f in enumerate(_without_doubles(self._facts), 1)]
+        facts = _without_doubles(self._without_vague(self._facts))
+        return [replace(f, id=f"{self._section.within}.territory.{n}") for n, f in enumerate(facts, 1)]
+
+    def _without_vague(self, facts: Sequence[TerritoryChange]) -> list[TerritoryChange]:
+        """Without "villages" where no number stands and names follow; in a title, the text is to name them."""
+        names_to_come = self._section.within == "title" and self._body
+        kept: list[TerritoryChange] = []
+        for fact in reversed(facts):
+            vague = fact.count is None and fact.place in self._judge.unnamed
+            named = names_to_come or any(k.change == fact.change and k.place_id is not None for k in kept)
+            if not (vague and named):
+                kept.append(fact)
+        return kept[::-1]
 
     # ---------------------------------------------------------------------------------------------------------- one predicate
 
@@ -107,7 +101,9 @@ class _Reader:
         mentions = self._mentions(predicate, sentence)
         if not mentions:
             return
-        gainer, loser = self._parties(predicate, limit)
+        gainer, loser = (self._side(party) for party in self._parties(predicate, limit))
+        if predicate.token.lower_ in _INCLUDE and gainer is None:
+            return
         if predicate.frame == "fall" and not predicate.noun and gainer is None and not self._judge.war:
             return
         if predicate.token.lemma_.lower() in {"give", "yield"} and gainer is None:
@@ -197,11 +193,14 @@ class _Reader:
         frame = predicate.frame
         if predicate.noun:
             by = self._behind(predicate, limit, "by")
-            if frame in {"fall", "lose"}:
+            if frame == "fall":
                 return self._behind(predicate, limit, "to"), None
+            if frame == "lose":
+                return self._behind(predicate, limit, "to"), self._possessor(predicate) or self._announcer(predicate)
             if frame == "leave":
-                return None, self._behind(predicate, limit, "by") or self._possessor(predicate)
-            return by or self._possessor(predicate) or self._announcer(predicate), None
+                named = Party(predicate.owner, predicate.token.idx, predicate.end) if predicate.owner else None
+                return None, named or by or self._possessor(predicate) or self._announcer(predicate)
+            return by or self._possessor(predicate) or self._announcer(predicate, deed=True), None
         if frame == "under":
             owner = predicate.owner
             if owner:
@@ -216,6 +215,8 @@ class _Reader:
             if frame in {"hand", "lose"}:
                 return self._behind(predicate, limit, "to"), agent
             return agent, None
+        if predicate.token.lower_ in _INCLUDE:
+            return self._whose_gains(predicate), None
         subject = self._roles.subject(predicate)
         if frame in {"lose", "hand"}:
             return self._behind(predicate, limit, "to"), subject
@@ -223,8 +224,8 @@ class _Reader:
             return None, subject
         if frame in {"expel", "repel"} and predicate.owner:
             owner = re.sub(r"^(?:the|a|an|another|renewed|several|new)\s+(?:renewed\s+)?|['’]s?$", "", predicate.owner)
-            named = owner and owner.lower() not in {"a", "an", "the"}
-            return subject, Party(owner, predicate.token.idx, predicate.end) if named else None
+            known = owner and owner.lower() not in {"a", "an", "the"}
+            return subject, Party(owner, predicate.token.idx, predicate.end) if known else None
         return subject, None
 
     def _behind(self, predicate: Predicate, limit: int, word: str) -> Party | None:
@@ -244,8 +245,23 @@ class _Reader:
             return None
         return self._roles.resolved(self._roles.phrase_around(owner), owner, predicate.token)
 
-    def _announcer(self, predicate: Predicate) -> Party | None:
-        """ "The army announces the capture of X": the army's own deed."""
+    def _whose_gains(self, predicate: Predicate) -> Party | None:
+        """ "Rebel gains include X": whoever the gains belong to."""
+        gains = next((c for c in predicate.token.children if c.lower_ in self._sets["gains"] and c.dep_ == "nsubj"), None)
+        owner = next((c for c in gains.children if c.dep_ in {"poss", "compound", "amod"}), None) if gains is not None else None
+        party = self._roles.phrase_around(owner) if owner is not None else None
+        return party if party is not None and self._actors.armed(party.name) else None
+
+    def _side(self, party: Party | None) -> Party | None:
+        """The state, where a ministry or president speaks of what troops did."""
+        name = self._judge.state_of(party.name) if party is not None else None
+        return replace(party, name=name) if party is not None and name is not None else party
+
+    def _announcer(self, predicate: Predicate, deed: bool = False) -> Party | None:
+        """ "The army announces the capture of X": the army's own deed. Who admits or denies one need not have done it."""
+        told = self._roles.announcer(predicate.token)
+        if told is not None:
+            return None if deed and told[1] != "announcers" else told[0]
         head = predicate.token.head
         if predicate.token.dep_ != "dobj" or head.pos_ != "VERB":
             return None
@@ -278,6 +294,14 @@ class _Reader:
         end = start + len(self._text[start:end].rstrip(" ,"))
         status, why = self._clause(predicate)
         source = source_of(self._said, token.idx, end) or source_of(self._said, token.idx, token.idx + len(token.text))
+        speaker = source.speaker if source else None
+        told = self._roles.announcer(token) if predicate.noun else None
+        if told is not None and status in LIVE_STATUSES | {"denied", "planned"}:
+            own = (
+                predicate.frame in {"leave", "lose"} and loser is not None and self._roles.same_party(loser.name, told[0].name)
+            )
+            status = "confirmed" if own and told[1] == "announcers" else _TOLD[told[1]]
+            why, speaker = f"told by {told[0].name}", speaker or told[0].name
         gained = gainer.name if gainer else None
         lost = loser.name if loser else mention.holder
         if lost is None and (predicate.frame not in {"leave", "hold", "lose"} or predicate.change == "captured"):
@@ -294,10 +318,10 @@ class _Reader:
             start=start,
             end=end,
             evidence=self._section.text[start:end],
-            status=self._status(status, source, predicate, lost),
+            status=status if told is not None else self._status(status, source, predicate, lost),
             within=self._section.within,
-            source=source.speaker if source else None,
-            source_id=self._actor_id(source.speaker if source else None),
+            source=speaker,
+            source_id=self._actor_id(speaker),
             source_kind=source.kind if source and source.speaker else None,
             confidence=_confidence(find, predicate, gained),
             why=f"{predicate.frame}: {token.text}; {why}",
@@ -308,7 +332,7 @@ class _Reader:
             part=part,
             count=mention.count,
             gainer=gained,
-            gainer_id=self._actor_id(gained),
+            gainer_id=self._actor_id(gained) or (self._actor_id(self._roles.leader(gainer)) if gainer else None),
             loser=lost,
             loser_id=self._actor_id(lost),
         )

@@ -20,17 +20,23 @@ _UNDER: Final = (
     r"\s+(?:[\w-]+\s+){0,1}?under\s+(?:the\s+)?(?:[\w-]*full\w*\s+|complete\s+)?(?P<owner>(?:[\w'’-]+\s+){0,4}?)"
     r"(?:control|rule|occupation)\b(?P<of>\s+(?:of|by)\b)?"
 )
+_IN_HANDS: Final = r"(?:\s+(?:now|still|fully|firmly|back|again))*\s+in(?:to)?\s+(?:the\s+)?(?P<owner>(?:(?!the\b)[\w'’-]+\s+){0,3}?)hands\b"
+    r"(?P<of>\s+of\b)?"
 _BACK_TO: Final = r"\s+(?:[\w-]+ly\s+)?to\s+(?:the\s+)?(?P<owner>(?:[\w'’-]+\s+){0,3}?)control\b(?P<of>\s+(?:of|by)\b)?"
 _SKIP: Final = re.compile(
     r"(?:\s+(?:(?:late |early )?(?:on |this )?(?:mon|tues|wednes|thurs|fri|satur|sun)day"
     r"(?: (?:morning|evening|night|afternoon))?|today|yesterday|overnight|[\w-]+ly|also|now|then|back|again|once again)\b,?)+",
     re.IGNORECASE,
 )
+_BY_THEN: Final = re.compile(r"\s+(by) (?:\w+day|night|the end)")  # "in rebel hands by Friday" tells of a change
 _AUX: Final = frozenset(
     {"was", "were", "been", "being", "be", "is", "are", "get", "gets", "got", "getting", "'s", "’s", "remains", "remained"}
 )
 
 
+_OF_PEOPLE: Final = re.compile(
+    r"\s+of\s+(?:all\s+)?(?:the\s+|its\s+|their\s+)?(?P<people>(?:[\w'’-]+\s+){0,4}?[\w'’-]+)\s+from\b"
+)
 _BEFORE_NOUNS: Final = frozenset(["the", "a", "an", "of", "its", "their", "his", "this", "for", "in", "'s", "’s", "no", "any"])
 
 
@@ -101,6 +107,8 @@ def _pattern(particle: str, lexicon: Mapping[str, Any]) -> tuple[str, str]:
         return "", ""
     if particle.startswith("under"):
         return _UNDER, "under"
+    if particle.startswith("in <hands>"):
+        return _IN_HANDS, "under"
     if particle.startswith("to <control>"):
         return _BACK_TO, "under"
     adverb = r"(?:\s+(?:[\w-]+ly|back|again|also))?"
@@ -141,7 +149,7 @@ def predicates(sentence: Span, text: str, language: str = "en") -> Iterator[Pred
     for token in sentence:
         low = token.lower_
         if low in known.nouns and _is_noun(token):
-            yield from _noun(token, known.nouns[low])
+            yield from _noun(token, known.nouns[low], text, limit)
         elif low in known.verbs and not _named(token) and not _attributive(token):
             found = _verb(token, known.verbs[low], known, text, limit)
             if found is not None:
@@ -175,9 +183,13 @@ def _is_noun(token: Token) -> bool:
     return bool(token.pos_ in {"NOUN", "VERB", "PROPN"})
 
 
-def _noun(token: Token, row: tuple[str, str, int]) -> Iterator[Predicate]:
+def _noun(token: Token, row: tuple[str, str, int], text: str, limit: int) -> Iterator[Predicate]:
     frame, change, strength = row
     following = token.nbor(1)
+    people = _OF_PEOPLE.match(text, token.idx + len(token.text), limit) if frame == "leave" else None
+    if people is not None:
+        yield Predicate(token, frame, change, strength, people.end(), noun=True, owner=people["people"])
+        return
     wanted = {"leave": {"from"}}.get(frame, {"of"})
     if following.lower_ in wanted:
         yield Predicate(token, frame, change, strength, following.idx + len(following.text), noun=True)
@@ -195,6 +207,8 @@ def _verb(token: Token, forms: Sequence[tuple[str, int]], known: Frames, text: s
             change = row.change
             if change == "held" and verb == "be" and set(match.group().lower().split()) & {"now", "full", "fully"}:
                 change = "captured"
+            if change == "held" and token.i > token.sent.start and token.nbor(-1).lower_ == "now":
+                change = "captured"  # "rebels now hold"
             passive = row.kind != "people" and _passive(token, form, verb, text, match.end())
             owner = " ".join((match.groupdict().get("people") or "").split()) or None
             finish = match.end() if passive else _skip(text, match.end(), limit)
@@ -203,6 +217,7 @@ def _verb(token: Token, forms: Sequence[tuple[str, int]], known: Frames, text: s
 
 
 def _under(token: Token, row: _Row, match: re.Match[str]) -> Predicate:
+    text = match.string
     owner = match["owner"].strip() or None
     by = match.end() if match["of"] else None
     held = token.lower_ in {"is", "are", "'s", "was", "were", "be", "been", "being", "remains", "remain", "remained", "stays"}
@@ -210,6 +225,7 @@ def _under(token: Token, row: _Row, match: re.Match[str]) -> Predicate:
     words = match.group().lower().split()
     if held:
         full = frames().sets["full"]
+        words += _BY_THEN.findall(text, match.end(), match.end() + 12)
         change = (
             "captured" if any(w in full for w in words) and token.lower_ not in {"remains", "remain", "remained"} else "held"
         )
@@ -256,9 +272,23 @@ def _passive(token: Token, form: int, verb: str, text: str, end: int) -> bool:
         return False
     if verb in {"fall", "withdraw", "retreat", "have", "be", "flee", "come", "go"}:
         return False
+    if _headline(token, text, end):
+        return True
     return re.match(
         r"(?:\s+(?:[\w-]+ly|back|over|on \w+|in \d{4}|yesterday|today|earlier|last \w+))*\s+by\b", text[end : end + 60]
     ) is not None or (token.dep_ == "acl" and token.tag_ == "VBN")
+
+
+def _headline(token: Token, text: str, end: int) -> bool:
+    """ "Kidal recaptured, army says": a name before, no object behind."""
+    before = token.nbor(-1) if token.i > token.sent.start else None
+    named = before is not None and before.text[0].isupper() and before.pos_ in {"PROPN", "NOUN"}
+    return (
+        named
+        and before is not None
+        and before.i - token.sent.start < 3
+        and re.match(r"\s*(?:[,:–—]|$)", text[end:]) is not None
+    )
 
 
 def _skip(text: str, end: int, limit: int) -> int:

@@ -339,11 +339,17 @@ class ItemReader:
         kind = self._known.kinds[noun]
         self._i += after
         full = self._text[name.start : last.end]
+        if is_plural(noun) and kind in {"whole", "quarter"} and self._listed_before(name) and not self._demonym(name.place):
+            return [replace(name, head=noun)]  # "A and B townships"
         if is_plural(noun) and kind != "area":
             surface = full if kind == "facility" else noun
             return [Mention(surface, name.start, last.end, _part(kind, named=False), None, noun, holder=name.place)]
         named = full if kind in {"facility", "area"} else name.place
         return [replace(name, place=named, end=last.end, part=_part(kind), head=noun, name=named)]
+
+    def _listed_before(self, name: Mention) -> bool:
+        at = next((k for k, w in enumerate(self._w) if w.start == name.start), 0)
+        return at > 1 and self._w[at - 1].low in {"and", "&"} and self._w[at - 2].named
 
     def _facility_of(self, owner: Mention) -> list[Mention]:
         """ "Aleppo's airport", "Gaza City's Zeitoun", "Syria's second city, ..."."""

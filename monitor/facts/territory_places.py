@@ -7,6 +7,7 @@ yields nothing.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import cached_property
@@ -29,12 +30,14 @@ class PlaceScanner:
     def __init__(self, doc: Doc, text: str, demonym: Callable[[str], bool], region: Callable[[str], bool]) -> None:
         self.text, self._demonym, self._region = text, demonym, region
         self._words = words_of(doc, text)
+        self._starts = [w.start for w in self._words]
         self._nouns = place_nouns()
 
     def scan(self, start: int, end: int, strict: bool = False) -> list[Mention]:
         """The places of the phrase that begins at `start` (code points), read no further than `end`. With `strict` the phrase
         must fill the stretch: used for subjects."""
-        words = [w for w in self._words if start <= w.start and w.end <= end]
+        first, last = bisect_left(self._starts, start), bisect_left(self._starts, end)
+        words = [w for w in self._words[first:last] if w.end <= end]
         reader = _Phrase(words, self.text, self._nouns, self._demonym)
         reader.region = self._region
         found = reader.read()
@@ -69,8 +72,10 @@ class _Phrase(ItemReader):
             if not items:
                 self._i = before
                 return found
-            # "Sange, South Kivu": the second lies around the first.
-            if found and self._around(found[-1], items[0], before):
+            # "Sange, South Kivu": the second lies around the first. "A and B, two towns in C": no third place.
+            if found and self._counts(found, items[0], before):
+                pass
+            elif found and self._around(found[-1], items[0], before):
                 found[-1] = replace(found[-1], within=items[0].place)
             else:
                 found = [_shared(m, items[0]) for m in found]
@@ -97,6 +102,10 @@ class _Phrase(ItemReader):
                 self._brackets(found)
             elif not (self._in("situating") and self._situated(found)) and not (self._low() == "," and self._apposition()):
                 return
+
+    def _counts(self, found: list[Mention], item: Mention, before: int) -> bool:
+        """Whether an item after a comma only counts the places before it: "A and B, two towns"."""
+        return self._w[before - 1].text == "," and item.name is None and item.count == len(found) and all(m.name for m in found)
 
     def _brackets(self, found: list[Mention]) -> None:
         closing = next((k for k in range(1, 8) if self._low(k) == ")"), None)
@@ -133,13 +142,15 @@ class _Phrase(ItemReader):
         if found[-1].within is None and items[0].name:
             found[-1] = replace(found[-1], within=items[0].name)
         if found[-1].name is None:
-            self._skip_names()
+            self._skip_names(found[-1].count)
         return True
 
-    def _skip_names(self) -> None:
-        """ "ten settlements in A, B and C": all of them only situate."""
+    def _skip_names(self, count: int | None) -> None:
+        """ "ten settlements in A, B and C": all of them only situate, but not in "two towns in A, B and C"."""
         while True:
             mark = self._i
+            if self._listed(count):
+                return
             if not self._joint() or self._in("example_words") or not self._named():
                 self._i = mark
                 return
@@ -150,7 +161,9 @@ class _Phrase(ItemReader):
 
     def _apposition(self) -> bool:
         """ ", capital of X," and ", a town in Y,": up to the next comma or "and"."""
-        nominal = self._in("apposed_starts", 1) or self._in("appositive", 1) or self._low(1).endswith("most")
+        nominal = (
+            self._distance(1) or self._in("apposed_starts", 1) or self._in("appositive", 1) or self._low(1).endswith("most")
+        )
         if not nominal or self._new_item():
             return False
         k = 1
@@ -164,8 +177,16 @@ class _Phrase(ItemReader):
         following = self._peek(1)
         return self._low() != "," or following is None or following.low in {"and", "as", "along"} or following.named
 
+    def _distance(self, ahead: int) -> bool:
+        """ "25 km", "a day's march", "two-hour drive": how far it is, not what was taken."""
+        return any(self._in("distances", k) for k in range(ahead, ahead + 5)) and not any(
+            (word := self._peek(k)) is None or word.named or word.text in _STOPS for k in range(ahead, ahead + 2)
+        )
+
     def _new_item(self) -> bool:
         """Whether what follows the comma is another item of the list: "the town of B", "two villages", "the C dam"."""
+        if self._distance(1):
+            return False
         if self._low(1) in {"the", "a", "an", "one"} and (self._in("superlatives", 2) or self._in("appositive", 2)):
             return False
         if any(self._in("appositive", k) for k in range(1, 6)):
@@ -187,8 +208,21 @@ class _Phrase(ItemReader):
             return False
         return outer.head in _DIVISIONS or self._demonym(outer.place) or self.region(outer.place)
 
+    def _listed(self, count: int | None) -> list[Mention]:
+        """As many names as were counted, behind a mark: "two towns, A and B", "three villages: A, B and C"."""
+        if count is None or self._low() not in {",", ":", "–", "—"}:
+            return []
+        inner = _Phrase(self._w[self._i + 1 :], self._text, self._known, self._demonym)
+        inner.region = self.region
+        found = inner.read()
+        return found if len(found) == count and all(m.name for m in found) else []
+
     def _examples(self, last: Mention) -> list[Mention]:
         """ "including A and B", "notably A": names of what was only described."""
+        listed = self._listed(last.count) if last.name is None else []
+        if listed:
+            self._i = next(k for k, w in enumerate(self._w) if w.end >= listed[-1].end) + 1
+            return listed
         mark = self._i
         if not self._example_word():
             self._i = mark
@@ -257,6 +291,9 @@ def _with_examples(found: list[Mention], named: list[Mention]) -> list[Mention]:
     """Names stand for the vague heads before them ("several towns and villages, including A"); counts stay."""
     last = found[-1]
     kept = list(found)
+    if last.count == len(named):
+        kept.pop()
+        named = [_like(last, m) for m in named]
     while kept and kept[-1].name is None and kept[-1].count is None and not (kept[-1].part == "facility" and kept[-1].holder):
         kept.pop()
     part = last.part if last.name is None else "whole"

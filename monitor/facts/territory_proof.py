@@ -22,6 +22,12 @@ _ANY_SETTLEMENT: Final = frozenset({"city", "town", "village", "settlement", "lo
 _POSSESSIVE: Final = re.compile(r"['’]s?$")
 _NOUN_BEFORE: Final = re.compile(r"(\w+)\s+of\s+(?:the\s+)?$|(\w+)\s+$")
 _ACRONYM: Final = re.compile(r"[A-Z]{2,6}s?|[A-Z]\w*[ -]?\d*[A-Z]\d*")
+_SPEAKS: Final = 2  # the strength of predicates that speak of control
+_OFFICE: Final = re.compile(
+    r"\b(?:minist(?:ry|er)(?: of [Dd]efen[cs]e)?|[Mm]inistry|MoD|MOD|[Pp]resident|PM|[Pp]remier|[Ss]pokes\w+|[Cc]hief of staff"
+    r"|[Gg]eneral [Ss]taff|Ministry)\b"
+)
+_THE: Final = re.compile(r"^the ", re.IGNORECASE)
 _NEAR_KEPT: Final = 6
 
 
@@ -62,6 +68,8 @@ class PlaceJudge:
         perhaps = armed or any(self._actors.perhaps_armed(p) for p in parties)
         if mention.head in self._nouns.sets["vague"] and mention.name is None:
             return None
+        if self._landmark(mention, predicate):
+            return None
         if mention.name is None or not any(c.isupper() for c in mention.name):
             counted = strength >= 2 and self.war > 1 and mention.count is not None
             return Find(mention, None) if strength >= 1 and (armed or counted) else None
@@ -93,6 +101,29 @@ class PlaceJudge:
                 or (strength >= 3 and self.war > 0)
             )
         return Find(mention, place) if enough else None
+
+    def _landmark(self, mention: Mention, predicate: Predicate) -> bool:
+        """ "Secured the road", "opened the area": made safe, not taken; a road without a name is no place at all."""
+        safe = predicate.token.lemma_.lower().startswith("secur") and predicate.strength < _SPEAKS
+        way = mention.head is not None and mention.head.removesuffix("s") in self._nouns.sets["roads"]
+        loose = mention.name is None and mention.count is None and mention.head in {"area", "hill", "road", "highway", "route"}
+        return (safe and (way or mention.name is None)) or (loose and predicate.change != "cut")
+
+    @property
+    def unnamed(self) -> frozenset[str]:
+        """Plurals of settlements and areas: vague where they stand alone."""
+        return self._nouns.sets["plurals"]
+
+    def state_of(self, name: str) -> str | None:
+        """The country behind a ministry or an office: "Russia's defence ministry" is Russia; None for others."""
+        if not _OFFICE.search(name):
+            return None
+        owner, mark, _ = name.partition("'s " if "'s " in name else "’s ")
+        if mark and self._gazetteer.country(_THE.sub("", owner)) is not None:
+            return _THE.sub("", owner)
+        code = self._actors.country_of(name)
+        place = next((p for p in self._gazetteer.lookup(code) if p.level == "country"), None) if code else None
+        return place.name if place is not None else None
 
     def _link(self, mention: Mention, parties: Sequence[str]) -> Place | None:
         """The place of the gazetteer: the countries of the text decide, then those of the parties, then what is near."""

@@ -77,6 +77,9 @@ _ON_ITS_SIDE: Final = re.compile(
     r"\s+(?:[\w-]+\s+){0,2}$",
     re.IGNORECASE,
 )
+_LED: Final = re.compile(
+    r",?\s*(?:spearheaded|commanded|headed|led) by (?:the )?(?:[\w-]+ (?:group|movement|faction|militia) )?"
+)
 _FLEEING: Final = re.compile(r"\s+(?:control|occupation|rule|retreat|withdr|flee|fled|pull|abandon|left|surrender)\w*.*$")
 _ALLIED: Final = frozenset({"loyal", "aligned", "allied"})
 _RELATIVE: Final = frozenset({"who", "which", "that", "whom"})
@@ -152,6 +155,30 @@ class Roles:
                 continue
             return None
         return None
+
+    def announcer(self, noun: Token) -> tuple[Party, str] | None:
+        """Who announces, confirms or denies what a noun tells, with the set of words that the verb is of: "army admits
+        withdrawal from X". Read by form: headlines parse badly."""
+        i = noun.i - 1
+        while i >= noun.sent.start and (self._doc[i].tag_ in {"DT", "JJ", "PRP$", "RB"} and not self._saying(i)):
+            i -= 1
+        kind = self._saying(i) if i > noun.sent.start else None
+        party = self._before(self._doc[i]) if kind else None
+        return (party, kind) if party is not None and kind is not None and not self._points_back(party) else None
+
+    def _saying(self, i: int) -> str | None:
+        sets = frames().sets
+        return next((kind for kind in ("announcers", "admitters", "deniers") if self._doc[i].lower_ in sets[kind]), None)
+
+    def leader(self, party: Party) -> str | None:
+        """Who leads them, as the text says it: "rebels led by X"."""
+        led = _LED.match(self._text, party.end)
+        inner = led or _LED.search(party.phrase)
+        if inner is None:
+            return None
+        at = inner.end() if led else party.start + inner.end()
+        found = self.phrase_at(at, min(at + 80, len(self._text)))
+        return found.name if found is not None else None
 
     def _before(self, token: Token) -> Party | None:
         """The noun phrase that stands directly before the verb and its auxiliaries."""

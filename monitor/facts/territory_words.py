@@ -49,6 +49,7 @@ def place_nouns(language: str = "en") -> PlaceNouns:
             kinds[noun] = kind
             kinds[_plural(noun)] = kind
     sets = {name: frozenset(words) for name, words in lexicon.items() if isinstance(words, list)}
+    sets["plurals"] = frozenset(_plural(noun) for kind in ("area", "quarter", "whole") for noun in lexicon[kind])
     joints = tuple(tuple(joint.split()) for joint in lexicon["joints"])
     return PlaceNouns(kinds, sets, joints, max(len(noun.split()) for noun in kinds))
 
