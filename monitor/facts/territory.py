@@ -28,9 +28,9 @@ from monitor.gazetteer import Gazetteer
 from monitor.model import LIVE_STATUSES, Document, Status, TerritoryChange
 
 _PRONOUN_PLACES: Final = frozenset({"it", "them", "there", "both"})
-_LEFT_BREAKS: Final = frozenset("that and as while but says said after when where because if since before".split()) | frozenset(
-    ',"“:—–'
-)
+_LEFT_BREAKS: Final = frozenset(
+    ["that", "and", "as", "while", "but", "says", "said", "after", "when", "where", "because", "if", "since", "before"]
+) | frozenset(',"“:—–')
 _TAKEN: Final = frozenset({"captured", "recaptured"})
 _DENY: Final = frozenset({"deny", "dispute", "reject", "refute", "dismiss"})
 _CONTESTED: Final = frozenset({"take", "enter", "approach", "hold", "under", "encircle"})

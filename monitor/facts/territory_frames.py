@@ -20,8 +20,10 @@ _UNDER: Final = (
     r"\s+(?:[\w-]+\s+){0,1}?under\s+(?:the\s+)?(?:[\w-]*full\w*\s+|complete\s+)?(?P<owner>(?:[\w'’-]+\s+){0,4}?)"
     r"(?:control|rule|occupation)\b(?P<of>\s+(?:of|by)\b)?"
 )
-_IN_HANDS: Final = r"(?:\s+(?:now|still|fully|firmly|back|again))*\s+in(?:to)?\s+(?:the\s+)?(?P<owner>(?:(?!the\b)[\w'’-]+\s+){0,3}?)hands\b"
-    r"(?P<of>\s+of\b)?"
+_IN_HANDS: Final = (
+    r"(?:\s+(?:now|still|fully|firmly|back|again))*\s+in(?:to)?\s+(?:the\s+)?"
+    r"(?P<owner>(?:(?!the\b)[\w'’-]+\s+){0,3}?)hands\b(?P<of>\s+of\b)?"
+)
 _BACK_TO: Final = r"\s+(?:[\w-]+ly\s+)?to\s+(?:the\s+)?(?P<owner>(?:[\w'’-]+\s+){0,3}?)control\b(?P<of>\s+(?:of|by)\b)?"
 _SKIP: Final = re.compile(
     r"(?:\s+(?:(?:late |early )?(?:on |this )?(?:mon|tues|wednes|thurs|fri|satur|sun)day"
