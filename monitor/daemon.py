@@ -39,7 +39,7 @@ from rules.load import Surroundings
 from storage.base import Store
 from storage.open import open_store
 
-_GRACE_S = 15.0
+_GRACE_S = 6.0  # for each of the three parts of draining, so that it takes less than 20 s
 _RETAIN_ROWS = 500
 _STALL_S = 30.0
 _SETTLE_MS = 300
@@ -199,10 +199,10 @@ class _Watch:
 
     async def _drain(self, tasks: list[asyncio.Task[None]]) -> None:
         """Stop intake, finish what is in hand, give up what is not done in time: its rows are still due."""
-        await self._collector.stop(_GRACE_S / 3)
+        await self._collector.stop(_GRACE_S)
         for loop in self._loops:
             loop.stop()
-        await self._dispatcher.stop(_GRACE_S / 3)
+        await self._dispatcher.stop(_GRACE_S)
         _, late = await asyncio.wait(tasks, timeout=_GRACE_S)
         for task in late:
             task.cancel()

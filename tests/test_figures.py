@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from monitor.ledger import figures
-from monitor.ledger.figures import Figures
+from monitor.ledger.figures import Figures, Slots, _places_agree
 from monitor.model import Bounds, CasualtyFigure, Event, EventName, Observation, Statement
 
 E = EventName
@@ -339,3 +339,20 @@ def test_merging_stories_joins_series_that_agree_and_says_which_keys_went() -> N
 def test_facts_of_other_kinds_are_left_alone() -> None:
     words = Statement(id="q", start=0, end=1, evidence="x", status="asserted", speaker="A", quote="x")
     assert figures.observe(Figures("s"), replace(seen(fact(1)), fact=words)) == (Figures("s"), ())
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "agree"),
+    [
+        (("Idlib", "1"), ("Idlib market", None), True),
+        (("Jajarkot district", None), ("Jajarkot", "7"), True),
+        (("Idlib", "1"), ("Aleppo market", None), False),
+        (("Idlib", "1"), ("Aleppo", "2"), False),
+        (("Idlib", "1"), (None, None), True),
+    ],
+)
+def test_an_unlinked_place_is_told_by_the_one_it_lies_in(
+    a: tuple[str | None, str | None], b: tuple[str | None, str | None], agree: bool
+) -> None:
+    first, second = (Slots("killed", "people", "incident", place=place, place_id=ident) for place, ident in (a, b))
+    assert _places_agree(first, second) is agree and _places_agree(second, first) is agree

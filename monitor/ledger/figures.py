@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from monitor.codec import whole_fact_to_json
 from monitor.ledger import series as one
-from monitor.ledger.names import fold, same_person, same_place
+from monitor.ledger.names import fold, same_person, same_place, words
 from monitor.model import (
     LIVE_STATUSES,
     Bounds,
@@ -128,7 +128,13 @@ def _dates_agree(a: str | None, b: str | None) -> bool:
 def _places_agree(a: Slots, b: Slots) -> bool:
     if a.place_id is not None and b.place_id is not None:
         return a.place_id == b.place_id
-    return a.place is None or b.place is None or same_place(a.place, b.place)
+    return a.place is None or b.place is None or same_place(a.place, b.place) or _holds_name(a.place, b.place)
+
+
+def _holds_name(a: str, b: str) -> bool:
+    """ "Idlib" and "Idlib market": what the gazetteer does not know is told by the place that it lies in."""
+    x, y = set(words(a)), set(words(b))
+    return x <= y or y <= x
 
 
 def _names_agree(a: str | None, b: str | None) -> bool:
