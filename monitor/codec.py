@@ -19,12 +19,9 @@ from monitor.model import (
     Evidence,
     Fact,
     Feed,
-    FeedState,
     Item,
     Json,
     Kind,
-    Story,
-    Suppressed,
     Value,
     fact_from_json,
 )
@@ -140,37 +137,9 @@ def item_to_json(item: Item) -> Json:
     return _row(item)
 
 
-def item_from_json(row: Mapping[str, Any]) -> Item:
-    return _make(Item, row)
-
-
 def feed_to_json(feed: Feed) -> Json:
     return _row(feed)
 
 
 def feed_from_json(row: Mapping[str, Any]) -> Feed:
     return _make(Feed, row, **_tuples(row, "tags"))
-
-
-def feed_state_to_json(state: FeedState) -> Json:
-    return _row(state)
-
-
-def feed_state_from_json(row: Mapping[str, Any]) -> FeedState:
-    return _make(FeedState, row)
-
-
-def story_to_json(story: Story) -> Json:
-    return _row(story)
-
-
-def story_from_json(row: Mapping[str, Any]) -> Story:
-    return _make(Story, row, **_tuples(row, "families", "origins"))
-
-
-def suppressed_to_json(suppressed: Suppressed) -> Json:
-    return _row(suppressed)
-
-
-def suppressed_from_json(row: Mapping[str, Any]) -> Suppressed:
-    return _make(Suppressed, row, **_tuples(row, "events"))

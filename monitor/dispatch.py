@@ -17,8 +17,8 @@ from monitor.clock import Clock
 from monitor.destinations import DEFAULT_PER_SECOND, PROBE_S, Destination, Storms
 from monitor.errors import FencedOff, StoreUnavailable
 from monitor.failpoints import hit
-from monitor.model import Delivery, DeliveryState, Json, make_id
-from monitor.notices import EXPIRES_S, notice_deliveries
+from monitor.model import TRIED_FOR_S, Delivery, DeliveryState, Json, make_id
+from monitor.notices import notice_deliveries
 from notifiers.base import Fate, Notice, Notifier, Paced, Result
 from storage.base import Store
 
@@ -374,7 +374,7 @@ class Dispatcher:
                 recipient=recipient,
                 created=now,
                 due=now,
-                expires=now + EXPIRES_S,
+                expires=now + TRIED_FOR_S,
                 edges=delivery.edges,
             )
             for name in names

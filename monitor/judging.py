@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 
 from monitor.model import (
     EDGE_OF_EVENT,
+    TRIED_FOR_S,
     AlertEdge,
     Delivery,
     EdgeName,
@@ -31,9 +32,6 @@ from rules.match import CompiledRule, Matcher, View
 from rules.passage import sentence
 from rules.rule import SEVERITIES, Context, Match, Rule
 from rules.title import render_title
-
-EXPIRES_S = 72 * 3600.0
-"""How long a delivery is tried."""
 
 _FOLLOWING = {EdgeName.CONFIRMED, EdgeName.CORRECTED, EdgeName.DENIED, EdgeName.WITHDRAWN}
 _CORROBORATING = {EventName.CORROBORATED, EventName.REPEATED}
@@ -222,7 +220,7 @@ def deliveries(edges: Sequence[AlertEdge], rule: Rule, recipients: Recipients, n
             recipient=recipient,
             created=now,
             due=now,
-            expires=now + EXPIRES_S,
+            expires=now + TRIED_FOR_S,
             edges=tuple(edges),
         )
         for name in rule.notify

@@ -586,6 +586,10 @@ class RuleState:
     due: float | None = None
 
 
+TRIED_FOR_S = 72 * 3600.0
+"""How long a delivery is tried before it is given up."""
+
+
 class DeliveryState(StrEnum):
     """pending -> sending (committed before the first byte leaves) -> sent | pending | dead."""
 

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from monitor.model import Delivery, make_id
+from monitor.model import TRIED_FOR_S, Delivery, make_id
 from notifiers.base import Notice, Notifiers
-
-EXPIRES_S = 72 * 3600.0
-"""How long a delivery is tried."""
 
 
 def notice_deliveries(notice: Notice, to: Sequence[str], notifiers: Notifiers) -> tuple[Delivery, ...]:
@@ -22,7 +19,7 @@ def notice_deliveries(notice: Notice, to: Sequence[str], notifiers: Notifiers) -
             recipient=recipient,
             created=notice.at,
             due=notice.at,
-            expires=notice.at + EXPIRES_S,
+            expires=notice.at + TRIED_FOR_S,
             payload=notifiers[name].render_notice(notice, recipient),
         )
         for name in dict.fromkeys(to)
