@@ -72,6 +72,7 @@ class Gazetteer:
         self._names: dict[str, list[_Hit]] = {}
         self._parts: dict[str, tuple[str, ...]] = {}
         self._countries: dict[str, str] = {}
+        self._nations: dict[str, Place] = {}
         self._indexed: Callable[[str], tuple[_Hit, ...]] = self._read_index
         self._hits: Callable[[str], tuple[_Hit, ...]] = self._search
         self._add_countries()
@@ -122,6 +123,10 @@ class Gazetteer:
         if len(bare) <= 3 and not bare.isupper():
             return None  # "us", "in", "it" are words
         return self._countries.get(bare) or self._countries.get(index.fold(bare))
+
+    def nation(self, code: str) -> Place | None:
+        """The country with this ISO code."""
+        return self._nations.get(code)
 
     def within(self, place: Place, region: str) -> bool:
         """True where the place lies in the country or region of this name, or is it."""
@@ -218,6 +223,7 @@ class Gazetteer:
             seat = self._seat(row["capital"], code) if row["capital"] else None
             lat, lon = (seat.lat, seat.lon) if seat else (0.0, 0.0)
             place = Place(str(row["geonameid"]), names[0], code, None, lat, lon, row["population"], "country")
+            self._nations[code] = place
             self._add(place, [n for n in names if self._is_noun(n, row["name"], names[0])])
 
     @staticmethod

@@ -189,3 +189,85 @@ def test_the_article_that_started_it(read: Read) -> None:
         pytest.skip(f"missing folder: {path.parent}")
     (fact,) = alertable(read(json.loads(path.read_text("utf-8"))["text"]))
     assert (fact.place, fact.count, fact.status) == ("localities", 50, "claimed")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Rebels captured the town of Safira, south-east of Aleppo.",
+        "Rebels captured the town of Safira, about 25 km south-east of Aleppo.",
+        "Rebels captured Safira on the road to Aleppo.",
+        "Rebels captured the town of Safira, a day's march from Aleppo.",
+        "Rebels captured the town of Safira, between Aleppo and Khanasir.",
+        "Rebels captured Safira, opening the road to Aleppo.",
+        "Rebels captured Safira and secured the road to Aleppo.",
+    ],
+)
+def test_what_only_situates_is_not_taken(read: Read, text: str) -> None:
+    assert [f.place for f in alertable(read(text))] == ["Safira"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Rebels captured Rastan and Talbiseh, two towns north of Homs.",
+        "Rebels captured Rastan and Talbiseh, both in Homs province.",
+        "Rebels captured two towns north of Homs, Rastan and Talbiseh.",
+    ],
+)
+def test_a_count_of_what_is_named_is_no_further_place(read: Read, text: str) -> None:
+    assert [f.place for f in read(text)] == ["Rastan", "Talbiseh"]
+
+
+def test_vague_places_count_where_no_names_follow(read: Read) -> None:
+    (fact,) = read("Rebels captured several villages overnight.")
+    assert (fact.place, fact.count) == ("villages", None)
+    named = read("Rebels captured several villages overnight. On Sunday the rebels captured Rastan.", country="SY")
+    assert [f.place for f in named] == ["Rastan"]
+    assert not read("The army secured the road.") + read("Army secures area after attack")
+
+
+@pytest.mark.parametrize(
+    ("text", "change", "status", "source"),
+    [
+        ("Syrian army admits withdrawal from Aleppo", "withdrawn", "confirmed", "Syrian army"),
+        ("Syrian army announces loss of Aleppo", "lost", "confirmed", "Syrian army"),
+        ("Syrian army denies fall of Aleppo to rebels", "lost", "denied", "Syrian army"),
+        ("Rebels announce capture of Aleppo", "captured", "claimed", "Rebels"),
+    ],
+)
+def test_nouns_tell_too(read: Read, text: str, change: str, status: str, source: str) -> None:
+    (fact,) = read(text)
+    assert (fact.place, fact.change, fact.status, fact.source) == ("Aleppo", change, status, source)
+
+
+@pytest.mark.parametrize(
+    ("text", "gainer", "gainer_id"),
+    [
+        ("Russia's defence ministry said its troops had taken the village of Novoselivka.", "Russia", None),
+        ("Fighters of the Syrian National Army seized Manbij.", "Fighters of the Syrian National Army", "Syrian National Army"),
+        ("Rebels led by Hayat Tahrir al-Sham captured Hama.", "Rebels", "Hayat Tahrir al-Sham"),
+        ("Hama was captured by rebels led by HTS.", "rebels", "Hayat Tahrir al-Sham"),
+    ],
+)
+def test_who_stands_behind_the_gainer(read: Read, text: str, gainer: str, gainer_id: str | None) -> None:
+    (fact,) = read(text)
+    assert (fact.gainer, fact.gainer_id) == (gainer, gainer_id)
+
+
+@pytest.mark.parametrize(
+    ("text", "change"),
+    [
+        ("The town of Sake, 25 km west of Goma, fell last week.", "lost"),
+        ("Homs was in rebel hands by Friday.", "captured"),
+        ("Rebels now hold Homs.", "captured"),
+        ("Homs remained in the hands of the rebels.", "held"),
+        ("Kidal recaptured, Mali's army says", "recaptured"),
+        ("Rebel gains include Homs.", "captured"),
+        ("The army announced the withdrawal of its troops from Homs.", "withdrawn"),
+        ("Liberated Kherson celebrates", None),
+        ("A militant was killed while they were fleeing Raqqa.", None),
+    ],
+)
+def test_more_frames(read: Read, text: str, change: str | None) -> None:
+    assert [f.change for f in read(text)] == ([change] if change else [])

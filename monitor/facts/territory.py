@@ -35,6 +35,10 @@ _TAKEN: Final = frozenset({"captured", "recaptured"})
 _DENY: Final = frozenset({"deny", "dispute", "reject", "refute", "dismiss"})
 _CONTESTED: Final = frozenset({"take", "enter", "approach", "hold", "under", "encircle"})
 _RECEIVED: Final = frozenset({"fall", "lose", "hand", "under"})  # frames whose gainer stands behind the place
+# What may follow where a place fell, and neither its price, its temperature nor its team did.
+_FELL: Final = re.compile(
+    r"\s*(?:$|[.,;]\s*(?!\d)|(?:last|on|overnight|yesterday|earlier|this|after|within|without|hours|days|late|early)\b(?! \d))"
+)
 _INCLUDE: Final = frozenset({"include", "includes", "included"})
 _TOLD: Final[dict[str, Status]] = {"announcers": "claimed", "admitters": "confirmed", "deniers": "denied"}
 _ENTRY_PARTS: Final = {"enter": "part", "approach": "outskirts"}
@@ -98,16 +102,24 @@ class _Reader:
     def _of(self, predicate: Predicate, sentence: Span) -> Iterator[TerritoryChange]:
         limit = sentence.end_char
         predicate = self._voiced(predicate, limit)
+        if predicate.noun and self._roles.announcer(predicate.token) is not None:
+            predicate = replace(predicate, strength=max(predicate.strength, 2), told=True)
         mentions = self._mentions(predicate, sentence)
         if not mentions:
             return
         gainer, loser = (self._side(party) for party in self._parties(predicate, limit))
         if predicate.token.lower_ in _INCLUDE and gainer is None:
             return
-        if predicate.frame == "fall" and not predicate.noun and gainer is None and not self._judge.war:
-            return
+        if predicate.frame == "fall" and not predicate.noun and gainer is None:
+            headed = any(m.name and m.head for m in mentions)
+            if _FELL.match(self._text, predicate.end, limit) and (headed or self._judge.war):
+                predicate = replace(predicate, told=True)
+            elif not self._judge.war:
+                return
         if predicate.token.lemma_.lower() in {"give", "yield"} and gainer is None:
             return
+        if predicate.token.lower_ == "fleeing":
+            return  # tells of people on the run, not of a place given up
         if predicate.frame == "leave" and not (
             loser and any(self._actors.perhaps_armed(n) for n in (loser.name, loser.phrase))
         ):

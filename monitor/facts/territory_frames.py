@@ -36,6 +36,7 @@ _AUX: Final = frozenset(
 )
 
 
+TELLING: Final = ("announcers", "admitters", "deniers")  # the sets of words that tell what a noun names
 _OF_PEOPLE: Final = re.compile(
     r"\s+of\s+(?:all\s+)?(?:the\s+|its\s+|their\s+)?(?P<people>(?:[\w'’-]+\s+){0,4}?[\w'’-]+)\s+from\b"
 )
@@ -56,6 +57,7 @@ class Predicate:
     noun: bool = False
     owner: str | None = None
     by: int | None = None
+    told: bool = False  # somebody announces, confirms or denies it
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +168,10 @@ def _named(token: Token) -> bool:
 
 
 def _attributive(token: Token) -> bool:
-    """ "besieged villages": a participle that only describes."""
+    """ "besieged villages", "Liberated Kherson": a participle that only describes."""
+    first = token.i == token.sent.start and token.lower_.endswith("ed") and token.i + 1 < len(token.doc)
+    if first and token.nbor(1).text[0].isupper():
+        return True
     return bool(token.dep_ == "amod" and token.tag_ in {"VBN", "VBD", "JJ", "VBG"} and token.i < token.head.i)
 
 
@@ -181,7 +186,8 @@ def _is_noun(token: Token) -> bool:
             and previous.tag_ != "PRP"
             and previous.lower_ != "to"
         )
-        return bool(token.pos_ == "NOUN" and (led or previous is None))
+        led = led or (previous is not None and any(previous.lower_ in frames().sets[kind] for kind in TELLING))
+        return bool(token.pos_ in {"NOUN", "PROPN"} and (led or previous is None))
     return bool(token.pos_ in {"NOUN", "VERB", "PROPN"})
 
 

@@ -384,7 +384,7 @@ class ItemReader:
             kind = self._known.kinds.get(" ".join(words[-length:]))
             if kind in {"facility", "area", "quarter"}:
                 return kind
-        if size > 1 and words[0] in {"mount", "lake", "jabal", "jebel"}:
+        if size > 1 and words[0] in {"mount", "lake", "jabal", "jebel", "hill", "height"}:
             return "area"
         return "facility" if size > 1 and words[0] in {"camp", "fort", "brigade", "base", "division"} else None
 

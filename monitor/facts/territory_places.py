@@ -168,7 +168,9 @@ class _Phrase(ItemReader):
             return False
         k = 1
         while (word := self._peek(k)) is not None:
-            if word.text in _STOPS or word.text.startswith("\n") or (word.low == "and" and self._has_verb_or_place(k)):
+            both = word.low == "and" and any(self._low(j) in {"between", "linking"} for j in range(max(1, k - 5), k))
+            joined = word.low == "and" and not both and self._has_verb_or_place(k)
+            if word.text in _STOPS or word.text.startswith("\n") or joined:
                 break
             if k > 18 or (word.tag in {"VBD", "VBZ", "VBP"} and self._low(1) != "which" and k < 3):
                 return False

@@ -27,6 +27,7 @@ _OFFICE: Final = re.compile(
     r"\b(?:minist(?:ry|er)(?: of [Dd]efen[cs]e)?|[Mm]inistry|MoD|MOD|[Pp]resident|PM|[Pp]remier|[Ss]pokes\w+|[Cc]hief of staff"
     r"|[Gg]eneral [Ss]taff|Ministry)\b"
 )
+_TOWN: Final = 5_000  # inhabitants of a place that is known beyond its country
 _THE: Final = re.compile(r"^the ", re.IGNORECASE)
 _NEAR_KEPT: Final = 6
 
@@ -88,7 +89,9 @@ class PlaceJudge:
                 if known_frame and not self._is_person(mention, strength) and not _ACRONYM.fullmatch(mention.name)
                 else None
             )
-        if not parties:
+        if not parties and predicate.told:
+            enough = mention.head is not None or (self.war > 0 and place is not None)
+        elif not parties:
             enough = strength >= 3 or (strength >= 2 and self.war > 1)
         else:
             enough = (
@@ -96,7 +99,11 @@ class PlaceJudge:
                 or (armed and self.war > 1)
                 or (
                     perhaps
-                    and (strength >= 3 or (strength >= 2 and (headed or self.war > 1)) or (strength >= 1 and self.war > 1))
+                    and (
+                        strength >= 3
+                        or (strength >= 2 and (headed or predicate.told or self.war > 1))
+                        or (strength >= 1 and self.war > 1)
+                    )
                 )
                 or (strength >= 3 and self.war > 0)
             )
@@ -122,7 +129,7 @@ class PlaceJudge:
         if mark and self._gazetteer.country(_THE.sub("", owner)) is not None:
             return _THE.sub("", owner)
         code = self._actors.country_of(name)
-        place = next((p for p in self._gazetteer.lookup(code) if p.level == "country"), None) if code else None
+        place = self._gazetteer.nation(code) if code else None
         return place.name if place is not None else None
 
     def _link(self, mention: Mention, parties: Sequence[str]) -> Place | None:
@@ -134,7 +141,16 @@ class PlaceJudge:
             around = self._gazetteer.link(mention.within, countries, near)
             if around is not None and around.level != "country":
                 near = [*near, around]
-        return self._gazetteer.link(mention.name or mention.place, countries, near)
+        name = mention.name or mention.place
+        return self._gazetteer.link(name, countries, near) or self._abroad(name, parties)
+
+    def _abroad(self, name: str, parties: Sequence[str]) -> Place | None:
+        """The town of this name in another country, where a state takes it and only one country has such a town."""
+        if not any(self._gazetteer.country(_THE.sub("", p)) is not None for p in parties):
+            return None
+        found = self._gazetteer.link(name)
+        towns = {p.country for p in self._gazetteer.lookup(name) if p.population >= _TOWN}
+        return found if found is not None and found.population >= _TOWN and towns == {found.country} else None
 
     def country_of(self, mention: Mention) -> str | None:
         """The country of a place that the gazetteer lacks, where the phrase itself tells it."""

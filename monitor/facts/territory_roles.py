@@ -10,7 +10,7 @@ from typing import Final
 from spacy.tokens import Doc, Span, Token
 
 from monitor.facts.actors import Actors
-from monitor.facts.territory_frames import Predicate, frames
+from monitor.facts.territory_frames import TELLING, Predicate, frames
 from monitor.facts.territory_items import Mention
 from monitor.facts.territory_words import place_nouns
 
@@ -168,7 +168,7 @@ class Roles:
 
     def _saying(self, i: int) -> str | None:
         sets = frames().sets
-        return next((kind for kind in ("announcers", "admitters", "deniers") if self._doc[i].lower_ in sets[kind]), None)
+        return next((kind for kind in TELLING if self._doc[i].lower_ in sets[kind]), None)
 
     def leader(self, party: Party) -> str | None:
         """Who leads them, as the text says it: "rebels led by X"."""
@@ -261,6 +261,8 @@ class Roles:
         i, last = token.i, -1
         while i < len(self._doc) and self._doc[i].idx < limit:
             word = self._doc[i]
+            if word.tag_ == "VBN" and last >= 0 and _LED.match(self._text, self._doc[i - 1].idx + len(self._doc[i - 1])):
+                break  # "rebels led by X"
             if (
                 (word.tag_ == "DT" or word.lower_ in {"last", "this", "earlier"})
                 and last >= 0
