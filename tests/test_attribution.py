@@ -290,3 +290,16 @@ def test_total_over_scraps(text: str) -> None:
     for as_title in (False, True) if text else (False,):
         for a in read(text, as_title):
             assert 0 <= a.start < a.end <= len(text)
+
+
+def test_a_verb_in_capitals_is_no_part_of_the_name() -> None:
+    assert ("Quill", "Importance of Paying the Miners") in said("Quill Stresses Importance of Paying the Miners", title=True)
+
+
+def test_a_warning_against_something_keeps_its_sense() -> None:
+    assert said("Ada Quill warned the army against opening the dam.") == [("Ada Quill", "against opening the dam")]
+
+
+def test_a_day_that_owns_something_is_content() -> None:
+    ((_, content),) = said("President Ada Quill said Tuesday's meeting would be short.")
+    assert content == "Tuesday's meeting would be short"

@@ -245,6 +245,53 @@ def test_people_who_die_in_their_beds_are_no_casualties(read: Any) -> None:
     assert read("The striker injured his team-mate John Carlisle in training.") == []
 
 
+def test_one_death_without_a_cause_is_doubted(read: Any) -> None:
+    (plain,) = read("A man died in the old town on Monday.")
+    (crash,) = read("A man died in a crash in the old town on Monday.")
+    assert plain.confidence < 0.6 < crash.confidence
+
+
+def test_a_rise_of_cases_is_no_toll(read: Any) -> None:
+    assert 808 not in [f.low for f in read("Cholera deaths reach 54 as confirmed cases rise to 808")]
+
+
+def test_a_list_of_fates_is_one_number_of_casualties(read: Any) -> None:
+    assert brief(read("At least 700 pupils were killed, injured, abducted or arrested.")) == [("casualties", 700)]
+
+
+def test_one_in_ten_is_a_share(read: Any) -> None:
+    assert read("More than one in 10 villagers were displaced.") == []
+
+
+def test_a_year_so_far_is_a_running_total(read: Any) -> None:
+    (found,) = read("Some 2,300 people have been killed in the capital this year.")
+    assert (found.scope, found.since) == ("cumulative", "this year")
+
+
+def test_what_feeds_add_to_every_item_is_not_read(read: Any) -> None:
+    (found,) = read("Bandits killed four traders. The post Bandits kill four traders appeared first on Daily Ruritania.")
+    assert (found.low, found.place) == (4, None)
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ("The president says a US strike killed four smugglers", None),
+        ("Four soldiers killed, US President Ada Quill says", None),
+        ("Shelling kills 4 in Lebanon as Quill visits Paris", "Lebanon"),
+        ("Peru earthquake kills 4", "Peru"),
+    ],
+)
+def test_who_did_it_is_no_place(read: Any, text: str, place: str | None) -> None:
+    assert [f.place for f in read(text)] == [place]
+
+
+def test_that_attack_is_the_one_of_the_sentence_before(read: Any) -> None:
+    text = "The war was set off by the border attack of 7 May 2019. {} attack killed some 900 people."
+    assert [f.status for f in read(text.format("That"), "2026-06-15T00:00:00Z")] == ["historic"]
+    assert [f.status for f in read(text.format("A new"), "2026-06-15T00:00:00Z")] == ["asserted"]
+
+
 def test_the_source_is_who_says_so(read: Any) -> None:
     (figure,) = read("Seven people were killed, the interior ministry said.")
     assert figure.source is not None and "interior ministry" in figure.source

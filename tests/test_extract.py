@@ -161,6 +161,23 @@ def figure(evidence: str, start: int = 5000, **changes: object) -> CasualtyFigur
 TOPIC = topic_of(["Aleppo", "the jihadists"], ["Aleppo", "Idlib", "Idlib", "Paris"], ["SY"])
 
 
+def test_a_year_total_below_another_headline_is_background(reader: FactReader) -> None:
+    text = "Some 2,300 people have been killed in Haiti this year, the ministry said."
+    below = reader.read(Document("d", text, title="Envoy visits Haiti")).facts
+    about = reader.read(Document("d", text, title="Gangs have killed 2,300 people in Haiti this year")).facts
+    assert [f.anchored for f in below if isinstance(f, CasualtyFigure)] == [False]
+    assert all(f.anchored for f in about if isinstance(f, CasualtyFigure))
+
+
+def test_a_place_ends_where_the_gazetteer_says(reader: FactReader) -> None:
+    document = Document(
+        "d", "Rain had fallen for days before the slope gave way.", title="Landslide Kills 12 Miners in Peru Reach"
+    )
+    (found,) = reader.read(document).facts
+    assert isinstance(found, CasualtyFigure)
+    assert (found.place, found.country) == ("Peru", "PE")
+
+
 def test_a_topic_is_the_lead_and_what_comes_often() -> None:
     assert Topic(frozenset({"aleppo", "the jihadists", "idlib"}), frozenset({"SY"})) == TOPIC
 

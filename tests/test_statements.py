@@ -94,6 +94,32 @@ def test_an_open_quotation_in_prose_ends_with_its_sentence() -> None:
     assert (found.quote, found.complete) == ("tried to cross the river at night", False)
 
 
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("Colonel Ivo Marek said he wanted a “big role” in the talks.", True),
+        ("Colonel Ivo Marek accused the council of hiding arms.", True),
+        ("Colonel Ivo Marek demanded the release of all prisoners.", True),
+        ("Colonel Ivo Marek announced a truce plan for the valley.", False),
+        ("Colonel Ivo Marek called the mayor a “difficult guy”.", False),
+        ("Colonel Ivo Marek said his troops would st", False),
+        ("The road is closed, wrote Ada Quill, who had said that the mayor would go.", True),
+    ],
+)
+def test_what_does_not_tell_what_was_said_is_doubted(text: str, told: bool) -> None:
+    assert (max(s.confidence for s in read(text)) > 0.6) is told
+
+
+def test_words_of_before_are_doubted() -> None:
+    found = read("Ivo Marek, who had said that the war was over, flew to Paris on Monday.")
+    assert [s.confidence < 0.6 for s in found] == [True]
+
+
+def test_a_mixed_statement_is_told_as_a_whole() -> None:
+    (found,) = read("Colonel Ivo Marek said he wanted a “big role” in the talks.")
+    assert (found.quote, found.content) == ("big role", "he wanted a “big role” in the talks")
+
+
 def test_unnamed_sources_make_no_statement() -> None:
     assert read("Reports said nine people drowned. Rebels reportedly fled.") == []
 

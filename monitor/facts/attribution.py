@@ -416,7 +416,7 @@ def _is_thought(section: Section, start: int, end: int, stance: str | None, mode
         return False
     if stance in ("denies", "demands", "threatens") or (mode == "verbatim" and len(tokens) >= _LONG):
         return bool(tokens)
-    charged = any(a.lower_ in ("of", "against") and b.tag_ == "VBG" for a, b in pairwise(tokens))
+    charged = any(a.lower_ in ("of", "against") and b.text.endswith("ing") for a, b in pairwise(tokens))
     headline = section.within == "title" and any(t.tag_ == "VBN" for t in tokens[1:])
     return charged or headline or any(t.tag_ in FINITE or t.tag_ == "VB" for t in tokens)
 

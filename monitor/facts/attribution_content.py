@@ -149,11 +149,20 @@ def _after_cue(cue: Cue, sentence: Any) -> int:
             i = owner.right_edge.i + 1
             if owner.dep_ == "dobj" and i < limit and owner.right_edge.i > owner.left_edge.i and doc[i].tag_ in FINITE:
                 return int(i - 1)  # "tells Otra Ruritania will come": the last name begins the clause
-        elif word.lower_ in words("times") or word.text in (",", ":") or (word.text == ")" and i == token.i + 1):
+        elif (
+            (word.lower_ in words("times") and not _owns(doc, i, limit))
+            or word.text in (",", ":")
+            or (word.text == ")" and i == token.i + 1)
+        ):
             i += 1
         else:
             break
     return int(min(i, limit))
+
+
+def _owns(doc: Any, i: int, limit: int) -> bool:
+    """Whether the word at `i` is an owner: "Tuesday's meeting"."""
+    return i + 1 < limit and doc[i + 1].tag_ == "POS"
 
 
 def _far_that(doc: Any, start: int, limit: int) -> int | None:

@@ -62,6 +62,8 @@ class _Reader:
         own = time.since_of(sentence, link)
         before = continued_from(sentence, link, self.found)
         status, why = status_of_figure(self.section, sentence, link, attribution, own, self.published)
+        if time.recalls(sentence, self.published):
+            status, why = "historic", "the event of a past year, told before"
         cause = slots.cause_of(sentence, link, links)
         running = time.is_cumulative(sentence, link, own, cause)
         return CasualtyFigure(

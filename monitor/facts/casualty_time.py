@@ -135,6 +135,17 @@ def history_of(sentence: Span, link: Link, since: str | None, published: float |
     return ""
 
 
+def recalls(sentence: Span, published: float | None) -> bool:
+    """ "... ignited by the attack of October 2023. That attack killed 1,200": it points back to what the sentence before it
+    dates to a past year."""
+    doc, start = sentence.doc, sentence.start
+    if start == 0 or start + 1 >= len(doc) or doc[start].lower_ not in {"that", "those"}:
+        return False
+    if not casualty_words().has("causes", doc[start + 1]):
+        return False
+    return any(_YEAR.fullmatch(t.text) and not _is_year_of(t.text, published) for t in doc[start - 1].sent)
+
+
 def _clause(sentence: Span, link: Link) -> list[Token]:
     """The words around a figure that its verb governs: to the next verb that stands on its own."""
     doc, cue = sentence.doc, link.cue

@@ -79,7 +79,8 @@ class FactReader:
         for n in range(len(words), 0, -1):
             part = " ".join(words[:n])
             place = self._gazetteer.link(part, setting.countries, setting.places[:_NEAR])
-            if place is not None and (n == len(words) or place.country in setting.countries):
+            near = place is not None and (place.country in setting.countries or self._gazetteer.country(part) is not None)
+            if place is not None and (n == len(words) or near):
                 return part, place
             if words[n - 1].islower():
                 break  # "Homs province": a part of a place that has a name of its own
