@@ -271,3 +271,7 @@ def test_who_stands_behind_the_gainer(read: Read, text: str, gainer: str, gainer
 )
 def test_more_frames(read: Read, text: str, change: str | None) -> None:
     assert [f.change for f in read(text)] == ([change] if change else [])
+
+
+def test_two_adjectives_of_peoples_are_no_name(read: Read) -> None:
+    assert [f.place for f in read("The Iraqi army took control of the Iraqi Turkmen city of Tal Afar.")] == ["Tal Afar"]

@@ -184,7 +184,7 @@ class ItemReader:
             following = self._peek(ahead)
             if following is None or following.tag[:2] not in {"JJ", "RB", "NN", "VB", "CD", "HY"}:
                 return False
-            if following.named:
+            if following.named and not self._in("ethnic", ahead) and not self._demonym(following.text):
                 return False
         return False
 

@@ -74,7 +74,8 @@ class PlaceJudge:
         if mention.name is None or not any(c.isupper() for c in mention.name):
             counted = strength >= 2 and self.war > 1 and mention.count is not None
             return Find(mention, None) if strength >= 1 and (armed or counted) else None
-        if mention.name.split()[0] in self._sets["nonplaces"] or self._gazetteer.country(mention.name) is not None:
+        words = mention.name.split()
+        if {words[0], words[-1]} & self._sets["nonplaces"] or self._gazetteer.country(mention.name) is not None:
             return None
         place = self._link(mention, parties)
         headed = mention.head is not None and (mention.part != "area" or strength >= 2)
