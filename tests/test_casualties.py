@@ -286,6 +286,21 @@ def test_who_did_it_is_no_place(read: Any, text: str, place: str | None) -> None
     assert [f.place for f in read(text)] == [place]
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "He was 13 when he killed eight girls, a boy and a guard at a school in the old town in 2019.",
+        "Ivo Marek was jailed for life for the murders of eight women.",
+    ],
+)
+def test_what_a_court_or_a_year_recalls_is_history(read: Any, text: str) -> None:
+    assert {f.status for f in read(text, "2026-06-15T00:00:00Z")} == {"historic"}
+
+
+def test_who_flees_beside_them_displaces_nobody(read: Any) -> None:
+    assert read("Troops rescued five hostages abandoned by fleeing bandits.") == []
+
+
 def test_that_attack_is_the_one_of_the_sentence_before(read: Any) -> None:
     text = "The war was set off by the border attack of 7 May 2019. {} attack killed some 900 people."
     assert [f.status for f in read(text.format("That"), "2026-06-15T00:00:00Z")] == ["historic"]

@@ -286,6 +286,8 @@ class _Linker:
     def _predicate(self, i: int, figure: Figure) -> str | None:
         """The metric of the passive or intransitive predicate at i, or None."""
         token, words = self._doc[i], self._words
+        if token.tag_ == "VBG" and self._low(i - 1) == "by" and i + 1 < self._stop and self._doc[i + 1].pos_ == "NOUN":
+            return None  # "hostages left behind by fleeing bandits"
         if words.has("to_death", token) and self._low(i + 1) in {"dead", "to"}:
             if self._low(i + 1) == "dead" or self._low(i + 2) == "death":
                 return "killed"

@@ -127,7 +127,9 @@ def history_of(sentence: Span, link: Link, since: str | None, published: float |
         t.lower_ == "anniversary" and t.i < link.cue.i and t.i + 1 < sentence.end and t.nbor().lower_ == "of" for t in sentence
     ):
         return "an anniversary"
-    for token in _clause(sentence, link):
+    if _is_of_court(sentence, link):
+        return "a case before a court"
+    for token in dict.fromkeys([*_clause(sentence, link), *_hanging(sentence, link)]):
         if _YEAR.fullmatch(token.text) and _bare_date(sentence, token) and not _is_year_of(token.text, published):
             return f"the year {token.text}"
         if _is_bare_month(sentence, token) and not _recent(token, published):
@@ -144,6 +146,28 @@ def recalls(sentence: Span, published: float | None) -> bool:
     if not casualty_words().has("causes", doc[start + 1]):
         return False
     return any(_YEAR.fullmatch(t.text) and not _is_year_of(t.text, published) for t in doc[start - 1].sent)
+
+
+def _is_of_court(sentence: Span, link: Link) -> bool:
+    """ "Jailed for life for the murders of eight women": what happened was told long before the sentence."""
+    if link.frame != "noun of":
+        return False
+    return any(casualty_words().has("court", t) for t in sentence.doc[sentence.start : link.cue.i])
+
+
+def _hanging(sentence: Span, link: Link) -> list[Token]:
+    """The years that belong to the cue behind a list: "killed six girls, a boy and a guard in the town in 2019"."""
+    return [t for t in sentence if t.i > link.cue.i and _YEAR.fullmatch(t.text) and _hangs_on(t, link.cue)]
+
+
+def _hangs_on(token: Token, cue: Token) -> bool:
+    while token.head.i != token.i:
+        token = token.head
+        if token.i == cue.i:
+            return True
+        if token.pos_ in {"VERB", "AUX"}:
+            return False
+    return False
 
 
 def _clause(sentence: Span, link: Link) -> list[Token]:
