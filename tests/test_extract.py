@@ -178,6 +178,12 @@ def test_a_place_ends_where_the_gazetteer_says(reader: FactReader) -> None:
     assert (found.place, found.country) == ("Peru", "PE")
 
 
+def test_a_highway_lies_in_the_place_it_is_called_by(reader: FactReader) -> None:
+    (found,) = reader.read(Document("d", "Eight people were killed on a Texas highway on Friday.")).facts
+    assert isinstance(found, CasualtyFigure)
+    assert found.country == "US"
+
+
 def test_a_topic_is_the_lead_and_what_comes_often() -> None:
     assert Topic(frozenset({"aleppo", "the jihadists", "idlib"}), frozenset({"SY"})) == TOPIC
 

@@ -13,6 +13,8 @@ from monitor.facts.anchor import LEAD, Topic, anchored, topic_of
 from monitor.facts.attribution import attributions
 from monitor.facts.casualties import read_casualties
 from monitor.facts.casualty_time import THIS_YEAR
+from monitor.facts.casualty_words import singulars
+from monitor.facts.lexicon import load
 from monitor.facts.parsing import Parsed, Parser
 from monitor.facts.statements import read_statements
 from monitor.facts.territory import TerritoryContext, read_territory
@@ -80,11 +82,17 @@ class FactReader:
             part = " ".join(words[:n])
             place = self._gazetteer.link(part, setting.countries, setting.places[:_NEAR])
             near = place is not None and (place.country in setting.countries or self._gazetteer.country(part) is not None)
-            if place is not None and (n == len(words) or near):
+            if place is not None and (n == len(words) or near or words[n].islower()):
                 return part, place
-            if words[n - 1].islower():
-                break  # "Homs province": a part of a place that has a name of its own
+            if words[n - 1].islower() and not _lies_in(words[n - 1]):
+                break  # "Homs province": more than the town of that name
         return name, None
+
+
+def _lies_in(noun: str) -> bool:
+    """Whether what the noun names lies inside the place it is called by: a highway, a hospital, a mosque."""
+    nouns = load("place_nouns")
+    return any(word in nouns[group] for group in ("facility", "part", "roads") for word in singulars(noun))
 
 
 def default_reader() -> FactReader:
