@@ -257,6 +257,10 @@ class Store(Protocol):
         """How many edges were suppressed, by reason."""
         ...
 
+    async def silent_counts(self) -> Mapping[str, int]:
+        """How many events were no news, by name: corroborations, repetitions, late reports, what was ignored."""
+        ...
+
     async def keep_rules(self, file: str, text: str, at: float) -> None:
         """Keep the accepted version of a rule file."""
         ...

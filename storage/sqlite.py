@@ -210,6 +210,9 @@ class SqliteStore:
     async def suppressed_counts(self) -> Mapping[str, int]:
         return await self._readers.run(sqlite_reads.suppressed_counts)
 
+    async def silent_counts(self) -> Mapping[str, int]:
+        return await self._readers.run(sqlite_reads.silent_counts)
+
     async def keep_rules(self, file: str, text: str, at: float) -> None:
         await self._write(lambda db: sqlite_keep.keep_rules(db, file, text, at))
 

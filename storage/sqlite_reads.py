@@ -208,6 +208,10 @@ def suppressed_counts(db: Connection) -> Mapping[str, int]:
     return _pairs(db.execute("SELECT reason, count(*) FROM suppressed GROUP BY reason ORDER BY reason"))
 
 
+def silent_counts(db: Connection) -> Mapping[str, int]:
+    return _pairs(db.execute("SELECT name, count(*) FROM events WHERE NOT newsworthy GROUP BY name ORDER BY name"))
+
+
 def kept_rules(db: Connection) -> Mapping[str, str]:
     return _pairs(db.execute("SELECT file, text FROM kept_rules ORDER BY file"))
 

@@ -176,7 +176,7 @@ class Make:
             vector=np.linspace(-1, 1, 8, dtype=np.float32),
             model_id="m1",
             facts=(self.fact("1"), self.fact("2", metric="wounded")),
-            events=(self.event(),),
+            events=(self.event(), self.event(name=EventName.CORROBORATED, newsworthy=False)),
             ledgers=(LedgerState("figures", story_id, {"best": 12}, due=NOW + 60),),
             rule_states=(RuleState("toll", "k1", {"told": 12}, due=NOW + 30),),
             edges=(self.edge(),),

@@ -24,8 +24,8 @@ from monitor.daemon import Daemon, Workers
 def run_daemon(job: dict[str, Any], workers: Workers) -> None:
     log.configure("error", json=True)
     failpoints.POINT.arm(job["failpoint"])
-    clock = ScaledClock(job["start"], 1.0)
-    daemon = Daemon(Path(job["config"]), clock=clock, tick=0.02, baseline=False, workers=lambda _: workers)
+    clock = ScaledClock(job["start"], job["speed"])
+    daemon = Daemon(Path(job["config"]), clock=clock, tick=0.02, baseline=False, speed=job["speed"], workers=lambda _: workers)
     asyncio.run(daemon.run())
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from monitor.codec import edge_from_json, edge_to_json, event_from_json, event_to_json
 from monitor.errors import FencedOff, StoreUnavailable, WirewatchError
-from monitor.model import Bounds, FeedState, LedgerState, Placement, RuleState
+from monitor.model import Bounds, EventName, FeedState, LedgerState, Placement, RuleState
 
 Unit = Callable[[Any, Any], Awaitable[Any]]
 
@@ -84,6 +84,7 @@ READS: dict[str, Unit] = {
     "search": lambda s, m: s.search("title", 5),
     "counts": lambda s, m: s.counts(),
     "suppressed_counts": lambda s, m: s.suppressed_counts(),
+    "silent_counts": lambda s, m: s.silent_counts(),
     "requests": lambda s, m: s.requests(),
 }
 
@@ -274,6 +275,13 @@ async def test_known_links_gives_the_newest(store, make):
     await store.commit_poll(make.poll(make.item("d", "f2", link=shared), feed_id="f2"))
     found = await store.known_links("f1", [shared, "https://example.org/b"])
     assert {link: item.id for link, item in found.items()} == {shared: "b"}
+
+
+async def test_events_that_are_no_news_are_counted_by_name(store, make):
+    await scene(store, make)
+    quiet = make.event(name=EventName.CORROBORATED, newsworthy=False)
+    await store.commit_steps([make.step(None, events=(make.event(), quiet, quiet))])
+    assert await store.silent_counts() == {"CORROBORATED": 3}
 
 
 async def test_three_deaths_set_an_item_aside(store, make):

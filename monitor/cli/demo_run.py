@@ -57,7 +57,8 @@ async def _summary(path: Path, screen: Screen) -> None:
     try:
         counts = await store.counts()
         edges = await store.edges(0, 100_000)
-        suppressed = await store.suppressed_counts()
+        suppressed = {f"held back, {reason}": n for reason, n in (await store.suppressed_counts()).items()}
+        silent = {f"no news, {name.lower().replace('_', ' ')}": n for name, n in (await store.silent_counts()).items()}
     finally:
         await store.close()
     shown = (
@@ -73,4 +74,4 @@ async def _summary(path: Path, screen: Screen) -> None:
         "dead",
     )
     told = Counter(f"{edge.rule}, {edge.edge}" for edge in edges)
-    screen.summary({name: counts.get(name, 0) for name in shown}, told, suppressed)
+    screen.summary({name: counts.get(name, 0) for name in shown}, told, suppressed | silent)
