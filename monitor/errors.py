@@ -69,6 +69,10 @@ class StoreUnavailable(WirewatchError):
     written; the same unit may be tried again."""
 
 
+class StoreMissing(StoreUnavailable):
+    """There is no store yet: the daemon makes it when it first runs."""
+
+
 class FencedOff(WirewatchError):
     """A late write by somebody whose lease has passed to another; the write did not happen."""
 

@@ -12,7 +12,7 @@ from typing import IO
 
 import sqlite_utils
 
-from monitor.errors import ConfigError, StoreCorrupt, StoreLocked, StoreUnavailable
+from monitor.errors import ConfigError, StoreCorrupt, StoreLocked, StoreMissing, StoreUnavailable
 from storage import migrations
 from storage.sqlite import SqliteStore
 from storage.sqlite_outbox import release_leases
@@ -82,7 +82,7 @@ def check_file(path: Path, daemon: bool) -> None:
     except FileNotFoundError:
         if daemon:
             return
-        raise StoreUnavailable(f"{path}: there is no store here yet; `wirewatch run` makes it") from None
+        raise StoreMissing(f"{path}: there is no store here yet; `wirewatch run` makes it") from None
     except OSError as error:
         raise StoreUnavailable(f"{path}: {error.strerror}") from error
     if header and header != _HEADER:

@@ -62,6 +62,12 @@ def test_a_bad_rule_file_is_refused_by_check_and_run(command: Command, watch: Pa
     assert done.code == 78 and f"{rule}:2:" in done.err and f"{rule}:3:" in done.err
 
 
+def test_feeds_before_the_first_run(command: Command, watch: Path) -> None:
+    listed = rows(command("feeds", "list", "-c", watch, "--json"))
+    assert len(listed) == 2 and {row["health"] for row in listed} == {"new"}, "the two that the configuration names"
+    assert command("feeds", "export", "-c", watch).code == 0
+
+
 def test_feeds_without_a_daemon(command: Command, watch: Path, tmp_path: Path) -> None:
     assert command("feeds", "add", "https://a.example/rss", "-c", watch, "--name", "A", "--every", "2m").code == 0
     (tmp_path / "in.opml").write_text(OPML)

@@ -10,6 +10,8 @@ import click
 from monitor import config
 from monitor.cli.common import change, config_option, json_option, run, show, store_of, when
 from monitor.codec import feed_to_json
+from monitor.errors import StoreMissing
+from monitor.model import Feed, FeedState
 
 
 @click.group()
@@ -27,8 +29,7 @@ def list_feeds(config_path: Path, as_json: bool) -> None:
     """
 
     async def rows() -> list[dict[str, Any]]:
-        async with store_of(config_path) as store:
-            known = await store.feeds()
+        known = await _stored(config_path)
         configured = {f.id for f in config.all_feeds(config.require(config_path))}
         stored = {f.id for f, _ in known}
         missing = [f for f in config.all_feeds(config.require(config_path)) if f.id not in stored]
@@ -50,6 +51,15 @@ def list_feeds(config_path: Path, as_json: bool) -> None:
 
     columns = {name: _column(name) for name in ("name", "health", "last_good", "due", "url", "error")}
     show(run(rows()), as_json, columns)
+
+
+async def _stored(config_path: Path) -> list[tuple[Feed, FeedState]]:
+    """The feeds that the store watches; none before the first run, which makes the store."""
+    try:
+        async with store_of(config_path) as store:
+            return await store.feeds()
+    except StoreMissing:
+        return []
 
 
 def _column(name: str) -> Any:
@@ -104,8 +114,7 @@ def export_opml(config_path: Path) -> None:
     from monitor.collect.opml import write_opml
 
     async def known() -> list[Any]:
-        async with store_of(config_path) as store:
-            stored = [feed for feed, _ in await store.feeds()]
+        stored = [feed for feed, _ in await _stored(config_path)]
         have = {f.id for f in stored}
         return stored + [f for f in config.all_feeds(config.require(config_path)) if f.id not in have]
 
