@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from local_worker import local_workers
+from tqdm import tqdm
 
 from monitor import failpoints, log
 from monitor.clock import ScaledClock
@@ -35,6 +36,8 @@ def say(word: object) -> None:
 
 
 def serve() -> None:
+    # tqdm's monitor is a thread: a fork while that holds tqdm's lock would leave the child waiting for it for ever.
+    tqdm.monitor_interval = 0
     workers = local_workers()
     say("ready")
     for line in sys.stdin:

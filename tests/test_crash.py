@@ -9,11 +9,14 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import re
+import signal
 import sqlite3
 import subprocess
 import sys
 import threading
+import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing
@@ -30,6 +33,7 @@ from monitor.failpoints import NAMES
 KILLS = 100
 START = 1_732_700_000.0
 STEP = 400.0  # longer than any lease: what a dead daemon had claimed is due again
+PATIENCE = 120.0  # seconds of the wall
 RECEIVERS = ("slack", "mail", "hook")
 SENDING = {"before_send", "accepted", "before_ack"}
 """Failpoints at which each of the three deliveries of a round may have been accepted and not yet recorded."""
@@ -116,7 +120,8 @@ class Forks:
 
     def __init__(self) -> None:
         command = [sys.executable, str(Path(__file__).with_name("crash_server.py"))]
-        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        pipe = subprocess.PIPE
+        self._process = subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, start_new_session=True)
         assert self._line() == "ready"
 
     def _line(self) -> str:
@@ -131,8 +136,15 @@ class Forks:
         return int(self._line())
 
     def status(self) -> int:
-        """How the daemon ended; waits for it."""
-        return int(self._line())
+        """How the daemon ended; waits for it, and ends one that hangs."""
+        late = threading.Timer(PATIENCE, os.killpg, (self._process.pid, signal.SIGKILL))
+        late.start()
+        try:
+            line = self._line()
+        finally:
+            late.cancel()
+        assert line, f"a daemon did not end within {PATIENCE:g} s"
+        return int(line)
 
     def close(self) -> None:
         assert self._process.stdin is not None and self._process.stdout is not None
@@ -201,10 +213,6 @@ def test_a_hundred_kills_lose_nothing(tmp_path: Path, forks: Forks) -> None:
 
 def drain(forks: Forks, config: Path, db: Path, world: World) -> None:
     """One more daemon, not killed, until all is told; then SIGTERM, and it ends with 0."""
-    import os
-    import signal
-    import time
-
     # Slack takes one message a second: on a faster clock it is not waited for.
     pid = forks.start({"config": str(config), "failpoint": "", "start": START + (KILLS + 10) * STEP, "speed": 50.0})
     deadline = time.monotonic() + 60
