@@ -50,6 +50,11 @@ FRAMES = {
         "the army",
         "Two soldiers died when their truck hit a mine",
     ),
+    "initials": (
+        "The Bureau of River Rescue (BRR) said two dams had burst.",
+        "Bureau of River Rescue (BRR)",
+        "two dams had burst",
+    ),
     "inverted": ("The bridge was closed, said police spokesman Otto Brandt.", "Otto Brandt", "The bridge was closed"),
     "inverted without commas": (
         "Dozens of fighters attacked the camp at dawn said the Ruritanian Rights Observatory.",

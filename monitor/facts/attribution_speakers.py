@@ -216,12 +216,20 @@ def _speaker(doc: Any, first: int, last: int, role: str | None, affiliation: str
             first = i + 2  # "London-based Watch" -> "Watch"
     while last > first and (doc[last].dep_ == "case" or doc[last].text in ("'s", "’s", "'", "’")):
         last -= 1
-    name, start = _text(doc, first, last), int(doc[first].idx)
+    named = last if person else _with_initials(doc, last)
+    name, start = _text(doc, first, named), int(doc[first].idx)
     head = doc[_head(doc, first, last)]
     many = head.tag_ in ("NNS", "NNPS") and head.lower_ != "media"
     plural = many or any(t.lower_ == "and" for t in doc[first : last + 1])
     kind = _kind(name, role, affiliation, person, proper=head.pos_ == "PROPN" or head.ent_type_ != "" or head.text.isupper())
     return Speaker(name, start, role, affiliation, kind, person, plural)
+
+
+def _with_initials(doc: Any, last: int) -> int:
+    """The end of a body's name with its initials in parentheses: "Office of Humanitarian Affairs (OCHA)"."""
+    tail = doc[last + 1 : last + 4]
+    bracketed = len(tail) == 3 and tail[0].text == "(" and tail[2].text == ")"
+    return last + 3 if bracketed and tail[1].text.isalpha() and tail[1].text.isupper() else last
 
 
 def _apposed(head: Token, wanted: Callable[[Token], bool]) -> Token | None:
