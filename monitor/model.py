@@ -339,6 +339,23 @@ class Placement:
     origin: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class StoryEdit:
+    """A story changed after its items were placed, by the grouping (`by` is "grouping") or by hand. `merge`: `story_id` goes into
+    `into`. `split`: `items` leave `story_id` for `into`. `pin`: `items` stay in `story_id` for good. `undo`: the edit `undoes` is
+    taken back."""
+
+    id: str
+    at: float
+    kind: Literal["merge", "split", "pin", "undo"]
+    story_id: str
+    into: str | None = None
+    items: tuple[str, ...] = ()
+    by: str = "grouping"
+    note: str = ""
+    undoes: str | None = None
+
+
 # ------------------------------------------------------------------------------------------------------------------- events
 
 
@@ -574,6 +591,33 @@ class Suppressed:
     story_id: str
     item_id: str | None = None
     title: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Silence:
+    """What an analyst does not want to hear until `until`. Every condition that is not None must hold: the rule's name, the story,
+    the place (as a name or gazetteer id), the alert."""
+
+    id: str
+    created: float
+    until: float
+    by: str
+    comment: str = ""
+    rule: str | None = None
+    story_id: str | None = None
+    place: str | None = None
+    alert: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Acknowledgement:
+    """What an analyst says of an alert: seen, and whether it was worth being told."""
+
+    alert: str
+    at: float
+    by: str
+    relevant: bool = True
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)

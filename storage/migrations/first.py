@@ -1,27 +1,10 @@
-"""The tables of a SQLite store, as forward migrations. Each is applied once, in one transaction, and recorded in
-`_sqlite_migrations`. A migration that has been released is never edited: a change is a new one at the end.
-
-Columns are what people query (`sqlite3`, Datasette); a JSON column beside them holds the whole value. Instants are seconds
-since the epoch, UTC; the views `*_iso` show them as ISO 8601.
-"""
+"""The tables of version 0.1.0."""
 
 from __future__ import annotations
 
-from sqlite_utils.db import Database, Table
-from sqlite_utils.migrations import Migrations
+from sqlite_utils.db import Database
 
-APPLICATION_ID = 0x57495245  # "WIRE": PRAGMA application_id of every store
-
-Columns = dict[str, type]
-
-
-def _create(db: Database, name: str, columns: Columns, pk: str | tuple[str, ...], not_null: str = "") -> Table:
-    return db.create_table(name, columns, pk=pk, not_null=not_null.split(), strict=True)
-
-
-def _index(db: Database, name: str, on: str, where: str = "") -> None:
-    db.execute(f"CREATE INDEX {name} ON {on}" + (f" WHERE {where}" if where else ""))
-
+from storage.migrations.tables import Columns, create, index
 
 _FEED_STATE: Columns = {
     "due": float,
@@ -65,8 +48,8 @@ def m0001_feeds_and_items(db: Database) -> None:
         "fence": int,
         "lease_until": float,
     }
-    _create(db, "feeds", feeds | _FEED_STATE, "id", "url name family every due health configured added fence")
-    _index(db, "feeds_due", "feeds(due)", "configured = 1 OR added = 1")
+    create(db, "feeds", feeds | _FEED_STATE, "id", "url name family every due health configured added fence")
+    index(db, "feeds_due", "feeds(due)", "configured = 1 OR added = 1")
     items: Columns = {
         "seq": int,  # a stable rowid for the search index
         "id": str,
@@ -82,10 +65,10 @@ def m0001_feeds_and_items(db: Database) -> None:
         "language": str,
         "edited": float,
     }
-    table = _create(db, "items", items, "seq", "id feed_id version title summary text published seen outlet")
+    table = create(db, "items", items, "seq", "id feed_id version title summary text published seen outlet")
     table.create_index(["id"], unique=True, index_name="items_id")
-    _index(db, "items_feed_link", "items(feed_id, link)")
-    _index(db, "items_seen", "items(seen)")
+    index(db, "items_feed_link", "items(feed_id, link)")
+    index(db, "items_seen", "items(seen)")
     table.enable_fts(["title", "summary", "text"], create_triggers=True, tokenize="unicode61 remove_diacritics 2")
     versions: Columns = {
         "seq": int,
@@ -99,10 +82,10 @@ def m0001_feeds_and_items(db: Database) -> None:
         "analysed_at": float,
         "superseded": str,  # the whole older version as JSON; null for the latest, which stands in `items`
     }
-    table = _create(db, "item_versions", versions, "seq", "item_id version seen analysis baseline deaths")
+    table = create(db, "item_versions", versions, "seq", "item_id version seen analysis baseline deaths")
     table.create_index(["item_id", "version"], unique=True, index_name="item_versions_item")
-    _index(db, "item_versions_pending", "item_versions(seen, seq)", "analysis = 'pending'")
-    _index(db, "item_versions_set_aside", "item_versions(seq)", "analysis = 'set_aside'")
+    index(db, "item_versions_pending", "item_versions(seen, seq)", "analysis = 'pending'")
+    index(db, "item_versions_set_aside", "item_versions(seq)", "analysis = 'set_aside'")
 
 
 def m0002_stories_facts_ledgers(db: Database) -> None:
@@ -119,14 +102,14 @@ def m0002_stories_facts_ledgers(db: Database) -> None:
         "families": str,
         "origins": str,
     }
-    _create(db, "stories", stories, "id", "title first_seen last_seen items families origins")
-    _index(db, "stories_last_seen", "stories(last_seen)")
+    create(db, "stories", stories, "id", "title first_seen last_seen items families origins")
+    index(db, "stories_last_seen", "stories(last_seen)")
     links: Columns = {"item_id": str, "story_id": str, "score": float, "opened": int, "copy_of": str}
-    _create(db, "story_items", links, "item_id", "story_id score opened")
-    _index(db, "story_items_story", "story_items(story_id)")
-    _create(db, "item_vectors", {"item_id": str, "model_id": str, "vector": bytes}, "item_id", "model_id vector")
-    _create(db, "steps", {"id": str, "at": float, "item_id": str, "version": int}, "id", "at")
-    _index(db, "steps_at", "steps(at)")
+    create(db, "story_items", links, "item_id", "story_id score opened")
+    index(db, "story_items_story", "story_items(story_id)")
+    create(db, "item_vectors", {"item_id": str, "model_id": str, "vector": bytes}, "item_id", "model_id vector")
+    create(db, "steps", {"id": str, "at": float, "item_id": str, "version": int}, "id", "at")
+    index(db, "steps_at", "steps(at)")
     facts: Columns = {
         "seq": int,
         "item_id": str,
@@ -154,9 +137,9 @@ def m0002_stories_facts_ledgers(db: Database) -> None:
         "quote": str,
         "fact": str,
     }
-    _create(db, "facts", facts, "seq", "item_id version fact_id kind status anchored fact")
-    _index(db, "facts_item", "facts(item_id, version)")
-    _index(db, "facts_kind", "facts(kind)")
+    create(db, "facts", facts, "seq", "item_id version fact_id kind status anchored fact")
+    index(db, "facts_item", "facts(item_id, version)")
+    index(db, "facts_kind", "facts(kind)")
     events: Columns = {
         "seq": int,
         "step": str,
@@ -170,13 +153,13 @@ def m0002_stories_facts_ledgers(db: Database) -> None:
         "reason": str,
         "event": str,
     }
-    _create(db, "events", events, "seq", "step at kind name key story_id newsworthy event")
-    _index(db, "events_story", "events(story_id)")
-    _index(db, "events_at", "events(at)")
-    _create(db, "ledgers", {"ledger": str, "key": str, "due": float, "state": str}, ("ledger", "key"), "state")
-    _index(db, "ledgers_due", "ledgers(due)", "due IS NOT NULL")
-    _create(db, "rule_states", {"rule": str, "key": str, "due": float, "state": str}, ("rule", "key"), "state")
-    _index(db, "rule_states_due", "rule_states(due)", "due IS NOT NULL")
+    create(db, "events", events, "seq", "step at kind name key story_id newsworthy event")
+    index(db, "events_story", "events(story_id)")
+    index(db, "events_at", "events(at)")
+    create(db, "ledgers", {"ledger": str, "key": str, "due": float, "state": str}, ("ledger", "key"), "state")
+    index(db, "ledgers_due", "ledgers(due)", "due IS NOT NULL")
+    create(db, "rule_states", {"rule": str, "key": str, "due": float, "state": str}, ("rule", "key"), "state")
+    index(db, "rule_states_due", "rule_states(due)", "due IS NOT NULL")
 
 
 def m0003_alerts_and_outbox(db: Database) -> None:
@@ -193,8 +176,8 @@ def m0003_alerts_and_outbox(db: Database) -> None:
         "n": int,  # number and name of the last edge
         "edge": str,
     }
-    _create(db, "alerts", alerts, "id", "rule key severity story_id title opened_at last_at n edge")
-    _index(db, "alerts_story", "alerts(story_id)")
+    create(db, "alerts", alerts, "id", "rule key severity story_id title opened_at last_at n edge")
+    index(db, "alerts_story", "alerts(story_id)")
     edges: Columns = {
         "seq": int,
         "alert": str,
@@ -209,9 +192,9 @@ def m0003_alerts_and_outbox(db: Database) -> None:
         "title": str,
         "value": str,  # the whole edge as JSON
     }
-    table = _create(db, "alert_edges", edges, "seq", "alert n edge at rule severity key events story_id title value")
+    table = create(db, "alert_edges", edges, "seq", "alert n edge at rule severity key events story_id title value")
     table.create_index(["alert", "n"], unique=True, index_name="alert_edges_alert")
-    _index(db, "alert_edges_at", "alert_edges(at)")
+    index(db, "alert_edges_at", "alert_edges(at)")
     suppressed: Columns = {
         "seq": int,
         "rule": str,
@@ -223,9 +206,9 @@ def m0003_alerts_and_outbox(db: Database) -> None:
         "item_id": str,
         "title": str,
     }
-    _create(db, "suppressed", suppressed, "seq", "rule key at reason events story_id title")
-    _index(db, "suppressed_reason", "suppressed(reason)")
-    _index(db, "suppressed_at", "suppressed(at)")
+    create(db, "suppressed", suppressed, "seq", "rule key at reason events story_id title")
+    index(db, "suppressed_reason", "suppressed(reason)")
+    index(db, "suppressed_at", "suppressed(at)")
     deliveries: Columns = {
         "seq": int,
         "key": str,
@@ -256,27 +239,27 @@ def m0003_alerts_and_outbox(db: Database) -> None:
     }
     needed = "key lane notifier recipient created due expires edges state attempts fence downgraded needs"
     needed += " message digest handed_on reported"
-    table = _create(db, "deliveries", deliveries, "seq", needed)
+    table = create(db, "deliveries", deliveries, "seq", needed)
     table.create_index(["key"], unique=True, index_name="deliveries_key")
-    _index(db, "deliveries_lane", "deliveries(lane, seq)", "state IN ('pending', 'sending')")
-    _index(db, "deliveries_ready", "deliveries(notifier, recipient, created, seq, ready)", "ready IS NOT NULL")
-    _index(db, "deliveries_first", "deliveries(lane)", "ready IS NOT NULL")
-    _index(db, "deliveries_next", "deliveries(notifier, ready)", "ready IS NOT NULL")
-    _index(db, "deliveries_message", "deliveries(message)")
-    _index(db, "deliveries_folded", "deliveries(folded_into)", "folded_into IS NOT NULL")
-    _index(
+    index(db, "deliveries_lane", "deliveries(lane, seq)", "state IN ('pending', 'sending')")
+    index(db, "deliveries_ready", "deliveries(notifier, recipient, created, seq, ready)", "ready IS NOT NULL")
+    index(db, "deliveries_first", "deliveries(lane)", "ready IS NOT NULL")
+    index(db, "deliveries_next", "deliveries(notifier, ready)", "ready IS NOT NULL")
+    index(db, "deliveries_message", "deliveries(message)")
+    index(db, "deliveries_folded", "deliveries(folded_into)", "folded_into IS NOT NULL")
+    index(
         db,
         "deliveries_fresh",
         "deliveries(notifier, recipient, seq)",
         "state = 'pending' AND attempts = 0 AND digest = 0 AND folded_into IS NULL AND needs <> '[]'",
     )
-    _index(db, "deliveries_waiting", "deliveries(notifier, seq)", "state = 'pending' AND handed_on = 0")
-    _index(db, "deliveries_unreported", "deliveries(seq)", "state = 'dead' AND reported = 0")
-    _index(db, "deliveries_state", "deliveries(state, created, seq)")
-    _create(db, "kept_rules", {"file": str, "text": str, "at": float}, "file", "text at")
+    index(db, "deliveries_waiting", "deliveries(notifier, seq)", "state = 'pending' AND handed_on = 0")
+    index(db, "deliveries_unreported", "deliveries(seq)", "state = 'dead' AND reported = 0")
+    index(db, "deliveries_state", "deliveries(state, created, seq)")
+    create(db, "kept_rules", {"file": str, "text": str, "at": float}, "file", "text at")
     requests: Columns = {"id": int, "kind": str, "args": str, "asked_at": float, "answer": str, "answered_at": float}
-    _create(db, "requests", requests, "id", "kind args asked_at")
-    _index(db, "requests_open", "requests(id)", "answer IS NULL")
+    create(db, "requests", requests, "id", "kind args asked_at")
+    index(db, "requests_open", "requests(id)", "answer IS NULL")
 
 
 _ISO_VIEWS = {
@@ -300,25 +283,3 @@ def m0004_iso_views(db: Database) -> None:
     for name, (table, plain, times) in _ISO_VIEWS.items():
         columns = [*plain.split(), *(f"strftime('%Y-%m-%dT%H:%M:%SZ', {c}, 'unixepoch') AS {c}" for c in times.split())]
         db.create_view(name, f"SELECT {', '.join(columns)} FROM {table}")
-
-
-_STEPS = (m0001_feeds_and_items, m0002_stories_facts_ledgers, m0003_alerts_and_outbox, m0004_iso_views)
-
-_migrations = Migrations("wirewatch")
-for _step in _STEPS:
-    _migrations()(_step)
-
-
-def known() -> frozenset[str]:
-    """The names of all migrations of this version of the program."""
-    return frozenset(step.__name__ for step in _STEPS)
-
-
-def apply(db: Database) -> None:
-    """Bring a store to this version's tables; `db` may be empty."""
-    _migrations.apply(db)
-
-
-def applied(db: Database) -> frozenset[str]:
-    """The names of the migrations that a store has had."""
-    return frozenset(m.name for m in _migrations.applied(db))

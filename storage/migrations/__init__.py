@@ -1,0 +1,47 @@
+"""The tables of a SQLite store, as forward migrations. Each is applied once, in one transaction, and recorded in
+`_sqlite_migrations`. A migration that has been released is never edited: a change is
+a new module here, and a line at the end of `_STEPS`.
+
+Columns are what people query (`sqlite3`, Datasette); a JSON column beside them holds the whole value. Instants are seconds
+since the epoch, UTC; the views `*_iso` show them as ISO 8601.
+"""
+
+from __future__ import annotations
+
+from sqlite_utils.db import Database
+from sqlite_utils.migrations import Migrations
+
+from storage.migrations.first import (
+    m0001_feeds_and_items,
+    m0002_stories_facts_ledgers,
+    m0003_alerts_and_outbox,
+    m0004_iso_views,
+)
+
+APPLICATION_ID = 0x57495245  # "WIRE": PRAGMA application_id of every store
+
+_STEPS = (
+    m0001_feeds_and_items,
+    m0002_stories_facts_ledgers,
+    m0003_alerts_and_outbox,
+    m0004_iso_views,
+)
+
+_migrations = Migrations("wirewatch")
+for _step in _STEPS:
+    _migrations()(_step)
+
+
+def known() -> frozenset[str]:
+    """The names of all migrations of this version of the program."""
+    return frozenset(step.__name__ for step in _STEPS)
+
+
+def apply(db: Database) -> None:
+    """Bring a store to this version's tables; `db` may be empty."""
+    _migrations.apply(db)
+
+
+def applied(db: Database) -> frozenset[str]:
+    """The names of the migrations that a store has had."""
+    return frozenset(m.name for m in _migrations.applied(db))
