@@ -341,9 +341,9 @@ class Placement:
 
 @dataclass(frozen=True, slots=True)
 class StoryEdit:
-    """A story changed after its items were placed, by the grouping (`by` is "grouping") or by hand. `merge`: `story_id` goes into
-    `into`. `split`: `items` leave `story_id` for `into`. `pin`: `items` stay in `story_id` for good. `undo`: the edit `undoes` is
-    taken back."""
+    """A story changed after its items were placed, by the grouping (`by` is "grouping") or by hand. `merge`: `story_id` goes
+    into `into`. `split`: `items` leave `story_id` for `into`. `pin`: `items` stay in `story_id` for good. `undo`: the edit
+    `undoes` is taken back."""
 
     id: str
     at: float
@@ -595,8 +595,8 @@ class Suppressed:
 
 @dataclass(frozen=True, slots=True)
 class Silence:
-    """What an analyst does not want to hear until `until`. Every condition that is not None must hold: the rule's name, the story,
-    the place (as a name or gazetteer id), the alert."""
+    """What an analyst does not want to hear until `until`. Every condition that is not None must hold: the rule's name, the
+    story, the place (as a name or gazetteer id), the alert."""
 
     id: str
     created: float
