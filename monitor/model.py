@@ -56,7 +56,7 @@ class FeedState:
     etag: str | None = None
     last_modified: str | None = None
     body_hash: str | None = None
-    health: str = "new"  # new ok quiet broken gone moved not_a_feed blocked quarantined
+    health: str = "new"  # a name of `monitor.collect.health.HEALTH`
     error: str | None = None
     errors: int = 0
     polls: int = 0
@@ -71,6 +71,13 @@ class FeedState:
     by_link: bool = False  # the feed's GUIDs churn: items are known by their links
     gaps: int = 0
     skip: tuple[int, ...] = ()  # hours of the week (0 is Monday 00:00 UTC) in which it asks not to be polled
+    since: float | None = None  # when `health` became what it is
+    rhythm: float | None = None  # seconds from one post to the next, as a moving mean
+    longest: float | None = None  # its longest silence, slowly forgotten
+    posts: int = 0  # items that came after the baseline
+    shown: int = 0  # entries of its last answer
+    last_gap: float | None = None
+    odd_dates: int = 0  # new items in a row whose date is missing, in the future or days old
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +111,12 @@ class Item:
     outlet: str
     language: str | None = None
     edited: float | None = None  # when this version was made, for versions after the first
+    original: str | None = None  # the link as the feed gave it, where `link` is without its tracking
+
+    @property
+    def address(self) -> str | None:
+        """The link for people."""
+        return self.original or self.link
 
     @property
     def body(self) -> str:
@@ -343,7 +356,7 @@ class Placement:
 class StoryEdit:
     """A story changed after its items were placed, by the grouping (`by` is "grouping") or by hand. `merge`: `story_id` goes
     into `into`. `split`: `items` leave `story_id` for `into`. `pin`: `items` stay in `story_id` for good. `undo`: the edit
-    `undoes` is taken back."""
+    `undoes` is taken back, for which `items` leave `story_id` for `into`."""
 
     id: str
     at: float
@@ -516,15 +529,17 @@ class Event:
     names_old: str | None = None  # key of the earlier alert that a REVERSED names
     since: float | None = None  # when what the key stands for began, as far as this ledger knows
     reason: str = ""
+    times: tuple[float, ...] = ()  # of a story: when each of its independent origins first reported it, in order
+    silent: float | None = None  # of a story or feed: for how many seconds it said nothing before this
 
 
-LedgerName = Literal["figures", "control", "statements", "stories"]
+LedgerName = Literal["figures", "control", "statements", "stories", "life", "feeds"]
 
 
 @dataclass(frozen=True, slots=True)
 class LedgerState:
-    """A ledger at rest. `key` is a story id (figures, stories), a place key (control) or a speaker key (statements).
-    `due` is when its next timer fires, or None."""
+    """A ledger at rest. `key` is a story id (figures, stories, life), a place key (control), a speaker key (statements) or a
+    feed's id (feeds). `due` is when its next timer fires, or None."""
 
     ledger: LedgerName
     key: str
@@ -669,8 +684,8 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True)
 class StepRecord:
-    """T2, one step: one item version or one timer that fired, and all that it caused. Stored in one atomic unit.
-    `item_id` is None for a timer."""
+    """T2, one step: one item version, one timer that fired or one edit by hand, and all that it caused. Stored in one atomic
+    unit. `item_id` is None where no item was analysed. `stories` are what an edit made of stories, before `placement`."""
 
     at: float
     item_id: str | None = None
@@ -686,3 +701,5 @@ class StepRecord:
     edges: tuple[AlertEdge, ...] = ()
     suppressed: tuple[Suppressed, ...] = ()
     deliveries: tuple[Delivery, ...] = ()
+    story_edits: tuple[StoryEdit, ...] = ()
+    stories: tuple[Story, ...] = ()

@@ -11,6 +11,7 @@ from __future__ import annotations
 from sqlite_utils.db import Database
 from sqlite_utils.migrations import Migrations
 
+from storage.migrations.collecting import m0005_collecting
 from storage.migrations.first import (
     m0001_feeds_and_items,
     m0002_stories_facts_ledgers,
@@ -25,6 +26,7 @@ _STEPS = (
     m0002_stories_facts_ledgers,
     m0003_alerts_and_outbox,
     m0004_iso_views,
+    m0005_collecting,
 )
 
 _migrations = Migrations("wirewatch")
