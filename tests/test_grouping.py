@@ -18,9 +18,9 @@ import pytest
 from monitor.errors import ModelUnavailable
 from monitor.model import Item, Reading, Story, Vector
 from monitor.stories.embed import EmbedderService, embed_text
-from monitor.stories.group import Grouper, Settings, central_title
-from monitor.stories.index import Change
+from monitor.stories.group import Grouper, Placed, Settings
 from monitor.stories.scorer import load_weights
+from monitor.stories.telling import central_title
 
 DATA = pathlib.Path(__file__).parents[1].parent / "shared" / "data"
 HOUR, DAY = 3600.0, 86400.0
@@ -86,7 +86,7 @@ def told(texts: Sequence[tuple[str, str]], name: str, every: float = HOUR, at: f
     return [item(f"{name}{n}", t, s, at=at + n * every, outlet=f"{name}-{n}") for n, (t, s) in enumerate(texts)]
 
 
-def run(grouper: Grouper, items: Sequence[Item], vectors: Sequence[Vector | None]) -> list[Change]:
+def run(grouper: Grouper, items: Sequence[Item], vectors: Sequence[Vector | None]) -> list[Placed]:
     changes = []
     for one, vector in zip(items, vectors, strict=True):
         changes.append(grouper.place(one, vector, None, one.seen))
@@ -95,7 +95,7 @@ def run(grouper: Grouper, items: Sequence[Item], vectors: Sequence[Vector | None
     return changes
 
 
-def stories_of(changes: Sequence[Change]) -> list[str]:
+def stories_of(changes: Sequence[Placed]) -> list[str]:
     return [c.placement.story.id for c in changes]
 
 

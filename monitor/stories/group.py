@@ -1,22 +1,27 @@
 """Where an item belongs: opens a story or joins one. Decided on values, applied when the caller says so.
 
 grouper = Grouper(families={feed_id: family})
-change = grouper.place(item, vector, reading, now)     # change.placement is the decision; nothing has changed yet
-grouper.apply(change)                                  # tentatively: the next item of the batch sees it
+placed = grouper.place(item, vector, reading, now)     # placed.placement is the decision; nothing has changed yet
+grouper.apply(placed)                                  # tentatively: the next item of the batch sees it
+for edit in placed.edits:                              # the item showed that two stories are one
+    stories = grouper.apply(edit)                      # as they are now; one without items is gone
 grouper.commit()                                       # the store has it; or grouper.rollback()
+
+Edits by hand go the same way: `grouper.apply(StoryEdit(...))`.
 """
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from monitor.model import Item, Placement, Reading, Story, Vector, make_id
+from monitor.model import Item, Placement, Reading, Story, StoryEdit, Vector, make_id
 from monitor.stories.copies import fingerprint, is_copy
+from monitor.stories.edits import edited, standing
 from monitor.stories.features import (
     Coded,
     Compared,
@@ -29,10 +34,12 @@ from monitor.stories.features import (
 )
 from monitor.stories.index import Change, Index, Member, StoryState
 from monitor.stories.scorer import Weights, load_weights, score_pairs, score_stories
+from monitor.stories.telling import LATEST, told
 
 _DAY = 86400.0
-_LATEST = 40  # so many of a story's latest members stand for it
 _SECOND_LOOK = 8  # stories whose best pairs are the best are looked at whole
+_WITNESSES = 3  # latest items of a story that say whether it is another one too
+_FAR = 8.0  # log-odds of what was not even compared
 _LOCAL = 10  # nearest neighbours that say how crowded an item's surroundings are
 
 
@@ -49,6 +56,8 @@ class Settings:
     copies_within: float = 4 * _DAY
     tidy_every: float = 3600.0
     leaves_below: float = -3.0  # log-odds at which an edited item is no longer what it was
+    merges_above: float = 0.5  # log-odds beyond those to join, of an item in two stories and of these in one another
+    merges_within: float = _DAY  # the age of a story that still may merge by itself
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +70,15 @@ class Looked:
     stories: Mapping[str, float]
     pair_rows: Rows
     story_rows: Rows
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """A decision: where an item goes, and which stories it shows to be one. `edits` are applied after it, in order."""
+
+    placement: Placement
+    change: Change
+    edits: tuple[StoryEdit, ...] = ()
 
 
 class Grouper:
@@ -89,22 +107,34 @@ class Grouper:
         """The feeds' publisher families changed; what is placed from now on counts by these."""
         self._families = dict(families)
 
-    def place(self, item: Item, vector: Vector | None, reading: Reading | None, now: float) -> Change:
+    def place(self, item: Item, vector: Vector | None, reading: Reading | None, now: float) -> Placed:
         """Where this item version goes at the instant `now`. `vector` is its unit vector, or None: words alone decide then.
         Changes nothing."""
         looked = self.look(item, vector, reading, now)
         before = self.index.member(item.id)
-        if before is not None and self._stays(before, looked):
+        if before is not None and (before.pinned or self._stays(before, looked)):
             return self._join(looked, before.story_id, before)
-        best = max(looked.stories, key=lambda story: (looked.stories[story], story), default=None)
-        if best is not None and looked.stories[best] > 0:
-            return self._join(looked, best, before)
-        return self._open(looked, before)
+        ranked = sorted(looked.stories, key=lambda story: (-looked.stories[story], story))
+        if not ranked or looked.stories[ranked[0]] <= 0:
+            return self._open(looked, before)
+        edit = self._merge(looked, ranked[:2], now) if before is None else None
+        if edit is None:
+            return self._join(looked, ranked[0], before)
+        return replace(self._join(looked, str(edit.into), before), edits=(edit,))
 
-    def apply(self, change: Change) -> None:
-        """Make a decision take effect for those that follow, until `rollback`."""
+    def apply(self, what: Placed | StoryEdit) -> tuple[Story, ...]:
+        """Make a decision, or an edit of stories, take effect for those that follow, until `rollback`. Returns the stories that
+        it changed as they are now; one without items is gone.
+
+        Edits: `merge` moves the items of `story_id` into `into`, `split` those named from `story_id` into `into`, which need
+        not exist; `pin` moves those named into `story_id`, where they stay for good. `undo` moves those named from `story_id`
+        into `into`; without `into` they are no longer pinned. Pinned items never move, so a story may outlive its merge. What
+        was split, or whose merge was undone, never merges by itself. Raises `KeyError` for a story or item that is not live."""
+        change = what.change if isinstance(what, Placed) else edited(self.index, what)
         self.index.apply(change)
-        self._now = max(self._now, change.placement.story.last_seen)
+        if isinstance(what, Placed):
+            self._now = max(self._now, what.placement.story.last_seen)
+        return tuple(state.story for state in change.replaced)
 
     def commit(self) -> None:
         """What was applied is stored. Stories that are over are forgotten now and then."""
@@ -117,16 +147,21 @@ class Grouper:
         """What was applied since the last commit did not happen."""
         self.index.rollback()
 
-    def rebuild(self, rows: Iterable[tuple[Item, Story, Vector | None]]) -> None:
-        """Fill an empty index with stored items, oldest first, and the stories they are in. What single readings voted for is
-        not stored: a story's place and country count as the vote of all its items."""
+    def rebuild(self, rows: Iterable[tuple[Item, Story, Vector | None]], edits: Iterable[StoryEdit] = ()) -> None:
+        """Fill an empty index with stored items, oldest first, and the stories they are in. `edits` are all that were made, in
+        order: their pins and partings hold. What single readings voted for is not stored: each item votes for the place and
+        country of its story."""
+        pinned, apart = standing(edits)
         for item, story, vector in rows:
-            member = replace(self._member(item, vector, None), story_id=story.id)
+            member = self._member(item, vector, None)
             worded = self._worded(member.coded, self.settings.worded)
-            member = replace(member, first_copy=self._first_copy(member, self._live(worded, item.seen)))
+            member = self._traced(member, self._live(worded, item.seen))
+            votes = ((story.country,) if story.country else (), (story.place_id,) if story.place_id else ())
+            member = replace(member, story_id=story.id, countries=votes[0], places=votes[1], pinned=item.id in pinned)
             held = self.index.members_of(story.id)
-            state = StoryState(story, (*(i for i in held if i != item.id), item.id), *_votes_of(story))
-            self.apply(Change(Placement(item.id, story, False, 0.0, member.first_copy), member, (state,)))
+            members = (*(i for i in held if i != item.id), item.id)
+            self.index.apply(Change((member,), (StoryState(story, members, frozenset(apart.get(story.id, ()))),)))
+            self._now = max(self._now, story.last_seen)
         self.commit()
 
     # -- comparing --------------------------------------------------------------------------------------------------------
@@ -134,7 +169,16 @@ class Grouper:
     def _member(self, item: Item, vector: Vector | None, reading: Reading | None) -> Member:
         family = self._families.get(item.feed_id, item.outlet)
         found = profile(item, vector, reading.names if reading else ())
-        return Member(coded(found, self.index.weights), "", item.title, family, item.seen, fingerprint(item))
+        return Member(
+            coded(found, self.index.weights),
+            "",
+            item.title,
+            family,
+            item.seen,
+            fingerprint(item),
+            countries=tuple(sorted(set(reading.countries))) if reading else (),
+            places=tuple(sorted(set(reading.places))) if reading else (),
+        )
 
     def _near(self, new: Coded) -> list[str]:
         vector = new.profile.vector
@@ -152,7 +196,10 @@ class Grouper:
     def look(self, item: Item, vector: Vector | None, reading: Reading | None, now: float) -> Looked:
         """An item version beside the live items and their stories. Training looks at the same rows."""
         self.index.check(vector)
-        member = self._member(item, vector, reading)
+        return self._look(self._member(item, vector, reading), reading, now)
+
+    def _look(self, member: Member, reading: Reading | None, now: float) -> Looked:
+        item_id, vector = member.profile.item_id, member.profile.vector
         near = self._near(member.coded)
         worded = self._worded(member.coded, self.settings.worded if near else self.settings.near)
         candidates = self._live((*near, *worded), now)
@@ -162,19 +209,18 @@ class Grouper:
         scores = score_pairs(self.weights, rows)
         members_of: defaultdict[str, list[int]] = defaultdict(list)
         for n, other in enumerate(candidates):
-            if other.profile.item_id != item.id:
+            if other.profile.item_id != item_id:
                 members_of[other.story_id].append(n)
         hopeful = _hopeful({s: scores[at] for s, at in members_of.items()})
-        compared = [self._compared(s, item.id, vector, scores[members_of[s]], rows[members_of[s]]) for s in hopeful]
+        compared = [self._compared(s, item_id, vector, scores[members_of[s]], rows[members_of[s]]) for s in hopeful]
         story_rows = story_features(member.coded, compared, local, self.index.weights)
         pairs = {m.profile.item_id: float(s) for m, s in zip(candidates, scores, strict=True)}
         stories = dict(zip(hopeful, score_stories(self.weights, story_rows).tolist(), strict=True))
-        member = replace(member, first_copy=self._first_copy(member, self._live(worded, now)))
-        return Looked(member, reading, pairs, stories, rows, story_rows)
+        return Looked(self._traced(member, self._live(worded, now)), reading, pairs, stories, rows, story_rows)
 
     def _compared(self, story_id: str, item_id: str, vector: Vector | None, scores: Rows, rows: Rows) -> Compared:
         ids = [i for i in self.index.members_of(story_id) if i != item_id]
-        latest = [m for i in ids[-_LATEST:] if (m := self.index.member(i))]
+        latest = [m for i in ids[-LATEST:] if (m := self.index.member(i))]
         cosine = float("nan")
         vectors = [m.profile.vector for m in latest if m.profile.vector is not None]
         if vector is not None and vectors:
@@ -182,8 +228,9 @@ class Grouper:
             cosine = float(centroid @ vector / max(1e-9, float(np.linalg.norm(centroid))))
         return Compared([m.coded for m in latest], scores.astype(np.float64), rows, len(ids), cosine)
 
-    def _first_copy(self, new: Member, candidates: Sequence[Member]) -> str | None:
-        """The first item whose text this one reprints: the earliest seen, and never a copy itself."""
+    def _traced(self, new: Member, candidates: Sequence[Member]) -> Member:
+        """The item with the first one whose text it reprints (the earliest seen, and never a copy itself), whose origin it
+        has."""
         since = new.seen - self.settings.copies_within
         same = [
             m
@@ -191,7 +238,9 @@ class Grouper:
             if m.profile.item_id != new.profile.item_id and m.seen >= since and is_copy(new.print, m.print)
         ]
         first = min(same, key=lambda m: (m.seen, m.profile.item_id), default=None)
-        return None if first is None else first.first_copy or first.profile.item_id
+        if first is None:
+            return replace(new, origin=new.family)
+        return replace(new, first_copy=first.first_copy or first.profile.item_id, origin=first.origin)
 
     # -- deciding ---------------------------------------------------------------------------------------------------------
 
@@ -202,60 +251,51 @@ class Grouper:
         closest = max(looked.pairs.get(before.profile.item_id, 0.0), looked.stories.get(before.story_id, float("-inf")))
         return closest > self.settings.leaves_below
 
-    def _join(self, looked: Looked, story_id: str, before: Member | None) -> Change:
-        state = self.index.story(story_id)
-        member = replace(looked.member, story_id=story_id)
-        members = state.members if member.profile.item_id in state.members else (*state.members, member.profile.item_id)
-        return self._change(looked, member, state, members, before, opened=False)
+    def _merge(self, looked: Looked, stories: Sequence[str], now: float) -> StoryEdit | None:
+        """The merge of the two stories that an item fits best, where both are young, it fits both well, and one's items fit
+        the other well. The older one's id lives on."""
+        if len(stories) < 2 or looked.stories[stories[1]] < self.settings.merges_above:
+            return None
+        older, younger = sorted((self.index.story(s) for s in stories), key=lambda s: (s.story.first_seen, s.story.id))
+        if older.story.first_seen < now - self.settings.merges_within or younger.story.id in older.apart:
+            return None
+        members = [m for i in younger.members if (m := self.index.member(i))]
+        if any(m.pinned for m in members):
+            return None
+        fits = [self._look(m, None, now).stories.get(older.story.id, -_FAR) for m in members[-_WITNESSES:]]
+        if sum(fits) < self.settings.merges_above * len(fits):
+            return None
+        ids = older.story.id, younger.story.id, looked.member.profile.item_id
+        items = tuple(m.profile.item_id for m in members)
+        note = f"shown by {looked.member.title}"
+        return StoryEdit(make_id("merge", *ids), now, "merge", younger.story.id, older.story.id, items, note=note)
 
-    def _open(self, looked: Looked, before: Member | None) -> Change:
+    def _join(self, looked: Looked, story_id: str, before: Member | None) -> Placed:
+        state = self.index.story(story_id)
+        pinned = before is not None and before.pinned
+        return self._placed(looked, replace(looked.member, story_id=story_id, pinned=pinned), state, before, opened=False)
+
+    def _open(self, looked: Looked, before: Member | None) -> Placed:
         """A story's id is made from its first item; an item that left a story makes another one than when it came."""
         first = looked.member.profile.item_id
         story_id = make_id("story", first) if before is None else make_id("story", first, looked.member.title)
         member = replace(looked.member, story_id=story_id)
         story = Story(story_id, member.title, member.seen, member.seen, 0)
-        return self._change(looked, member, StoryState(story, ()), (first,), before, opened=True)
+        return self._placed(looked, member, StoryState(story, ()), before, opened=True)
 
-    def _change(
-        self,
-        looked: Looked,
-        member: Member,
-        state: StoryState,
-        members: tuple[str, ...],
-        before: Member | None,
-        *,
-        opened: bool,
-    ) -> Change:
+    def _placed(self, looked: Looked, member: Member, state: StoryState, before: Member | None, *, opened: bool) -> Placed:
         item_id = member.profile.item_id
-        left = self._leave(before) if before is not None and before.story_id != member.story_id else ()
-        countries, places = _vote(state, looked.reading)
-        present = [member if i == item_id else m for i in members if (m := member if i == item_id else self.index.member(i))]
-        story = replace(
-            state.story,
-            title=central_title(present),
-            first_seen=min(state.story.first_seen, member.seen),
-            last_seen=max(state.story.last_seen, member.seen),
-            items=len(members),
-            country=_winner(countries),
-            place_id=_winner(places),
-            place=_surface(looked.reading, _winner(places), state.story),
-            families=tuple(sorted({*state.story.families, member.family})),
-            origins=tuple(sorted({*state.story.origins, self._origin(member)})),
-        )
-        placement = Placement(
-            item_id, story, opened, looked.stories.get(story.id, 0.0), member.first_copy, self._origin(member)
-        )
-        return Change(placement, member, (*left, StoryState(story, members, countries, places)))
-
-    def _leave(self, before: Member) -> tuple[StoryState, ...]:
-        state = self.index.story(before.story_id)
-        members = tuple(i for i in state.members if i != before.profile.item_id)
-        return (replace(state, story=replace(state.story, items=len(members)), members=members),)
-
-    def _origin(self, member: Member) -> str:
-        """The family that said it first: a reprint counts towards the first copy's."""
-        first = self.index.member(member.first_copy) if member.first_copy else None
-        return first.family if first else member.family
+        members = [member if i == item_id else m for i in state.members if (m := self.index.member(i))]
+        if item_id not in state.members:
+            members.append(member)
+        after = told(state, members, looked.reading)
+        left: tuple[StoryState, ...] = ()
+        if before is not None and before.story_id != member.story_id:
+            was = self.index.story(before.story_id)
+            left = (told(was, [m for i in was.members if i != item_id and (m := self.index.member(i))]),)
+        score = looked.stories.get(after.story.id, 0.0)
+        placement = Placement(item_id, after.story, opened, score, member.first_copy, member.origin)
+        return Placed(placement, Change((member,), (*left, after)))
 
 
 def _hopeful(scores: Mapping[str, Rows]) -> list[str]:
@@ -268,55 +308,3 @@ def crowding(cosines: NDArray[np.float32]) -> float:
     """The mean cosine of the nearest neighbours: in a crowd of look-alikes a high cosine says less."""
     known = cosines[~np.isnan(cosines)]
     return float(np.sort(known)[-_LOCAL:].mean()) if len(known) else 0.0
-
-
-def central_title(members: Sequence[Member]) -> str:
-    """The headline most like the others: by vectors where all have one, else by shared words. The earlier wins a tie."""
-    latest = members[-_LATEST:]
-    vectors = [m.profile.vector for m in latest if m.profile.vector is not None]
-    if len(vectors) == len(latest):
-        stacked = np.stack(vectors)
-        central = stacked @ stacked.sum(axis=0)
-    else:
-        counts = Counter(s for m in latest for s in m.profile.title)
-        central = np.array([sum(counts[s] for s in m.profile.title) / max(1, len(m.profile.title)) for m in latest])
-    return latest[int(np.argmax(np.round(central, 5)))].title
-
-
-Votes = tuple[tuple[str, int], ...]
-
-
-def _vote(state: StoryState, reading: Reading | None) -> tuple[Votes, Votes]:
-    if reading is None:
-        return state.countries, state.places
-    return _count(state.countries, reading.countries), _count(state.places, reading.places)
-
-
-def _count(votes: Votes, voices: Sequence[str]) -> Votes:
-    """One vote for each thing that a reading names, however often."""
-    counted = Counter(dict(votes))
-    counted.update(set(voices))
-    return tuple(sorted(counted.items()))
-
-
-def _winner(votes: Votes) -> str | None:
-    return max(votes, key=lambda vote: (vote[1], vote[0]))[0] if votes else None
-
-
-def _surface(reading: Reading | None, place_id: str | None, story: Story) -> str | None:
-    """How the main place is written: as in a fact that names it, else as before."""
-    if place_id is None:
-        return None
-    named = (
-        getattr(fact, "place", None)
-        for fact in (reading.facts if reading else ())
-        if getattr(fact, "place_id", None) == place_id
-    )
-    return next((name for name in named if name), story.place if story.place_id == place_id else None)
-
-
-def _votes_of(story: Story) -> tuple[Votes, Votes]:
-    def votes(winner: str | None) -> Votes:
-        return ((winner, story.items),) if winner else ()
-
-    return votes(story.country), votes(story.place_id)

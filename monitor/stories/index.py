@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from monitor.model import Placement, Story, Vector
+from monitor.model import Story, Vector
 from monitor.stories.copies import Print
 from monitor.stories.features import Coded, Profile, WordWeights
 
@@ -25,7 +25,8 @@ _DIGITS = 5  # the last bits of a product depend on the row's place in the matri
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """A live item in its story. `first_copy` is the item whose text it reprints."""
+    """A live item in its story. `first_copy` is the item whose text it reprints, `origin` the family that said it first;
+    `countries` and `places` are what its reading votes for; what is `pinned` never leaves its story."""
 
     coded: Coded
     story_id: str
@@ -34,6 +35,10 @@ class Member:
     seen: float
     print: Print
     first_copy: str | None = None
+    origin: str = ""
+    countries: tuple[str, ...] = ()
+    places: tuple[str, ...] = ()
+    pinned: bool = False
 
     @property
     def profile(self) -> Profile:
@@ -43,28 +48,26 @@ class Member:
 
 @dataclass(frozen=True, slots=True)
 class StoryState:
-    """A live story with its members, oldest first, and the votes of their readings for country and place."""
+    """A live story with its members, oldest first. `apart` are stories that somebody parted from it: they never merge by
+    themselves."""
 
     story: Story
     members: tuple[str, ...]
-    countries: tuple[tuple[str, int], ...] = ()
-    places: tuple[tuple[str, int], ...] = ()
+    apart: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A decision: the placement, and what it does to the index. `replaced` are states of stories that the item joins or leaves;
-    one without members goes."""
+    """What a decision does to the index: items as they are now, and the states of stories that gained or lost some; one
+    without members goes."""
 
-    placement: Placement
-    member: Member
+    members: tuple[Member, ...]
     replaced: tuple[StoryState, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class _Undo:
-    item_id: str
-    member: Member | None
+    members: tuple[tuple[str, Member | None], ...]
     states: tuple[tuple[str, StoryState | None], ...]
 
 
@@ -94,6 +97,10 @@ class Index:
     def member(self, item_id: str) -> Member | None:
         """A live item."""
         return self._members.get(item_id)
+
+    def live(self, item_id: str) -> Member:
+        """A live item. Raises `KeyError`."""
+        return self._members[item_id]
 
     def story(self, story_id: str) -> StoryState:
         """A live story. Raises `KeyError`."""
@@ -154,10 +161,11 @@ class Index:
 
     def apply(self, change: Change) -> None:
         """Make a decision take effect, tentatively until `commit`."""
-        item_id = change.member.profile.item_id
-        before = tuple((s.story.id, self._stories.get(s.story.id)) for s in change.replaced)
-        self._undo.append(_Undo(item_id, self._members.get(item_id), before))
-        self._put(item_id, change.member)
+        items = tuple((m.profile.item_id, self._members.get(m.profile.item_id)) for m in change.members)
+        states = tuple((s.story.id, self._stories.get(s.story.id)) for s in change.replaced)
+        self._undo.append(_Undo(items, states))
+        for member in change.members:
+            self._put(member.profile.item_id, member)
         for state in change.replaced:
             self._set_story(state.story.id, state if state.members else None)
 
@@ -169,7 +177,8 @@ class Index:
         """Take back all that was applied since the last commit, the latest first."""
         while self._undo:
             undo = self._undo.pop()
-            self._put(undo.item_id, undo.member)
+            for item_id, member in undo.members:
+                self._put(item_id, member)
             for story_id, state in undo.states:
                 self._set_story(story_id, state)
 
@@ -202,10 +211,12 @@ class Index:
 
     def _put(self, item_id: str, member: Member | None) -> None:
         old = self._members.pop(item_id, None)
-        if old is not None:
-            self._forget(item_id, old.coded)
         if member is not None:
             self._members[item_id] = member
+        same = old is not None and member is not None and old.coded is member.coded
+        if old is not None and not same:
+            self._forget(item_id, old.coded)
+        if member is not None and not same:
             self._remember(item_id, member.coded)
 
     def _remember(self, item_id: str, coded: Coded) -> None:

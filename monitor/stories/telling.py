@@ -1,0 +1,70 @@
+"""What a story is called, where it happens and who tells it: read off its members, so that merges and splits need no memory."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from itertools import chain
+
+import numpy as np
+
+from monitor.model import Reading, Story
+from monitor.stories.index import Member, StoryState
+
+LATEST = 40
+"""So many of a story's latest members stand for it."""
+
+
+def told(state: StoryState, members: Sequence[Member], reading: Reading | None = None) -> StoryState:
+    """A story as its members tell it. `reading` is that of a new member."""
+    story = state.story
+    if not members:
+        return replace(state, story=replace(story, items=0), members=())
+    place_id = _winner(m.places for m in members)
+    return replace(
+        state,
+        members=tuple(m.profile.item_id for m in members),
+        story=replace(
+            story,
+            title=central_title(members),
+            first_seen=min(m.seen for m in members),
+            last_seen=max(m.seen for m in members),
+            items=len(members),
+            country=_winner(m.countries for m in members),
+            place_id=place_id,
+            place=_surface(reading, place_id, story),
+            families=tuple(sorted({m.family for m in members})),
+            origins=tuple(sorted({m.origin for m in members})),
+        ),
+    )
+
+
+def _winner(votes: Iterable[tuple[str, ...]]) -> str | None:
+    counted = Counter(chain.from_iterable(votes))
+    return max(counted, key=lambda vote: (counted[vote], vote)) if counted else None
+
+
+def _surface(reading: Reading | None, place_id: str | None, story: Story) -> str | None:
+    """How the main place is written: as in a fact that names it, else as before."""
+    if place_id is None:
+        return None
+    named = (
+        getattr(fact, "place", None)
+        for fact in (reading.facts if reading else ())
+        if getattr(fact, "place_id", None) == place_id
+    )
+    return next((name for name in named if name), story.place if story.place_id == place_id else None)
+
+
+def central_title(members: Sequence[Member]) -> str:
+    """The headline most like the others: by vectors where all have one, else by shared words. The earlier wins a tie."""
+    latest = members[-LATEST:]
+    vectors = [m.profile.vector for m in latest if m.profile.vector is not None]
+    if len(vectors) == len(latest):
+        stacked = np.stack(vectors)
+        central = stacked @ stacked.sum(axis=0)
+    else:
+        counts = Counter(s for m in latest for s in m.profile.title)
+        central = np.array([sum(counts[s] for s in m.profile.title) / max(1, len(m.profile.title)) for m in latest])
+    return latest[int(np.argmax(np.round(central, 5)))].title
