@@ -204,7 +204,7 @@ def _evidence(event: Event, items: Mapping[str, Item]) -> Evidence | None:
         return None
     fact = event.fact
     proof = sentence(item.title if fact.within == "title" else item.body, fact.start, fact.end) if fact else item.title
-    return Evidence(item.id, item.outlet, item.published, item.link, proof, fact.source if fact else None)
+    return Evidence(item.id, item.outlet, item.published, item.address, proof, fact.source if fact else None)
 
 
 def deliveries(edges: Sequence[AlertEdge], rule: Rule, recipients: Recipients, now: float) -> tuple[Delivery, ...]:

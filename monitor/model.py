@@ -81,6 +81,26 @@ class FeedState:
 
 
 @dataclass(frozen=True, slots=True)
+class Subscription:
+    """What a hub is asked to push. `state`: wanted (not verified yet), active (until `lease_until`), denied, ending (no longer
+    wanted). `token` is the secret last part of the callback's address, `secret` signs what is pushed; `due` is when something
+    is to be done for it. `missed` counts polls in a row that found what the hub had not pushed."""
+
+    feed_id: str
+    topic: str
+    hub: str
+    token: str
+    secret: str
+    state: str = "wanted"
+    due: float = 0.0
+    lease_until: float | None = None
+    errors: int = 0
+    error: str | None = None
+    last_push: float | None = None
+    missed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Entry:
     """One entry as a parser read it: cleaned text, absolute link, instants or None where missing or unreadable."""
 
@@ -595,8 +615,18 @@ class AlertEdge:
 
 
 @dataclass(frozen=True, slots=True)
+class Gate:
+    """One condition and what it saw. `passed` None: held, it may pass later."""
+
+    name: str
+    passed: bool | None
+    seen: str
+
+
+@dataclass(frozen=True, slots=True)
 class Suppressed:
-    """An edge that was decided and not sent, with the reason (cooldown, step, shadow, quiet_hours, ...). Kept in the record."""
+    """An edge that was decided and not sent, with the reason (cooldown, step, shadow, quiet_hours, silence, ...). Kept in the
+    record: `why` in words, `gates` in the order in which they were asked."""
 
     rule: str
     key: str
@@ -606,12 +636,14 @@ class Suppressed:
     story_id: str
     item_id: str | None = None
     title: str = ""
+    why: str = ""
+    gates: tuple[Gate, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Silence:
     """What an analyst does not want to hear until `until`. Every condition that is not None must hold: the rule's name, the
-    story, the place (as a name or gazetteer id), the alert."""
+    story, the place (as a name or gazetteer id), the alert. `ended_by` ended it before its time."""
 
     id: str
     created: float
@@ -622,6 +654,7 @@ class Silence:
     story_id: str | None = None
     place: str | None = None
     alert: str | None = None
+    ended_by: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

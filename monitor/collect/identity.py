@@ -186,6 +186,7 @@ def _item(feed: Feed, n: _Named, item_id: str, old: Item | None, seen: float) ->
         summary=e.summary or (e.content if not text else ""),
         text=text,
         link=n.link,
+        original=n.entry.link if n.entry.link != n.link else None,
         published=dated(told, seen),
         seen=seen,
         outlet=feed.name,
