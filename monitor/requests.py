@@ -4,11 +4,12 @@ store and executes its own."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 from monitor.codec import feed_from_json
-from monitor.model import Json
+from monitor.model import Acknowledgement, Json, Silence, make_id
 from storage.base import Store
 
 
@@ -29,10 +30,48 @@ async def _accept_rules(store: Store, args: Json, now: float) -> Json:
     return {"ok": True, "file": str(args["file"])}
 
 
+SILENCE, EXPIRE_SILENCE, ACKNOWLEDGE = "silence", "expire_silence", "acknowledge"
+
+
+async def _silence(store: Store, args: Json, now: float) -> Json:
+    """`{rule?, story?, place?, alert?, until, by, comment}`: `until` in seconds since the epoch. Answered with its id."""
+    about = {name: str(args[key]) for name, key in _ABOUT.items() if args.get(key)}
+    until, by, comment = float(args["until"]), str(args["by"]).strip(), str(args.get("comment", ""))
+    if not about:
+        return {"ok": False, "error": "a silence says what it is about: a rule, a place, a story or an alert"}
+    if not by:
+        return {"ok": False, "error": "a silence says whose it is (`by`)"}
+    if not now < until < math.inf:
+        return {"ok": False, "error": "a silence ends in the future (`until`)"}
+    id = make_id("silence", by, str(now), *(f"{k}={v}" for k, v in sorted(about.items())))
+    await store.add_silence(Silence(id=id, created=now, until=until, by=by, comment=comment, **about))
+    return {"ok": True, "id": id}
+
+
+_ABOUT = {"rule": "rule", "story_id": "story", "place": "place", "alert": "alert"}
+
+
+async def _expire_silence(store: Store, args: Json, now: float) -> Json:
+    """`{id, by}`."""
+    return {"ok": await store.expire_silence(str(args["id"]), str(args["by"]), now)}
+
+
+async def _acknowledge(store: Store, args: Json, now: float) -> Json:
+    """`{alert, by, relevant: bool, note}`."""
+    relevant = args.get("relevant", True)
+    if not isinstance(relevant, bool):
+        raise TypeError("`relevant` is true or false")
+    said = Acknowledgement(str(args["alert"]), now, str(args["by"]), relevant, str(args.get("note", "")))
+    return {"ok": await store.acknowledge(said)}
+
+
 _KINDS: dict[str, Callable[[Store, Json, float], Awaitable[Json]]] = {
     "add_feed": _add_feed,
     "edit_delivery": _edit_delivery,
     ACCEPT_RULES: _accept_rules,
+    SILENCE: _silence,
+    EXPIRE_SILENCE: _expire_silence,
+    ACKNOWLEDGE: _acknowledge,
 }
 
 

@@ -11,13 +11,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from monitor.gazetteer import Gazetteer
-from monitor.model import Event, EventName, Item, Kind, Statement
+from monitor.model import Event, EventName, Gate, Item, Kind, Statement
 from rules import conditions
 from rules.names import Names, name_of
 from rules.passage import passage
 from rules.patterns import Pattern, compile_pattern
 from rules.place import PlaceCondition, Verdict, Where, place_condition, where_is
-from rules.rule import Context, Gate, ListEntry, Match, Rule
+from rules.rule import Context, ListEntry, Match, Rule
 from rules.schema import KINDS
 from rules.shapes import AnyOf, Choice, Flag, OrNull, Range, Shape, Text
 from rules.words import Phrase, Words, fold

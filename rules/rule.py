@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from monitor.gazetteer import Gazetteer
-from monitor.model import Event, EventName, Feed, Item, Kind, Story
+from monitor.model import Event, EventName, Feed, Gate, Item, Kind, Story
 
 SEVERITIES = ("low", "medium", "high", "critical")
 
@@ -105,15 +105,6 @@ class Context:
     story: Story
     gazetteer: Gazetteer
     about: Mapping[str, float]
-
-
-@dataclass(frozen=True, slots=True)
-class Gate:
-    """One condition and what it saw. `passed` None: held, it may pass later (an unplaced fact)."""
-
-    name: str
-    passed: bool | None
-    seen: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,8 +15,10 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from monitor.model import (
+    Acknowledgement,
     AlertEdge,
     Delivery,
+    Fact,
     Feed,
     FeedState,
     Item,
@@ -26,8 +28,11 @@ from monitor.model import (
     Pending,
     PollRecord,
     RuleState,
+    Silence,
     StepRecord,
     Story,
+    StoryEdit,
+    Subscription,
     Vector,
 )
 
@@ -46,12 +51,35 @@ class DueFeed:
 
 @dataclass(frozen=True, slots=True)
 class StoryVector:
-    """A live item as the grouping index needs it after a restart."""
+    """A live item as the grouping index needs it after a restart. What is `pinned` stays in its story."""
 
     item: Item
     story: Story
     vector: Vector | None
     model_id: str | None
+    pinned: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class StoryMember:
+    """An item in its story: its publisher family, the family that said it first, the item that it reprints."""
+
+    item: Item
+    family: str
+    origin: str
+    copy_of: str | None = None
+    pinned: bool = False
+    score: float = 0.0
+    vector: Vector | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class KeptEdit:
+    """An edit of stories as it is kept: the story that each item left by it, and the edit that took it back."""
+
+    edit: StoryEdit
+    moved: Mapping[str, str]
+    undone_by: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +89,24 @@ class Request:
     id: int
     kind: str
     args: Json
+
+
+@dataclass(frozen=True, slots=True)
+class RuleCount:
+    """What a rule told in some time: alerts, their edges, and how many of these alerts were found relevant or not by who
+    acknowledged them."""
+
+    rule: str
+    alerts: int
+    edges: int
+    relevant: int
+    not_relevant: int
+
+    @property
+    def precision(self) -> float | None:
+        """The share of relevant ones among the acknowledged, or None where nobody has said."""
+        judged = self.relevant + self.not_relevant
+        return self.relevant / judged if judged else None
 
 
 class Store(Protocol):
@@ -115,6 +161,32 @@ class Store(Protocol):
         a baseline's item as such. False, and nothing stored, where `item.version` is not the next one."""
         ...
 
+    async def hasten(self, feed_ids: Sequence[str], at: float) -> None:
+        """Have these feeds due at `at`, or as early as they are; one that is gone stays so."""
+        ...
+
+    async def subscriptions(self) -> list[Subscription]:
+        """All that hubs are asked to push, the longest due first."""
+        ...
+
+    async def save_subscription(self, subscription: Subscription) -> None:
+        """Keep a subscription in place of the one that its feed had."""
+        ...
+
+    async def drop_subscription(self, feed_id: str) -> None: ...
+
+    async def told(self) -> Mapping[str, float]:
+        """What the operator has been told of feeds, by a key of the caller's, and when."""
+        ...
+
+    async def mark_told(self, keys: Sequence[str], at: float) -> None: ...
+
+    async def forget_told(self, keys: Sequence[str]) -> None: ...
+
+    async def versions(self, item_id: str) -> list[Item]:
+        """All stored versions of an item, the first one first; none for an unknown id."""
+        ...
+
     # -- T2 ---------------------------------------------------------------------------------------------------------------
 
     async def pending(self, limit: int) -> list[Pending]:
@@ -134,7 +206,25 @@ class Store(Protocol):
         """Items of stories whose `last_seen >= since`, oldest first: what the grouping index is rebuilt from."""
         ...
 
-    async def story(self, story_id: str) -> Story | None: ...
+    async def story(self, story_id: str) -> Story | None:
+        """The story of this id; of one that was merged away, the story into which it went, whose id is another."""
+        ...
+
+    async def story_of(self, item_ids: Sequence[str]) -> Mapping[str, str]:
+        """The story of each of these items that is in one."""
+        ...
+
+    async def members(self, story_id: str) -> list[StoryMember]:
+        """The items of this very story, in order of `seen`; none for one that was merged away."""
+        ...
+
+    async def story_facts(self, story_id: str) -> list[tuple[str, Fact]]:
+        """Item ids and facts of the latest versions of this very story's items."""
+        ...
+
+    async def story_edits(self, limit: int, story_id: str | None = None, edit_id: str | None = None) -> list[KeptEdit]:
+        """Edits of stories, the latest first; those only that a story gained or lost items by, or the one of this id."""
+        ...
 
     async def stories(self, since: float, limit: int) -> list[Story]:
         """Stories with items and `last_seen >= since`, the latest first."""
@@ -148,6 +238,14 @@ class Store(Protocol):
         """The states of those of these (rule, key) that exist."""
         ...
 
+    async def rule_memories(self, keys: Sequence[str]) -> list[RuleState]:
+        """What any rule, in force or not, remembers of these keys."""
+        ...
+
+    async def remembering(self, keys: Sequence[str]) -> Mapping[str, frozenset[str]]:
+        """By key, the names of the rules that have a state for it; keys that no rule remembers are left out."""
+        ...
+
     async def due_timers(self, now: float, limit: int) -> tuple[list[LedgerState], list[RuleState]]:
         """Ledgers and rule states with `due <= now`, the longest due first."""
         ...
@@ -158,7 +256,9 @@ class Store(Protocol):
         """T2: store all that these steps caused, in order, as one unit: links, vectors, facts, events, ledgers, rule
         states, alerts,
         suppressed edges, deliveries; and mark their item versions analysed. An item that was linked to another story is
-        counted out of that."""
+        counted out of that. Edits of stories come before the step's own link: items are linked anew, every story that gained
+        or lost some is counted anew, one that lost all by an edit says into which it went, and the edit is kept with the story
+        that each item left."""
         ...
 
     # -- T3 ---------------------------------------------------------------------------------------------------------------
@@ -236,6 +336,32 @@ class Store(Protocol):
 
     async def report_dead(self, keys: Sequence[str], deliveries: Sequence[Delivery]) -> None:
         """Put the notices about these dead letters into the outbox and count the letters as reported."""
+        ...
+
+    # -- silences and acknowledgements ------------------------------------------------------------------------------------
+
+    async def add_silence(self, silence: Silence) -> None:
+        """Keep a silence; one of this id that is there already stays as it is."""
+        ...
+
+    async def expire_silence(self, silence_id: str, by: str, now: float) -> bool:
+        """End a silence now and note who did; False where none of this id is in force."""
+        ...
+
+    async def silences(self, at: float | None = None) -> list[Silence]:
+        """Those in force at this instant, or all that were ever made; the first to end first."""
+        ...
+
+    async def acknowledge(self, acknowledgement: Acknowledgement) -> bool:
+        """Keep what somebody says of an alert, beside what was said before; False where there is no such alert."""
+        ...
+
+    async def acknowledgements(self, alerts: Sequence[str]) -> Mapping[str, tuple[Acknowledgement, ...]]:
+        """By alert, what was said of it, the oldest first; alerts of which nobody said anything are left out."""
+        ...
+
+    async def rule_counts(self, since: float, until: float) -> list[RuleCount]:
+        """What each rule told from `since` until before `until`, by rule. Of several words on an alert the last counts."""
         ...
 
     # -- reading, and the rest --------------------------------------------------------------------------------------------

@@ -14,8 +14,10 @@ from typing import IO, TypeVar
 from monitor.errors import StoreUnavailable
 from monitor.failpoints import hit
 from monitor.model import (
+    Acknowledgement,
     AlertEdge,
     Delivery,
+    Fact,
     Feed,
     FeedState,
     Item,
@@ -25,11 +27,23 @@ from monitor.model import (
     Pending,
     PollRecord,
     RuleState,
+    Silence,
     StepRecord,
     Story,
+    Subscription,
 )
-from storage import sqlite_collect, sqlite_keep, sqlite_outbox, sqlite_reads, sqlite_steps, sqlite_storms
-from storage.base import MOST_DEATHS, DueFeed, Request, StoryVector
+from storage import (
+    sqlite_collect,
+    sqlite_feeds,
+    sqlite_keep,
+    sqlite_outbox,
+    sqlite_reads,
+    sqlite_silences,
+    sqlite_steps,
+    sqlite_stories,
+    sqlite_storms,
+)
+from storage.base import MOST_DEATHS, DueFeed, KeptEdit, Request, RuleCount, StoryMember, StoryVector
 from storage.sqlite_readers import Readers
 from storage.sqlite_writer import Unit, Writer
 
@@ -97,6 +111,30 @@ class SqliteStore:
     async def add_version(self, item: Item) -> bool:
         return await self._write(lambda db: sqlite_collect.add_version(db, item))
 
+    async def hasten(self, feed_ids: Sequence[str], at: float) -> None:
+        await self._write(lambda db: sqlite_feeds.hasten(db, feed_ids, at))
+
+    async def subscriptions(self) -> list[Subscription]:
+        return await self._readers.run(sqlite_feeds.subscriptions)
+
+    async def save_subscription(self, subscription: Subscription) -> None:
+        await self._write(lambda db: sqlite_feeds.save_subscription(db, subscription))
+
+    async def drop_subscription(self, feed_id: str) -> None:
+        await self._write(lambda db: sqlite_feeds.drop_subscription(db, feed_id))
+
+    async def told(self) -> Mapping[str, float]:
+        return await self._readers.run(sqlite_feeds.told)
+
+    async def mark_told(self, keys: Sequence[str], at: float) -> None:
+        await self._write(lambda db: sqlite_feeds.mark_told(db, keys, at))
+
+    async def forget_told(self, keys: Sequence[str]) -> None:
+        await self._write(lambda db: sqlite_feeds.forget_told(db, keys))
+
+    async def versions(self, item_id: str) -> list[Item]:
+        return await self._readers.run(lambda db: sqlite_feeds.versions(db, item_id))
+
     # -- T2 ---------------------------------------------------------------------------------------------------------------
 
     async def pending(self, limit: int) -> list[Pending]:
@@ -112,7 +150,19 @@ class SqliteStore:
         return await self._readers.run(lambda db: sqlite_reads.live_items(db, since))
 
     async def story(self, story_id: str) -> Story | None:
-        return await self._readers.run(lambda db: sqlite_reads.story(db, story_id))
+        return await self._readers.run(lambda db: sqlite_stories.story(db, story_id))
+
+    async def story_of(self, item_ids: Sequence[str]) -> Mapping[str, str]:
+        return await self._readers.run(lambda db: sqlite_stories.story_ids(db, item_ids))
+
+    async def members(self, story_id: str) -> list[StoryMember]:
+        return await self._readers.run(lambda db: sqlite_stories.members(db, story_id))
+
+    async def story_facts(self, story_id: str) -> list[tuple[str, Fact]]:
+        return await self._readers.run(lambda db: sqlite_stories.story_facts(db, story_id))
+
+    async def story_edits(self, limit: int, story_id: str | None = None, edit_id: str | None = None) -> list[KeptEdit]:
+        return await self._readers.run(lambda db: sqlite_stories.story_edits(db, limit, story_id, edit_id))
 
     async def stories(self, since: float, limit: int) -> list[Story]:
         return await self._readers.run(lambda db: sqlite_reads.stories(db, since, limit))
@@ -122,6 +172,12 @@ class SqliteStore:
 
     async def rule_states(self, keys: Sequence[tuple[str, str]]) -> Mapping[tuple[str, str], Json]:
         return await self._readers.run(lambda db: sqlite_reads.rule_states(db, keys))
+
+    async def rule_memories(self, keys: Sequence[str]) -> list[RuleState]:
+        return await self._readers.run(lambda db: sqlite_stories.rule_memories(db, keys))
+
+    async def remembering(self, keys: Sequence[str]) -> Mapping[str, frozenset[str]]:
+        return await self._readers.run(lambda db: sqlite_silences.remembering(db, keys))
 
     async def due_timers(self, now: float, limit: int) -> tuple[list[LedgerState], list[RuleState]]:
         return await self._readers.run(lambda db: sqlite_reads.due_timers(db, now, limit))
@@ -195,6 +251,26 @@ class SqliteStore:
 
     async def report_dead(self, keys: Sequence[str], deliveries: Sequence[Delivery]) -> None:
         await self._write(lambda db: sqlite_outbox.report_dead(db, keys, deliveries))
+
+    # -- silences and acknowledgements ------------------------------------------------------------------------------------
+
+    async def add_silence(self, silence: Silence) -> None:
+        await self._write(lambda db: sqlite_silences.add_silence(db, silence))
+
+    async def expire_silence(self, silence_id: str, by: str, now: float) -> bool:
+        return await self._write(lambda db: sqlite_silences.expire_silence(db, silence_id, by, now))
+
+    async def silences(self, at: float | None = None) -> list[Silence]:
+        return await self._readers.run(lambda db: sqlite_silences.silences(db, at))
+
+    async def acknowledge(self, acknowledgement: Acknowledgement) -> bool:
+        return await self._write(lambda db: sqlite_silences.acknowledge(db, acknowledgement))
+
+    async def acknowledgements(self, alerts: Sequence[str]) -> Mapping[str, tuple[Acknowledgement, ...]]:
+        return await self._readers.run(lambda db: sqlite_silences.acknowledgements(db, alerts))
+
+    async def rule_counts(self, since: float, until: float) -> list[RuleCount]:
+        return await self._readers.run(lambda db: sqlite_silences.rule_counts(db, since, until))
 
     # -- reading, and the rest --------------------------------------------------------------------------------------------
 

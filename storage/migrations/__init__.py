@@ -18,6 +18,8 @@ from storage.migrations.first import (
     m0003_alerts_and_outbox,
     m0004_iso_views,
 )
+from storage.migrations.silences import m0007_silences
+from storage.migrations.stories import m0006_story_edits
 
 APPLICATION_ID = 0x57495245  # "WIRE": PRAGMA application_id of every store
 
@@ -27,6 +29,8 @@ _STEPS = (
     m0003_alerts_and_outbox,
     m0004_iso_views,
     m0005_collecting,
+    m0006_story_edits,
+    m0007_silences,
 )
 
 _migrations = Migrations("wirewatch")
