@@ -7,7 +7,7 @@ read; missing keys get the field's default.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, TypeVar
 
 from monitor.model import (
@@ -19,6 +19,7 @@ from monitor.model import (
     Evidence,
     Fact,
     Feed,
+    Gate,
     Item,
     Json,
     Kind,
@@ -105,8 +106,16 @@ def event_from_json(row: Mapping[str, Any]) -> Event:
         old=value_from_json(row.get("old")),
         new=value_from_json(row.get("new")),
         spread=_bounds_from_json(row.get("spread")),
-        **_tuples(row, "origins"),
+        **_tuples(row, "origins", "times"),
     )
+
+
+def gates_to_json(gates: Iterable[Gate]) -> list[list[str | bool | None]]:
+    return [[gate.name, gate.passed, gate.seen] for gate in gates]
+
+
+def gates_from_json(rows: Iterable[Iterable[Any]]) -> tuple[Gate, ...]:
+    return tuple(Gate(*row) for row in rows)
 
 
 def edge_to_json(edge: AlertEdge) -> Json:
@@ -116,6 +125,7 @@ def edge_to_json(edge: AlertEdge) -> Json:
         "spread": value_to_json(edge.spread),
         "facts": [whole_fact_to_json(fact) for fact in edge.facts],
         "evidence": [evidence_to_json(evidence) for evidence in edge.evidence],
+        "gates": gates_to_json(edge.gates),
     }
 
 
@@ -129,6 +139,7 @@ def edge_from_json(row: Mapping[str, Any]) -> AlertEdge:
         spread=_bounds_from_json(row.get("spread")),
         facts=tuple(fact_from_json(fact) for fact in row.get("facts") or ()),
         evidence=tuple(evidence_from_json(evidence) for evidence in row.get("evidence") or ()),
+        gates=gates_from_json(row.get("gates") or ()),
         **_tuples(row, "events", "items"),
     )
 

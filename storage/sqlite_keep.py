@@ -49,6 +49,7 @@ _RECORD = (
     ("alert_edges", "at < :cutoff AND alert NOT IN (SELECT value FROM json_each(:needed))"),
     ("alerts", "last_at < :cutoff AND id NOT IN (SELECT value FROM json_each(:needed))"),
     ("steps", "at < :cutoff"),
+    ("story_edits", "at < :cutoff"),
     (
         "stories",
         "last_seen < :cutoff AND id NOT IN (SELECT value FROM json_each(:needed)) "
@@ -56,8 +57,8 @@ _RECORD = (
     ),
     (
         "ledgers",
-        "ledger IN ('figures', 'stories') AND due IS NULL AND NOT EXISTS (SELECT 1 FROM stories s WHERE s.id = ledgers.key) "
-        "AND :cutoff IS NOT NULL",
+        "ledger IN ('figures', 'stories', 'life') AND due IS NULL AND :cutoff IS NOT NULL "
+        "AND NOT EXISTS (SELECT 1 FROM stories s WHERE s.id = ledgers.key)",
     ),
 )
 

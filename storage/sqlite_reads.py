@@ -83,7 +83,7 @@ def pending(db: Connection, limit: int) -> list[Pending]:
 
 
 _LIVE = f"""
-SELECT l.story_id, e.model_id, e.vector, {columns(ITEM, "i")}
+SELECT l.story_id, e.model_id, e.vector, l.pinned, {columns(ITEM, "i")}
 FROM stories s JOIN story_items l ON l.story_id = s.id JOIN items i ON i.id = l.item_id
 LEFT JOIN item_vectors e ON e.item_id = l.item_id
 WHERE s.last_seen >= ? ORDER BY i.seen, i.seq
@@ -93,14 +93,9 @@ WHERE s.last_seen >= ? ORDER BY i.seen, i.seq
 def live_items(db: Connection, since: float) -> list[StoryVector]:
     stories = {row[0]: story_of(row) for row in db.execute(f"{_STORY} WHERE last_seen >= ?", [since])}
     return [
-        StoryVector(Item(*row[3:]), stories[row[0]], None if row[2] is None else vector_of(row[2]), row[1])
+        StoryVector(Item(*row[4:]), stories[row[0]], None if row[2] is None else vector_of(row[2]), row[1], bool(row[3]))
         for row in db.execute(_LIVE, [since])
     ]
-
-
-def story(db: Connection, story_id: str) -> Story | None:
-    row = db.execute(f"{_STORY} WHERE id = ?", [story_id]).fetchone()
-    return None if row is None else story_of(row)
 
 
 def stories(db: Connection, since: float, limit: int) -> list[Story]:

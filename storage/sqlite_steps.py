@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from monitor.codec import dumps, edge_to_json, event_to_json, whole_fact_to_json
+from monitor.codec import dumps, edge_to_json, event_to_json, gates_to_json, whole_fact_to_json
 from monitor.errors import WirewatchError
 from monitor.failpoints import hit
-from monitor.model import AlertEdge, Fact, LedgerState, Placement, RuleState, StepRecord, make_id
+from monitor.model import AlertEdge, Fact, LedgerState, Placement, RuleState, StepRecord, Suppressed, make_id
 from storage.sqlite_outbox import add_deliveries
-from storage.sqlite_rows import STORY, Connection, insert, storable, story_row, update_to_new, vector_blob
+from storage.sqlite_rows import Connection, insert, storable, update_to_new, vector_blob
+from storage.sqlite_stories import apply_edit, keep_story, recount
 
 
 def commit_steps(db: Connection, steps: Sequence[StepRecord]) -> None:
@@ -28,6 +29,10 @@ def _commit_step(db: Connection, step: StepRecord) -> None:
         return  # a retry after a lost answer
     if step.item_id is not None:
         _mark_analysed(db, step)
+    for story in step.stories:
+        keep_story(db, story)
+    for edit in step.story_edits:
+        apply_edit(db, edit)
     if step.placement is not None:
         _place(db, step.placement)
     if step.item_id is not None and step.vector is not None:
@@ -40,8 +45,7 @@ def _commit_step(db: Connection, step: StepRecord) -> None:
     for edge in step.edges:
         _keep_edge(db, edge)
     for held in step.suppressed:
-        row = [held.rule, held.key, held.at, held.reason, dumps(held.events), held.story_id, held.item_id, storable(held.title)]
-        db.execute(_NEW_SUPPRESSED, row)
+        db.execute(_NEW_SUPPRESSED, _suppressed_row(held))
     add_deliveries(db, step.deliveries)
 
 
@@ -49,6 +53,8 @@ def _step_id(step: StepRecord) -> str:
     """The same step has the same id on every retry. A timer's step is known by what it leaves behind."""
     if step.item_id is not None:
         return f"{step.item_id}/{step.version}"
+    if step.story_edits:
+        return f"edit/{step.story_edits[0].id}"
     left = [[s.ledger, s.key, s.state, s.due] for s in step.ledgers] + [
         [s.rule, s.key, s.state, s.due] for s in step.rule_states
     ]
@@ -66,21 +72,18 @@ def _mark_analysed(db: Connection, step: StepRecord) -> None:
         raise WirewatchError(f"step of item {step.item_id}, version {step.version}: that version was never stored")
 
 
-_UPSERT_STORY = insert("stories", STORY, f"(id) DO UPDATE SET {update_to_new(STORY[1:])}")
-_LINK = ("item_id", "story_id", "score", "opened", "copy_of")
+_LINK = ("item_id", "story_id", "score", "opened", "copy_of", "origin")
 _UPSERT_LINK = insert("story_items", _LINK, f"(item_id) DO UPDATE SET {update_to_new(_LINK[1:])}")
-
-
-_COUNT_OUT = """UPDATE stories SET items = items - 1
-WHERE id = (SELECT story_id FROM story_items WHERE item_id = ? AND story_id <> ?)"""
 
 
 def _place(db: Connection, placement: Placement) -> None:
     story = placement.story
-    db.execute(_COUNT_OUT, [placement.item_id, story.id])  # an edited item may leave its story
-    db.execute(_UPSERT_STORY, [storable(v) if isinstance(v, str) else v for v in story_row(story)])
-    link = [placement.item_id, story.id, float(placement.score), int(placement.opened), placement.copy_of]
+    left = db.execute("SELECT story_id FROM story_items WHERE item_id = ?", [placement.item_id]).fetchone()
+    keep_story(db, story)
+    link = [placement.item_id, story.id, float(placement.score), int(placement.opened), placement.copy_of, placement.origin]
     db.execute(_UPSERT_LINK, link)
+    if left is not None and left[0] != story.id:  # an edited item may leave its story
+        recount(db, left[0])
 
 
 _VECTOR = ("item_id", "model_id", "vector")
@@ -129,8 +132,15 @@ def keep_rule_states(db: Connection, states: Sequence[RuleState]) -> None:
     db.executemany(_UPSERT_RULE_STATE, [[s.rule, s.key, dumps(s.state), s.due] for s in states])
 
 
-_SUPPRESSED = ("rule", "key", "at", "reason", "events", "story_id", "item_id", "title")
+_SUPPRESSED = ("rule", "key", "at", "reason", "events", "story_id", "item_id", "title", "why", "gates")
 _NEW_SUPPRESSED = insert("suppressed", _SUPPRESSED)
+
+
+def _suppressed_row(held: Suppressed) -> list[object]:
+    known = [held.rule, held.key, held.at, held.reason, dumps(held.events), held.story_id, held.item_id]
+    return [*known, storable(held.title), storable(held.why), storable(dumps(gates_to_json(held.gates)))]
+
+
 _EDGE = ("alert", "n", "edge", "at", "rule", "severity", "key", "events", "story_id", "title", "value")
 _NEW_EDGE = insert("alert_edges", _EDGE, "DO NOTHING")
 _ALERT = ("id", "rule", "key", "severity", "story_id", "title", "opened_at", "last_at", "n", "edge")

@@ -130,7 +130,7 @@ class Make:
 
     def fact(self, id: str = "1", **changes: Any) -> CasualtyFigure:
         values: dict[str, Any] = {"start": 0, "end": 9, "evidence": "12 killed", "status": "asserted", "metric": "killed"}
-        return CasualtyFigure(id=id, low=12, high=12, why="frame: N killed", **(values | changes))
+        return CasualtyFigure(id=id, **({"low": 12, "high": 12, "why": "frame: N killed"} | values | changes))
 
     def event(self, **changes: Any) -> Event:
         values: dict[str, Any] = {"name": EventName.NEW_FIGURE, "kind": Kind.CASUALTY, "key": "k1", "at": NOW, "story_id": "s1"}
