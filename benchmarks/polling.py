@@ -1,19 +1,31 @@
-"""How many polls a second T1 does, with a real store, door and parser; the server runs in the same process, on its core.
+"""How many polls a second T1 does on one core: real store, door and parser; the server has a process and a core of its own.
 
-python benchmarks/polling.py [FEEDS]      default: 500
+python benchmarks/polling.py [--feeds 1000 5000] [--items 500] [--reader PYTHON] [--out FILE]
+
+The collector, its threads and its parser's process share core 0, the server has core 1. `--reader` names the Python of an
+environment with lemon24/reader, which then polls the same server in the same run. Results as Markdown, and as JSON in FILE.
 """
 
 from __future__ import annotations
 
+import argparse
 import asyncio
+import contextlib
+import json
+import os
 import resource
+import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
-from aiohttp import web
-from aiohttp.test_utils import TestServer
+import aiohttp
+import uvloop
+from polling_server import ENTRIES
+from yarl import URL
 
 from monitor import log
 from monitor.clock import VirtualClock
@@ -21,61 +33,158 @@ from monitor.collect.service import Parser, parser_worker
 from monitor.model import Feed
 from monitor.net import Door, Limits
 from monitor.schedule import Collector, Pace
+from monitor.worker import Worker
 from storage.open import open_store
 
-START = 1_700_000_000.0
-ENTRIES = 30
+START = 1_790_000_000.0
+HERE = Path(__file__).parent
+AT_ONCE = 32
+ROUNDS = 3
 
 
-def feed_body(poll: int) -> bytes:
-    """A feed of 30 entries, one of which is new at each poll."""
-    entry = "<item><guid>{0}</guid><link>/{0}</link><title>Entry number {0}</title><description>{1}</description></item>"
-    words = "A sentence of about the length that summaries have, with a place and a number in it. " * 3
-    entries = "".join(entry.format(n, words) for n in range(poll, poll + ENTRIES))
-    return f"<rss version='2.0'><channel>{entries}</channel></rss>".encode()
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """Polls a second by the wall, and the CPU time of all threads and processes of the collector for one poll."""
+
+    name: str
+    polls: int
+    wall: float
+    cpu: float
+
+    @property
+    def per_second(self) -> float:
+        return self.polls / self.wall
+
+    @property
+    def per_core(self) -> float:
+        return self.polls / self.cpu
 
 
-async def round_of(collector: Collector, clock: VirtualClock) -> tuple[int, float]:
-    """Poll all feeds once; how many, and the seconds it took."""
-    clock.advance_to(clock.now() + 400)
-    began, count = time.perf_counter(), 0
-    while claimed := await collector.tick():
-        count += claimed
-        await collector.drain()
-    return count, time.perf_counter() - began
+def cpu_now(worker: Worker) -> float:
+    """CPU seconds of this process, of the worker, and of the workers before it."""
+    children = resource.getrusage(resource.RUSAGE_CHILDREN)
+    stat = Path(f"/proc/{worker.pid}/stat").read_text().rpartition(")")[2].split()
+    ticks = int(stat[11]) + int(stat[12])
+    return time.process_time() + children.ru_utime + children.ru_stime + ticks / os.sysconf("SC_CLK_TCK")
 
 
-async def run(feeds: int, folder: Path) -> None:
-    """The first poll of all, one that brings an item each, the same bytes again, and 304s."""
-    body, unchanged = feed_body(0), False
+@contextlib.contextmanager
+def server() -> Iterator[str]:
+    """The base address of a server on core 1."""
+    command = ["taskset", "-c", str(os.cpu_count() - 1), sys.executable, str(HERE / "polling_server.py")]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    try:
+        yield f"http://127.0.0.1:{process.stdout.readline().strip()}"
+    finally:
+        process.kill()
+        process.wait()
+        process.stdout.close()
 
-    async def answer(_: web.Request) -> web.Response:
-        return web.Response(status=304) if unchanged else web.Response(body=body, headers={"ETag": '"1"'})
 
-    app = web.Application()
-    app.router.add_get("/{path:.*}", answer)
-    clock = VirtualClock(START)
-    store = open_store("sqlite:bench.db", daemon=True, base=folder)
-    parser = Parser([parser_worker()])
-    async with TestServer(app) as server, Door("", ["127.0.0.0/8"], limits=Limits(per_host=32), clock=clock) as door:
-        base = str(server.make_url("")).rstrip("/")
-        await store.sync_feeds([Feed(f"f{n}", f"{base}/{n}", f"Feed {n}", "family") for n in range(feeds)], START)
-        collector = Collector(store, door, parser, clock, pace=Pace(per_host=32))
-        for name, new_body, same in (
-            (f"first poll, {ENTRIES} items each", body, False),
-            ("one new item each", feed_body(1), False),
-            ("the same bytes again", feed_body(1), False),
-            ("304", feed_body(1), True),
-        ):
-            body, unchanged = new_body, same
-            count, seconds = await round_of(collector, clock)
-            print(f"{name:28} {count / seconds:8.0f} feeds/s   ({count} in {seconds:.2f} s)")
-    await parser.close()
-    await store.close()
-    print(f"peak memory of this process: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MiB")
+class Bench:
+    """A collector over feeds of one kind."""
+
+    def __init__(self, collector: Collector, clock: VirtualClock, door: Door, base: str, worker: Worker) -> None:
+        self._collector, self._clock, self._door, self._base, self._worker = collector, clock, door, base, worker
+
+    async def turn(self) -> None:
+        """From now on the news feeds carry one more item."""
+        await self._door.get(f"{self._base}/turn")
+
+    async def round(self, name: str) -> Rate:
+        """Poll all feeds once."""
+        self._clock.advance_to(self._clock.now() + 400)
+        began, cpu, count = time.perf_counter(), cpu_now(self._worker), 0
+        while claimed := await self._collector.tick():
+            count += claimed
+            await self._collector.drain()
+        return Rate(name, count, time.perf_counter() - began, cpu_now(self._worker) - cpu)
+
+
+@contextlib.asynccontextmanager
+async def bench(base: str, path: str, feeds: int) -> AsyncIterator[Bench]:
+    """Everything real, in a folder of its own."""
+    clock, worker = VirtualClock(START), parser_worker()
+    await worker.start()
+    parser = Parser([worker])
+    with tempfile.TemporaryDirectory() as folder:
+        store = open_store("sqlite:bench.db", daemon=True, base=Path(folder))
+        async with Door("", ["127.0.0.0/8"], limits=Limits(per_host=AT_ONCE), clock=clock) as door:
+            await store.sync_feeds([Feed(f"f{n}", f"{base}/{path}/{n}", f"Feed {n}", "family") for n in range(feeds)], START)
+            collector = Collector(store, door, parser, clock, pace=Pace(per_host=AT_ONCE))
+            yield Bench(collector, clock, door, base, worker)
+        await parser.close()
+        await store.close()
+
+
+async def unchanged(base: str, feeds: int) -> Rate:
+    """The best of a few rounds of 304."""
+    async with bench(base, "same", feeds) as b:
+        await b.round("first")
+        rounds = [await b.round(f"304, {feeds} feeds") for _ in range(ROUNDS)]
+    return max(rounds, key=lambda r: r.per_second)
+
+
+async def floor(base: str, requests: int) -> Rate:
+    """The same requests by aiohttp's client alone."""
+    todo = iter([URL(f"{base}/same/{n}") for n in range(requests)])
+    headers = {"If-None-Match": '"1"', "Accept": "application/rss+xml"}
+    async with aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(limit=0), cookie_jar=aiohttp.DummyCookieJar(), auto_decompress=False
+    ) as session:
+
+        async def work() -> None:
+            for url in todo:
+                async with session.get(url, headers=headers, allow_redirects=False) as answer:
+                    assert answer.status == 304
+
+        began, cpu = time.perf_counter(), time.process_time()
+        await asyncio.gather(*(work() for _ in range(AT_ONCE)))
+        return Rate("aiohttp's client alone", requests, time.perf_counter() - began, time.process_time() - cpu)
+
+
+async def news(base: str, feeds: int) -> list[Rate]:
+    """The first poll, then polls with one new item each."""
+    async with bench(base, "news", feeds) as b:
+        rates = [await b.round(f"first poll, {ENTRIES} items each")]
+        for n in range(1, 6):
+            await b.turn()
+            rates.append(await b.round(f"one new item of {ENTRIES}, poll {n + 1}"))
+    return rates
+
+
+def of_reader(python: str, base: str, feeds: int) -> list[Rate]:
+    """304 and one new item, by lemon24/reader on core 0."""
+    done = subprocess.run(
+        [python, str(HERE / "polling_reader.py"), base, str(feeds)], stdout=subprocess.PIPE, text=True, check=True
+    )
+    names = (f"reader: 304, {feeds} feeds", f"reader: one new item of {ENTRIES}")
+    return [Rate(n, feeds, feeds / float(v), float("nan")) for n, v in zip(names, done.stdout.split(), strict=True)]
+
+
+def main() -> None:
+    arguments = argparse.ArgumentParser()
+    arguments.add_argument("--feeds", type=int, nargs="*", default=[1000, 5000])
+    arguments.add_argument("--items", type=int, default=300)
+    arguments.add_argument("--reader")
+    arguments.add_argument("--out", type=Path)
+    given = arguments.parse_args()
+    log.configure("warning")
+    os.sched_setaffinity(0, {0})
+    with server() as base:
+        rates = [uvloop.run(floor(base, 5000))]
+        rates += [uvloop.run(unchanged(base, feeds)) for feeds in given.feeds]
+        rates += uvloop.run(news(base, given.items)) if given.items else []
+        rates += of_reader(given.reader, base, min(given.feeds)) if given.reader else []
+    print("| polls | a second | us of CPU each |\n|---|---|---|")
+    for r in rates:
+        print(f"| {r.name} | {r.per_second:.0f} | {r.cpu / r.polls * 1e6:.0f} |")
+    print(f"\nPeak memory of the collector: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MiB")
+    if given.out:
+        rows = [{"name": r.name, "polls": r.polls, "per_second": r.per_second, "cpu_us": r.cpu / r.polls * 1e6} for r in rates]
+        given.out.write_text(json.dumps(rows, indent=1))
 
 
 if __name__ == "__main__":
-    log.configure("warning")
-    with tempfile.TemporaryDirectory() as temporary:
-        asyncio.run(run(int(sys.argv[1]) if len(sys.argv) > 1 else 500, Path(temporary)))
+    main()

@@ -10,8 +10,8 @@ from __future__ import annotations
 import asyncio
 import ssl
 import zlib
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from types import SimpleNamespace
@@ -207,19 +207,40 @@ class _Hosts:
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
-        self._slots: dict[str, tuple[asyncio.Semaphore, list[None]]] = {}
+        self._slots: dict[str, _Slot] = {}
 
-    @asynccontextmanager
-    async def slot(self, host: str) -> AsyncIterator[None]:
-        semaphore, users = self._slots.setdefault(host, (asyncio.Semaphore(self._limit), []))
-        users.append(None)
+    def slot(self, host: str) -> _Slot:
+        """A context in which one request to this host may be made."""
+        slot = self._slots.get(host)
+        if slot is None:
+            slot = self._slots[host] = _Slot(self._slots, host, asyncio.Semaphore(self._limit))
+        slot.users += 1
+        return slot
+
+
+class _Slot:
+    """One host's; it is forgotten with its last user. A class, since a generator costs each request more than what it does."""
+
+    __slots__ = ("_host", "_semaphore", "_slots", "users")
+
+    def __init__(self, slots: dict[str, _Slot], host: str, semaphore: asyncio.Semaphore) -> None:
+        self._slots, self._host, self._semaphore, self.users = slots, host, semaphore, 0
+
+    async def __aenter__(self) -> None:
         try:
-            async with semaphore:
-                yield
-        finally:
-            users.pop()
-            if not users:
-                del self._slots[host]
+            await self._semaphore.acquire()
+        except BaseException:
+            self._leave()
+            raise
+
+    async def __aexit__(self, *_: object) -> None:
+        self._semaphore.release()
+        self._leave()
+
+    def _leave(self) -> None:
+        self.users -= 1
+        if not self.users:
+            del self._slots[self._host]
 
 
 # ----------------------------------------------------------------------------------------------------------------- addresses
@@ -305,6 +326,33 @@ def _reason(error: BaseException) -> tuple[str, str]:
 # ------------------------------------------------------------------------------------------------------------------ the door
 
 
+class _Opening:
+    """One GET as a context; what it holds of the budget is given back at its end."""
+
+    __slots__ = ("_budget", "_follow", "_headers", "_held", "_url")
+
+    def __init__(
+        self,
+        follow: Callable[[URL, Mapping[str, str], list[int]], Awaitable[Response]],
+        budget: _Budget,
+        url: str,
+        headers: Mapping[str, str] | None,
+    ) -> None:
+        self._follow, self._budget, self._url, self._headers = follow, budget, url, headers or {}
+        self._held: list[int] = []
+
+    async def __aenter__(self) -> Response:
+        try:
+            return await self._follow(parse_url(self._url), self._headers, self._held)
+        except BaseException:
+            await self._budget.give(sum(self._held))
+            raise
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._held:
+            await self._budget.give(sum(self._held))
+
+
 class Door:
     """Makes requests. `contact` stands in the user agent, so that a publisher can complain; `allow` names private networks that
     may be reached. Close it when done."""
@@ -336,17 +384,12 @@ class Door:
         async with self.open(url, headers) as response:
             return response
 
-    @asynccontextmanager
-    async def open(self, url: str, headers: Mapping[str, str] | None = None) -> AsyncIterator[Response]:
+    def open(self, url: str, headers: Mapping[str, str] | None = None) -> AbstractAsyncContextManager[Response]:
         """GET with redirects followed, any status; bodies of 2xx answers only. While the context is open the body counts as in
-        flight, so that many large ones wait for one another. Raises `FetchError`."""
-        held: list[int] = []
-        try:
-            yield await self._follow(parse_url(url), dict(headers or {}), held)
-        finally:
-            await self._budget.give(sum(held))
+        flight, so that many large ones wait for one another. Raises `FetchError` on entering."""
+        return _Opening(self._follow, self._budget, url, headers)
 
-    async def _follow(self, target: URL, headers: dict[str, str], held: list[int]) -> Response:
+    async def _follow(self, target: URL, headers: Mapping[str, str], held: list[int]) -> Response:
         left, permanent, unbroken = self.limits.total, None, True
         loop = asyncio.get_running_loop()
         for _ in range(self.limits.redirects + 1):
@@ -368,7 +411,7 @@ class Door:
                 permanent = shown(str(target))
         raise FetchError(shown(str(target)), "redirect", f"more than {self.limits.redirects} redirects")
 
-    async def _once(self, target: URL, headers: dict[str, str], held: list[int]) -> Response:
+    async def _once(self, target: URL, headers: Mapping[str, str], held: list[int]) -> Response:
         where = shown(str(target))
         async with self._client().get(target, headers=headers, allow_redirects=False) as answer:
             fields = {name.lower(): answer.headers[name] for name in answer.headers}

@@ -156,6 +156,10 @@ class Store(Protocol):
         """T1: store items, versions, validators, health and next time, release the lease, and mark each item pending."""
         ...
 
+    async def commit_polls(self, records: Sequence[PollRecord]) -> list[PollRecord]:
+        """`commit_poll` for many, as one unit. Returns those that had lost their leases: nothing of them was stored."""
+        ...
+
     async def add_version(self, item: Item) -> bool:
         """T1 for article text that came after its item: store the next version of a stored item and mark it pending, that of
         a baseline's item as such. False, and nothing stored, where `item.version` is not the next one."""
@@ -258,7 +262,7 @@ class Store(Protocol):
         suppressed edges, deliveries; and mark their item versions analysed. An item that was linked to another story is
         counted out of that. Edits of stories come before the step's own link: items are linked anew, every story that gained
         or lost some is counted anew, one that lost all by an edit says into which it went, and the edit is kept with the story
-        that each item left."""
+        that each item left. Pinned items never move."""
         ...
 
     # -- T3 ---------------------------------------------------------------------------------------------------------------

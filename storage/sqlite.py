@@ -108,6 +108,11 @@ class SqliteStore:
         await self._write(lambda db: sqlite_collect.commit_poll(db, record))
         hit("after_t1")
 
+    async def commit_polls(self, records: Sequence[PollRecord]) -> list[PollRecord]:
+        late = await self._write(lambda db: sqlite_collect.commit_polls(db, records))
+        hit("after_t1")
+        return late
+
     async def add_version(self, item: Item) -> bool:
         return await self._write(lambda db: sqlite_collect.add_version(db, item))
 

@@ -46,35 +46,38 @@ def remove_feed(db: Connection, feed_id: str) -> bool:
     return db.execute("UPDATE feeds SET added = 0 WHERE id = ? AND added = 1", [feed_id]).rowcount > 0
 
 
-_CLAIM = """
-UPDATE feeds SET lease_until = :until, fence = fence + 1 WHERE id IN (
-  SELECT id FROM feeds WHERE (configured = 1 OR added = 1) AND due <= :now AND (lease_until IS NULL OR lease_until <= :now)
-  ORDER BY due, id LIMIT :limit)
-RETURNING id
-"""
-# RETURNING hands whole numbers of REAL columns out as int; a SELECT does not.
-_CLAIMED = f"SELECT fence, {columns(FEED)}, {columns(FEED_STATE)} FROM feeds WHERE id = ?"
+_DUE = "(configured = 1 OR added = 1) AND due <= :now AND (lease_until IS NULL OR lease_until <= :now)"
+_CLAIMABLE = f"SELECT fence + 1, {columns(FEED)}, {columns(FEED_STATE)} FROM feeds WHERE {_DUE} ORDER BY due, id LIMIT :limit"
+_CLAIM = "UPDATE feeds SET lease_until = ?, fence = ? WHERE id = ?"
 
 
 def claim_due_feeds(db: Connection, now: float, limit: int, lease_s: float) -> list[DueFeed]:
-    ids = db.execute(_CLAIM, {"until": now + lease_s, "now": now, "limit": limit}).fetchall()
-    rows = [db.execute(_CLAIMED, id).fetchone() for id in ids]
+    # Not RETURNING, which hands whole numbers of REAL columns out as int.
+    rows = db.execute(_CLAIMABLE, {"now": now, "limit": limit}).fetchall()
+    db.executemany(_CLAIM, [(now + lease_s, row[0], row[1]) for row in rows])
     split = 1 + len(FEED)
-    due = [DueFeed(feed_of(row[1:split]), feed_state_of(row[1], row[split:]), row[0]) for row in rows]
-    return sorted(due, key=lambda d: (d.state.due, d.feed.id))
+    return [DueFeed(feed_of(row[1:split]), feed_state_of(row[1], row[split:]), row[0]) for row in rows]
 
 
-_SET_STATE = f"UPDATE feeds SET lease_until = NULL, {', '.join(f'{name} = ?' for name in FEED_STATE)} WHERE id = ?"
+_SETTING = ", ".join(f"{name} = ?" for name in FEED_STATE)
+_SET_STATE = f"UPDATE feeds SET lease_until = NULL, {_SETTING} WHERE id = ? AND fence = ?"
 
 
 def commit_poll(db: Connection, record: PollRecord) -> None:
-    row = db.execute("SELECT fence FROM feeds WHERE id = ?", [record.feed_id]).fetchone()
-    if row is None or row[0] != record.fence:
+    if commit_polls(db, [record]):
         raise FencedOff(f"feed {record.feed_id}: this poll (claim {record.fence}) has lost its lease; it was not stored")
-    for item in record.items:
-        _store_version(db, item, record.baseline and item.id not in record.fresh)
-    db.execute(_SET_STATE, [*feed_state_row(record.state), record.feed_id])
-    hit("in_t1")
+
+
+def commit_polls(db: Connection, records: Sequence[PollRecord]) -> list[PollRecord]:
+    late = []
+    for record in records:
+        if not db.execute(_SET_STATE, (*feed_state_row(record.state), record.feed_id, record.fence)).rowcount:
+            late.append(record)
+            continue
+        for item in record.items:
+            _store_version(db, item, record.baseline and item.id not in record.fresh)
+        hit("in_t1")
+    return late
 
 
 _NEW_VERSION = insert("item_versions", ("item_id", "version", "seen", "analysis", "baseline", "deaths"), "DO NOTHING")

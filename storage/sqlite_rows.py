@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Sequence
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -53,24 +54,32 @@ def feed_row(feed: Feed) -> Row:
 
 def feed_of(row: Row) -> Feed:
     *plain, tags = row
-    return Feed(*[*plain, tuple(json.loads(tags))])
+    return Feed(*[*plain, _tuple_of(tags)])
 
 
-_FLAGS = ("baseline_done", "by_link")
+# Every poll passes through these two: no dictionaries, and no JSON for the usual empty list.
+_state_fields = attrgetter(*FEED_STATE)
+_FLAGS = tuple(FEED_STATE.index(name) for name in ("baseline_done", "by_link"))
+_SKIP = FEED_STATE.index("skip")
+_NONE = dumps(())
 
 
 def feed_state_row(state: FeedState) -> Row:
-    values = {name: getattr(state, name) for name in FEED_STATE}
-    values |= {name: int(values[name]) for name in _FLAGS}
-    values["skip"] = dumps(state.skip)
-    return list(values.values())
+    row = list(_state_fields(state))
+    row[_SKIP] = dumps(state.skip) if state.skip else _NONE
+    return row
 
 
 def feed_state_of(feed_id: str, row: Row) -> FeedState:
-    values = dict(zip(FEED_STATE, row, strict=True))
-    values |= {name: bool(values[name]) for name in _FLAGS}
-    values["skip"] = tuple(json.loads(values["skip"]))
-    return FeedState(feed_id, **values)
+    values = list(row)
+    for at in _FLAGS:
+        values[at] = bool(values[at])
+    values[_SKIP] = _tuple_of(values[_SKIP])
+    return FeedState(feed_id, *values)
+
+
+def _tuple_of(text: str) -> tuple[Any, ...]:
+    return () if text == _NONE else tuple(json.loads(text))
 
 
 def story_row(story: Story) -> Row:

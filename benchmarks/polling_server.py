@@ -1,0 +1,80 @@
+"""A loopback server for `polling.py`, in a process of its own and as cheap as can be: it must not be what is measured.
+
+`/same/N` answers a conditional request with 304. `/news/N` carries 30 entries, one of them new whenever `/turn` was asked.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import sys
+
+import uvloop
+
+ENTRIES = 30
+_WORDS = "A sentence of about the length that summaries have, with a place and a number in it. " * 3
+_UNCHANGED = (
+    b'HTTP/1.1 304 Not Modified\r\nDate: Sun, 22 Nov 2026 12:00:00 GMT\r\nETag: "1"\r\nCache-Control: max-age=60\r\n\r\n'
+)
+
+
+def feed_body(turn: int) -> bytes:
+    """An RSS feed of 30 entries, the newest first, with links, dates and markup as feeds have them."""
+    entry = (
+        '<item><guid isPermaLink="false">news-{0}</guid><link>https://news.example/world/{0}?utm_source=rss</link>'
+        "<title>Entry number {0} of this outlet</title><description>&lt;p&gt;{1}&lt;/p&gt;</description>"
+        "<pubDate>Tue, 14 Nov 2023 {2:02}:{3:02}:00 GMT</pubDate></item>"
+    )
+    entries = "".join(entry.format(n, _WORDS, n // 60 % 24, n % 60) for n in range(turn + ENTRIES, turn, -1))
+    head = "<title>News</title><link>https://news.example/</link><description>All of it</description><language>en</language>"
+    return f"<?xml version='1.0' encoding='UTF-8'?><rss version='2.0'><channel>{head}{entries}</channel></rss>".encode()
+
+
+def answer(body: bytes, etag: str) -> bytes:
+    """A whole 200."""
+    head = f'HTTP/1.1 200 OK\r\nContent-Type: application/rss+xml\r\nContent-Length: {len(body)}\r\nETag: "{etag}"\r\n\r\n'
+    return head.encode() + body
+
+
+class Site:
+    """What the server says now."""
+
+    def __init__(self) -> None:
+        self.turns = itertools.count(1)
+        self.first = answer(feed_body(0), "1")
+        self.news = answer(feed_body(0), "t0")
+
+    def answer(self, request: bytes) -> bytes:
+        if request.startswith(b"GET /same/"):
+            return _UNCHANGED if b"-none-match:" in request.lower() else self.first
+        if request.startswith(b"GET /turn"):
+            turn = next(self.turns)
+            self.news = answer(feed_body(turn), f"t{turn}")
+        return self.news
+
+
+class Connection(asyncio.Protocol):
+    """One client; requests have no bodies and may come in pieces."""
+
+    def __init__(self, site: Site) -> None:
+        self._site, self._rest = site, b""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        *whole, self._rest = (self._rest + data).split(b"\r\n\r\n")
+        self._transport.write(b"".join(self._site.answer(request + b"\r\n") for request in whole))
+
+
+async def serve() -> None:
+    """Until the process is ended; the port stands on stdout."""
+    site = Site()
+    server = await asyncio.get_running_loop().create_server(lambda: Connection(site), "127.0.0.1", 0, backlog=4096)
+    sys.stdout.write(f"{server.sockets[0].getsockname()[1]}\n")
+    sys.stdout.flush()
+    await server.serve_forever()
+
+
+if __name__ == "__main__":
+    uvloop.run(serve())
