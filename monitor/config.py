@@ -83,6 +83,9 @@ class FeedSettings(_Part):
     reliability: Literal["A", "B", "C", "D", "E", "F"] | None = Field(default=None, description="Admiralty letter, A is best")
     party: str | None = Field(default=None, description="the party to a conflict that it speaks for: its own voice is a claim")
     every: Duration = Field(default=300.0, description="how often it is polled, unless its server asks for less")
+    fastest: Duration = Field(
+        default=60.0, description="how often while its news breaks or its window slides past; at most `every`"
+    )
     full_text: Literal["auto", "always", "never"] = Field(
         default="auto", description="whether article pages are fetched: `auto` where an item is short"
     )
@@ -101,6 +104,7 @@ class FeedSettings(_Part):
             reliability=self.reliability,
             party=self.party,
             every=self.every,
+            fastest=self.fastest,
             full_text=self.full_text,
             tags=self.tags,
         )

@@ -112,7 +112,7 @@ def judge(
         rule = concern.rule
         known = {key: states[rule.name, key] for _, key in state_keys([concern]) if (rule.name, key) in states}
         since, counts = in_force.get(rule.name, 0.0), counting(rule, feeds)
-        decision = alert.decide(rule, concern.matches, known, now, silent=silent, in_force=since, counts=counts)
+        decision = alert.decide(rule, concern.matches, known, now, silent=silent, in_force=since, around=alert.Around(counts))
         judged = _add(judged, rule, decision, context, items, recipients, now)
     return judged
 
@@ -127,7 +127,7 @@ def fire_rule(
     now: float,
 ) -> tuple[Judged, tuple[Event, ...]]:
     """What a rule's timer comes to, and the held events whose place must be looked at anew."""
-    decision = alert.fire(rule, state, now, counts=counting(rule, feeds))
+    decision = alert.fire(rule, state, now, around=alert.Around(counting(rule, feeds)))
     return _add(Judged(), rule, decision, context, items, recipients, now), decision.recheck
 
 
@@ -195,6 +195,7 @@ def told(plan: alert.EdgePlan, rule: Rule, context: Context, items: Mapping[str,
         published=item.published if item else None,
         seen=item.seen if item else None,
         why=plan.why,
+        gates=plan.gates,
     )
 
 

@@ -30,8 +30,9 @@ def make_id(*parts: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Feed:
-    """A source address with what its operator says of it. `every` is the wished interval in seconds; `party` is the party to a
-    conflict for which the outlet speaks; `reliability` is an Admiralty letter A to F; `family` is the publisher family."""
+    """A source address with what its operator says of it. `every` is the wished interval in seconds, `fastest` the shortest one
+    while news breaks; `party` is the party to a conflict for which the outlet speaks; `reliability` is an Admiralty letter A
+    to F; `family` is the publisher family."""
 
     id: str
     url: str
@@ -42,6 +43,7 @@ class Feed:
     reliability: str | None = None
     party: str | None = None
     every: float = 300.0
+    fastest: float = 60.0
     full_text: str = "auto"
     tags: tuple[str, ...] = ()
 
@@ -571,6 +573,15 @@ class LedgerState:
 
 
 @dataclass(frozen=True, slots=True)
+class Gate:
+    """One condition and what it saw. `passed` None: held, it may pass later."""
+
+    name: str
+    passed: bool | None
+    seen: str
+
+
+@dataclass(frozen=True, slots=True)
 class Evidence:
     """The sentence that proves it, with where it stands."""
 
@@ -585,7 +596,7 @@ class Evidence:
 @dataclass(frozen=True, slots=True)
 class AlertEdge:
     """One turn of one alert, with everything a renderer needs: frozen, so that every retry is identical.
-    (`alert`, `n`, recipient) is the idempotency key. `why` says in words which gates it passed."""
+    (`alert`, `n`, recipient) is the idempotency key. `why` says in words how it came about, `gates` what was asked."""
 
     alert: str
     n: int
@@ -612,15 +623,7 @@ class AlertEdge:
     published: float | None = None
     seen: float | None = None
     why: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Gate:
-    """One condition and what it saw. `passed` None: held, it may pass later."""
-
-    name: str
-    passed: bool | None
-    seen: str
+    gates: tuple[Gate, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

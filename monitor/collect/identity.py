@@ -16,6 +16,7 @@ from monitor.model import Entry, Feed, Item, make_id
 
 _OLDEST = 788918400.0  # 1995-01-01: no news feed is older, whatever it says
 _CHURN_LEAST = 2
+_OLD_NEWS, _CLOCKS_DIFFER = 3 * 86400.0, 3600.0
 
 # Parameters that say where a reader came from, not what is read.
 _TRACKING = re.compile(
@@ -39,12 +40,14 @@ class Wanted:
 @dataclass(frozen=True, slots=True)
 class Resolution:
     """`items` are new or edited versions, the oldest first; `known` counts entries that were there before; `dated` are the ids
-    of items whose feed told a usable date; `by_link` is the feed's manner from now on."""
+    of items whose feed told a usable date; `by_link` is the feed's manner from now on; `odd` counts new items whose date is
+    missing, in the future or days old."""
 
     items: tuple[Item, ...] = ()
     known: int = 0
     dated: frozenset[str] = frozenset()
     by_link: bool = False
+    odd: int = 0
 
 
 def canonical_link(link: str) -> str:
@@ -119,7 +122,7 @@ def resolve(
     present = {i for n in named for i in n.ids if i in known}
     items: dict[str, Item] = {}
     taken: set[str] = set()
-    dated: set[str] = set()
+    times: dict[str, float | None] = {}
     count = 0
     for n in named:
         old = _old(n, by_link, known, known_links, per_link, present)
@@ -130,11 +133,16 @@ def resolve(
         count += old is not None
         if (item := _item(feed, n, item_id, old, seen)) is not None:
             items[item_id] = item
-            if _told(n.entry) is not None:
-                dated.add(item_id)
+            times[item_id] = _told(n.entry)
     order = {item_id: place for place, item_id in enumerate(reversed(items))}
     oldest_first = sorted(items.values(), key=lambda item: (item.at, order[item.id]))
-    return Resolution(tuple(oldest_first), count, frozenset(dated), by_link)
+    new = {item.id for item in items.values() if item.version == 1}
+    odd = sum(1 for item_id, told in times.items() if item_id in new and not _timely(told, seen))
+    return Resolution(tuple(oldest_first), count, frozenset(i for i, told in times.items() if told is not None), by_link, odd)
+
+
+def _timely(told: float | None, seen: float) -> bool:
+    return told is not None and seen - _OLD_NEWS <= told <= seen + _CLOCKS_DIFFER
 
 
 def _churns(named: Sequence[_Named], known: Mapping[str, Item], known_links: Mapping[str, Item]) -> bool:

@@ -9,31 +9,34 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
+from monitor.collect import health
+from monitor.collect.health import DAY, HOUR
 from monitor.model import Feed, FeedState, make_id
 
-HOUR, DAY = 3600.0, 86400.0
 LONGEST = DAY
 NEVER = 253402300799.0  # the end of the year 9999
 _JITTER = 0.05
 _FIRST_RETRY = 15.0
-_BROKEN_AFTER = 3
 _MOVED_POLLS, _MOVED_FOR = 3, DAY
 _RETURN_AFTER = 5  # errors at the new address until the old one is tried in turn with it
-_QUIET_AFTER = 7 * DAY
 _GAP_LEAST = 5
 _SILENCE = ((14 * DAY, 4.0), (3 * DAY, 2.0))  # a feed silent for so long is polled so many times more rarely
 _SLOWED = HOUR
-_PERMANENT_KINDS = {
-    "refused_address": "blocked",
-    "blocked": "blocked",
-    "not_a_feed": "not_a_feed",
-    "quarantined": "quarantined",
-}
+_SAFETY = (6.0, 900.0)  # a feed that is pushed is polled so many times more rarely, but at least this far apart
+_ASLEEP = (10.0, HOUR)  # silent for so many times its rhythm, and at least so long
+_KNOWN_POSTS = 20  # until its rhythm is believed
+_LEARN = 0.2
+_HALF_FORGOTTEN = 14 * DAY
+_AFTER_GAP = 6 * HOUR
+_CROWDED = 0.5  # of the window is new: it slides nearly as fast as it is polled
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A good answer, as far as it matters for the next poll. For one without a new body the last four are None or 0."""
+    """A good answer, as far as it matters for the next poll. For one without a new body what tells of a body is None or 0.
+    `odd` counts those of its `new` items whose date is missing, in the future or days old;
+    `trusted` says that a hub pushes what is new, `breaking` that a story which the feed's publisher reports is breaking;
+    `pushed` that this is what a hub pushed: it says nothing about validators, nor about what was missed."""
 
     headers: Mapping[str, str]
     polled: str
@@ -46,6 +49,10 @@ class Answer:
     entries: int = 0
     known: int = 0
     new: int = 0
+    odd: int = 0
+    trusted: bool = False
+    breaking: bool = False
+    pushed: bool = False
 
 
 def fraction(*parts: str) -> float:
@@ -97,11 +104,29 @@ def _date(text: str | None) -> float | None:
         return None
 
 
-def _pace(feed: Feed, state: FeedState, now: float) -> float:
-    """The wished interval, longer for a feed that has been silent for days, but not past an hour for that."""
+def _pace(feed: Feed, state: FeedState, answer: Answer, now: float) -> float:
+    """The wished interval: `every`, but faster (to `fastest` at most) while a story of the feed breaks, while its own posts
+    come fast, and after its window slid past; slower when it sleeps, or when a hub pushes what is new."""
+    fastest = min(feed.fastest, feed.every)
+    slowest = max(feed.every, min(feed.every * 4, _SLOWED))
+    if state.last_gap is not None and now - state.last_gap < _AFTER_GAP:
+        return fastest
+    if answer.trusted:
+        return max(feed.every, min(feed.every * _SAFETY[0], slowest), _SAFETY[1])
+    if answer.breaking or _crowded(state, answer):
+        return fastest
     silent = now - state.last_new if state.last_new is not None else 0.0
     factor = next((times for since, times in _SILENCE if silent > since), 1.0)
-    return max(feed.every, min(feed.every * factor, _SLOWED))
+    if state.rhythm is not None and state.posts >= _KNOWN_POSTS:
+        if silent <= 2 * state.rhythm:
+            return max(fastest, min(state.rhythm, feed.every))
+        if silent > max(_ASLEEP[0] * state.rhythm, _ASLEEP[1]):
+            factor = max(factor, 2.0)
+    return min(feed.every * factor, slowest)
+
+
+def _crowded(state: FeedState, answer: Answer) -> bool:
+    return state.posts > 0 and answer.entries >= _GAP_LEAST and answer.new > _CROWDED * answer.entries
 
 
 def after_skipped(due: float, skip: tuple[int, ...]) -> float:
@@ -115,8 +140,9 @@ def after_skipped(due: float, skip: tuple[int, ...]) -> float:
     return due
 
 
-def _due(feed: Feed, state: FeedState, headers: Mapping[str, str], now: float) -> float:
-    wait = min(max(_pace(feed, state, now), cache_wait(headers, now), state.interval or 0.0), max(LONGEST, feed.every))
+def _due(feed: Feed, state: FeedState, answer: Answer, now: float) -> float:
+    asked = max(cache_wait(answer.headers, now), state.interval or 0.0)
+    wait = min(max(_pace(feed, state, answer, now), asked), max(LONGEST, feed.every))
     return after_skipped(now + wait * (1 + _JITTER * fraction(feed.id, str(state.polls))), state.skip)
 
 
@@ -124,14 +150,13 @@ def _due(feed: Feed, state: FeedState, headers: Mapping[str, str], now: float) -
 
 
 def after_answer(feed: Feed, state: FeedState, answer: Answer, now: float) -> FeedState:
-    """The state after a feed, a 304, or the same bytes again."""
+    """The state after a feed, a 304, the same bytes again, or what a hub pushed."""
     fresh = answer.body_hash is not None
-    gap = fresh and state.baseline_done and state.last_good is not None and answer.entries >= _GAP_LEAST and answer.known == 0
-    state = dataclasses.replace(
-        _moved(feed, state, answer, now),
-        etag=answer.etag,
-        last_modified=answer.last_modified,
-        body_hash=answer.body_hash or state.body_hash,
+    gap = fresh and not answer.pushed and state.baseline_done and state.last_good is not None
+    gap = gap and answer.entries >= _GAP_LEAST and answer.known == 0
+    learned = _learned(state, answer, now) if fresh and state.baseline_done else state
+    after = dataclasses.replace(
+        learned if answer.pushed else _moved(feed, learned, answer, now),
         error=None,
         errors=0,
         polls=state.polls + 1,
@@ -139,18 +164,37 @@ def after_answer(feed: Feed, state: FeedState, answer: Answer, now: float) -> Fe
         last_good=now,
         # Silence counts from what was seen to come, not from what the feed says of old items.
         last_new=now if answer.new else state.last_new,
-        baseline_done=state.baseline_done or fresh,
-        interval=answer.interval if fresh else state.interval,
-        skip=answer.skip if answer.skip is not None else state.skip,
         gaps=state.gaps + gap,
+        last_gap=now if gap else state.last_gap,
     )
-    return dataclasses.replace(state, due=_due(feed, state, answer.headers, now), health=_health(state, now))
+    if not answer.pushed:
+        after = dataclasses.replace(
+            after,
+            etag=answer.etag,
+            last_modified=answer.last_modified,
+            body_hash=answer.body_hash or state.body_hash,
+            baseline_done=state.baseline_done or fresh,
+            interval=answer.interval if fresh else state.interval,
+            skip=answer.skip if answer.skip is not None else state.skip,
+            shown=answer.entries if fresh else state.shown,
+        )
+    after = dataclasses.replace(after, due=_due(feed, after, answer, now))
+    return health.turned(state, after, health.of_answer(after, has_moved(after), now), now)
 
 
-def _health(state: FeedState, now: float) -> str:
-    if has_moved(state):
-        return "moved"
-    return "quiet" if state.last_new is not None and now - state.last_new > _QUIET_AFTER else "ok"
+def _learned(state: FeedState, answer: Answer, now: float) -> FeedState:
+    """What these new items teach about how often the feed posts, and whether it can tell the time."""
+    if not answer.new:
+        return state
+    odd = state.odd_dates + answer.odd if answer.odd >= answer.new else 0
+    state = dataclasses.replace(state, posts=state.posts + answer.new, odd_dates=odd)
+    if state.last_new is None or now <= state.last_new:
+        return state
+    silent = now - state.last_new
+    each, weight = silent / answer.new, 1.0 - (1.0 - _LEARN) ** answer.new
+    rhythm = each if state.rhythm is None else state.rhythm + weight * (each - state.rhythm)
+    remembered = (state.longest or 0.0) * 0.5 ** (silent / _HALF_FORGOTTEN)
+    return dataclasses.replace(state, rhythm=rhythm, longest=max(silent, remembered))
 
 
 def _moved(feed: Feed, state: FeedState, answer: Answer, now: float) -> FeedState:
@@ -172,24 +216,24 @@ def after_error(
     backoff = min(max(feed.every, _FIRST_RETRY) * 2.0 ** min(errors - 1, 20), LONGEST)
     wait = backoff if retry_after is None else retry_after
     jitter = 2 * _JITTER * fraction(feed.id, str(state.polls))
-    health = _PERMANENT_KINDS.get(kind) or ("broken" if errors >= _BROKEN_AFTER else state.health)
-    return dataclasses.replace(
+    after = dataclasses.replace(
         state,
         due=now + wait * (1 + jitter),
-        health=health,
         error=f"{detail} [{kind}]",
         errors=errors,
         polls=state.polls + 1,
         last_poll=now,
     )
+    return health.turned(state, after, health.of_error(state, kind, errors), now)
 
 
 def after_gone(state: FeedState, now: float) -> FeedState:
     """410: it asks never to be polled again."""
-    return dataclasses.replace(
-        state, due=NEVER, health="gone", error="the server says it is gone for good [gone]", errors=state.errors + 1,
+    after = dataclasses.replace(
+        state, due=NEVER, error="the server says it is gone for good [gone]", errors=state.errors + 1,
         polls=state.polls + 1, last_poll=now,
     )  # fmt: skip
+    return health.turned(state, after, "gone", now)
 
 
 def put_off(feed: Feed, state: FeedState, until: float) -> FeedState:

@@ -16,6 +16,7 @@ def m0005_collecting(db: Database) -> None:
         db.execute(f"ALTER TABLE feeds ADD COLUMN {name} REAL")
     for name in _COUNTED:
         db.execute(f"ALTER TABLE feeds ADD COLUMN {name} INTEGER NOT NULL DEFAULT 0")
+    db.execute("ALTER TABLE feeds ADD COLUMN fastest REAL NOT NULL DEFAULT 60.0")
     db.execute("ALTER TABLE items ADD COLUMN original TEXT")
     subscriptions: Columns = {
         "feed_id": str,
