@@ -7,15 +7,17 @@ values in, a `Decision` out. DESIGN.md section 1 has the edges, RULES.md the key
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from monitor.model import (
     Bounds,
     EdgeName,
     Event,
     EventName,
+    Gate,
     Json,
     RuleState,
+    Silence,
     Suppressed,
     Value,
 )
@@ -28,14 +30,16 @@ from rules.alert_gates import (
     UNPLACED_S,
     CountsFor,
     Drop,
+    SilencedBy,
     Telling,
     Wait,
+    ask,
     carried_by,
     edge_of,
-    first_shut,
     is_news,
+    step_gate,
 )
-from rules.alert_plan import Decision, Draft, EdgePlan, alert_id, marked_with, reaches_confirm, send
+from rules.alert_plan import Decision, Draft, EdgePlan, Record, alert_id, marked_with, reaches_confirm, send
 from rules.alert_state import Hold, Life
 from rules.rule import Match, Rule
 
@@ -48,6 +52,21 @@ ONCE = frozenset({_E.MATCHED, _E.FIRST_REPORT, _E.BURST, _E.NEW_STATEMENT, _E.RE
 
 def any_origin(origin: str) -> bool:
     return True
+
+
+def never_silenced(event: Event, alert: str | None) -> Silence | None:
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class Around:
+    """What a decision asks beside the rule and its memory: which origins count towards its `confirm`, what is silenced."""
+
+    counts: CountsFor = any_origin
+    silenced: SilencedBy = never_silenced
+
+
+ALONE = Around()
 
 
 def keys_of(events: Iterable[Event]) -> tuple[str, ...]:
@@ -66,14 +85,13 @@ def decide(
     *,
     silent: bool = False,
     in_force: float = 0.0,
-    counts: CountsFor = any_origin,
+    around: Around = ALONE,
 ) -> Decision:
     """What one step in one story comes to for one rule.
 
     `matches` are the verdicts on *all* events of the step that have a key, not only the newsworthy ones: corroboration feeds
     `confirm`. `states` are the rule's states by key (`keys_of`). `silent`: a baseline; watermarks are set, nothing is told. So
-    it is, key by key, at a rule's first sight of what began before the rule was `in_force`. `counts` says which origins count
-    towards the rule's `confirm`.
+    it is, key by key, at a rule's first sight of what began before the rule was `in_force`.
     """
     if rule.mode == "off":
         return Decision()
@@ -96,7 +114,7 @@ def decide(
         if whole is not None:
             _fold(rule, draft, whole, now)
         else:
-            _settle(rule, draft, now, counts, states)
+            _settle(rule, draft, now, around, states)
     return _decision(rule, drafts.values(), now)
 
 
@@ -117,20 +135,21 @@ def _set_silently(rule: Rule, draft: Draft, match: Match) -> None:
         draft.life = replace(life, mark=event.new) if event.name is _E.REVISED_DOWN and life.marked else life
     elif match.passed is not False and event.newsworthy and event.name in rule.events:
         draft.life = marked_with(rule, life, (event,))
-        draft.records.append(("baseline", (event,)))
+        draft.record("baseline", (event,))
 
 
 def _sort_in(rule: Rule, draft: Draft, match: Match, now: float) -> None:
     """Put one event where it belongs: told, held, or only seen."""
     event = match.event
     draft.seen.append(event)
+    draft.asked = match.gates if event.newsworthy or not draft.asked else draft.asked
     if _follows(rule, draft.life, event):
         _correct(draft, event)
     elif match.passed is False:
         _drop_unplaced(draft, event)
     elif not (_is_worth_telling(rule, draft.life, event) or _tells_again(rule, draft.life, event, now)):
         if event.newsworthy and event.name in STEPPED & rule.events:
-            draft.records.append(("step", (event,)))
+            draft.record("step", (event,), gates=(step_gate(rule, draft.life, event),))
     elif match.passed is None:
         _hold_unplaced(draft, event, now)
     else:
@@ -190,7 +209,7 @@ def _drop_overtaken(draft: Draft, event: Event) -> None:
     lost = tuple(e for e in (*draft.told, *(hold.events if hold else ())) if gone(e))
     if not lost:
         return
-    draft.records.append(("overtaken", lost))
+    draft.record("overtaken", lost)
     draft.told = [e for e in draft.told if not gone(e)]
     if hold is not None:
         draft.life = replace(life, hold=_with_events(hold, tuple(e for e in hold.events if not gone(e))))
@@ -219,7 +238,7 @@ def _hold_unplaced(draft: Draft, event: Event, now: float) -> None:
         hold = Hold("unplaced", now, now + RECHECK_S, ())
     if not any(_is_one(event, e) for e in hold.events):
         hold = replace(hold, events=(*hold.events, event))
-        draft.records.append(("unplaced", (event,)))
+        draft.record("unplaced", (event,))
     draft.life = replace(draft.life, hold=hold)
 
 
@@ -229,7 +248,7 @@ def _drop_unplaced(draft: Draft, event: Event) -> None:
     if hold is None or hold.reason != "unplaced" or not any(_is_one(event, e) for e in hold.events):
         return
     draft.life = replace(draft.life, hold=_with_events(hold, tuple(e for e in hold.events if not _is_one(event, e))))
-    draft.records.append(("unplaced", (event,)))
+    draft.record("unplaced", (event,))
 
 
 # ------------------------------------------------------------------------------------------------------ wholes and their parts
@@ -272,51 +291,64 @@ def _fold(rule: Rule, draft: Draft, whole: Draft, now: float) -> None:
         whole.life = replace(over, hold=replace(over.hold, parts=(*over.hold.parts, *events)))
     under = over.alert or alert_id(rule.name, over.key, over.begun)
     draft.life = replace(marked_with(rule, draft.life, events), under=under, told_at=now)
-    draft.records.append(("parent", events))
+    draft.record("parent", events)
 
 
 # ------------------------------------------------------------------------------------------------------------------ one key
 
 
-def _settle(rule: Rule, draft: Draft, now: float, counts: CountsFor, states: Mapping[str, Json]) -> None:
+def _settle(rule: Rule, draft: Draft, now: float, around: Around, states: Mapping[str, Json]) -> None:
     """Send, hold or drop what a key has to tell, with what it held before."""
     hold = draft.life.hold
     if hold is not None and hold.reason == "unplaced" and not draft.told:
         draft.waits = any(_is_one(e, seen) for e in hold.events for seen in draft.seen)
         return
     events = _each_once((*(hold.events if hold is not None else ()), *draft.told))
-    carried = carried_by((*events, *draft.seen), counts)
+    carried = carried_by((*events, *draft.seen), around.counts)
     confirms = reaches_confirm(rule, draft.life, carried, now)
     if not events:
         if confirms:
-            send(rule, draft, EdgeName.CONFIRMED, (_widest(draft.seen, counts),), now, carried, states)
+            send(rule, draft, EdgeName.CONFIRMED, (_widest(draft.seen, around.counts),), now, carried, states)
         return
     edge = _edge(draft.life, events)
     if edge is EdgeName.UPDATED and confirms:
         edge = EdgeName.CONFIRMED
     since = hold.since if hold is not None else now
-    verdict = None
-    if edge in {EdgeName.OPENED, EdgeName.UPDATED}:
-        verdict = first_shut(Telling(rule, draft.life, edge, events, since, now, carried))
+    gates, verdict = _told_gates(rule, draft.life, edge, events, since, now, carried, around)
     if verdict is None:
-        send(rule, draft, edge, events, now, carried, states)
+        send(rule, draft, edge, events, now, carried, states, gates)
     elif isinstance(verdict, Drop):
-        _drop(draft, verdict, events)
+        _drop(draft, verdict, events, gates)
     else:
-        _wait(draft, verdict, events, since)
+        _wait(draft, verdict, events, since, gates)
 
 
-def _drop(draft: Draft, verdict: Drop, events: tuple[Event, ...]) -> None:
+def _told_gates(
+    rule: Rule, life: Life, edge: EdgeName, events: tuple[Event, ...], since: float, now: float, carried: int, around: Around
+) -> tuple[tuple[Gate, ...], Wait | Drop | None]:
+    """What opens or updates an alert meets the gates; what follows it does not: nobody may be left with what is wrong."""
+    if edge not in {EdgeName.OPENED, EdgeName.UPDATED}:
+        return (Gate("follows", True, f"{edge} follows what was told"),), None
+    alert = None if edge is EdgeName.OPENED else life.alert
+    silence = next((s for e in events if (s := around.silenced(e, alert)) is not None), None)
+    return ask(Telling(rule, life, edge, events, since, now, carried, silence))
+
+
+def _why(gates: tuple[Gate, ...], reason: str) -> str:
+    return next((f"{gate.name}: {gate.seen}" for gate in gates if gate.name == reason), "")
+
+
+def _drop(draft: Draft, verdict: Drop, events: tuple[Event, ...], gates: tuple[Gate, ...]) -> None:
     """Recorded, and the watermark stays. A new alert that was not told must not be corrected through the one before it."""
     begins = any(edge_of(e) is EdgeName.OPENED and e.name not in ONCE for e in events)
-    draft.records.append((verdict.reason, events))
+    draft.record(verdict.reason, events, _why(gates, verdict.reason), gates)
     draft.life = replace(draft.life, hold=None, alert=None if begins else draft.life.alert)
 
 
-def _wait(draft: Draft, verdict: Wait, events: tuple[Event, ...], since: float) -> None:
+def _wait(draft: Draft, verdict: Wait, events: tuple[Event, ...], since: float, gates: tuple[Gate, ...]) -> None:
     hold = draft.life.hold
     if draft.told:
-        draft.records.append((verdict.reason, tuple(draft.told)))
+        draft.record(verdict.reason, tuple(draft.told), _why(gates, verdict.reason), gates)
     parts = hold.parts if hold is not None else ()
     draft.life = replace(draft.life, hold=Hold(verdict.reason, since, verdict.until, events, parts))
     draft.waits = bool(draft.told)
@@ -354,24 +386,27 @@ def _decision(rule: Rule, drafts: Iterable[Draft], now: float) -> Decision:
     states: list[RuleState] = []
     for draft in drafts:
         if draft.plan is not None and rule.mode == "shadow":
-            draft.records.append(("shadow", draft.plan.events))
+            draft.records.append(Record("shadow", draft.plan.events, "the rule's mode is shadow", draft.plan.gates))
         elif draft.plan is not None:
             edges.append(draft.plan)
-        suppressed.extend(_suppressed(rule, draft.life.key, reason, events, now) for reason, events in draft.records)
+        suppressed.extend(_suppressed(rule, draft.life.key, record, now) for record in draft.records)
         if draft.life != draft.was:
             states.append(RuleState(rule.name, draft.life.key, draft.life.to_json(), draft.life.due))
     return Decision(tuple(edges), tuple(suppressed), tuple(states))
 
 
-def _suppressed(rule: Rule, key: str, reason: str, events: tuple[Event, ...], now: float) -> Suppressed:
-    names = tuple(str(e.name) for e in events)
-    return Suppressed(rule.name, key, now, reason, names, events[-1].story_id, events[-1].item_id)
+def _suppressed(rule: Rule, key: str, record: Record, now: float) -> Suppressed:
+    names, last = tuple(str(e.name) for e in record.events), record.events[-1]
+    title = last.new if isinstance(last.new, str) else ""
+    return Suppressed(
+        rule.name, key, now, record.reason, names, last.story_id, last.item_id, title, why=record.why, gates=record.gates
+    )
 
 
 # -------------------------------------------------------------------------------------------------------------------- timers
 
 
-def fire(rule: Rule, state: RuleState, now: float, *, counts: CountsFor = any_origin) -> Decision:
+def fire(rule: Rule, state: RuleState, now: float, *, around: Around = ALONE) -> Decision:
     """A timer that a state asked for: the end of a debounce, of `group_wait` or quiet hours; `confirm` that has not come; a
     fact that still has no place. A state whose timer has not come, or that waits for nothing, comes to nothing."""
     life = _life(rule, state.key, "", {state.key: state.state})
@@ -385,8 +420,37 @@ def fire(rule: Rule, state: RuleState, now: float, *, counts: CountsFor = any_or
             until = min(now + RECHECK_S, hold.since + UNPLACED_S)
             draft.life = replace(life, hold=replace(hold, until=until))
             return replace(_decision(rule, [draft], now), recheck=hold.events)
-        draft.records.append(("unplaced", hold.events))
+        draft.record("unplaced", hold.events, "unplaced: the story got no place in six hours")
         draft.life = replace(life, hold=None)
     else:
-        _settle(rule, draft, now, counts, {})
+        _settle(rule, draft, now, around, {})
     return _decision(rule, [draft], now)
+
+
+# ------------------------------------------------------------------------------------------------------------------- explain
+
+
+def explain(rule: Rule, match: Match, state: Json | None, now: float, *, around: Around = ALONE) -> tuple[Gate, ...]:
+    """Every gate between this event and a message, in order, with what it saw; all are asked, also behind one that is shut.
+    `state` is what the rule remembers of the event's key. Nothing is decided by this."""
+    event = match.event
+    life = _life(rule, event.key, event.story_id, {} if state is None else {event.key: state})
+    gates = [*match.gates, Gate("key", bool(event.key), event.key or "none")]
+    if _follows(rule, life, event):
+        told = f"follows alert {life.alert or life.under}" if life.told else "nothing was told of this key"
+        gates.append(Gate("follows", life.told, told))
+    else:
+        gates += _news_gates(rule, life, event, now)
+        edge = _edge(life, (event,))
+        carried = carried_by((event,), around.counts)
+        gates += _told_gates(rule, life, edge, (event,), now, now, carried, around)[0]
+    return (*gates, Gate("mode", rule.mode == "live", rule.mode))
+
+
+def _news_gates(rule: Rule, life: Life, event: Event, now: float) -> tuple[Gate, ...]:
+    told_before = event.name in ONCE and event.name in life.once
+    return (
+        Gate("news", event.newsworthy or _tells_again(rule, life, event, now), event.reason or str(event.name)),
+        step_gate(rule, life, event),
+        Gate("once", not told_before, f"{event.name} was told before" if told_before else "not told before"),
+    )

@@ -1,4 +1,4 @@
-"""What an event has to pass before it is told: step, thresholds, cooldown, confirmation, waits, quiet hours. Pure."""
+"""What an event has to pass before it is told: step, thresholds, silences, cooldown, confirmation, waits, quiet hours. Pure."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from monitor.model import EDGE_OF_EVENT, Bounds, EdgeName, Event, EventName, Value
+from monitor.clock import iso
+from monitor.model import EDGE_OF_EVENT, Bounds, EdgeName, Event, EventName, Gate, Silence, Value
 from rules.alert_state import Life
 from rules.rule import QuietHours, Rule
 
@@ -26,6 +27,9 @@ RECHECK_S = 600.0
 
 CountsFor = Callable[[str], bool]
 """Whether an origin counts towards a rule's `confirm` (not a party, reliable enough)."""
+
+SilencedBy = Callable[[Event, str | None], Silence | None]
+"""The silence that covers an event of an alert (its id, once it has one), or None."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +81,8 @@ def is_news(rule: Rule, life: Life, event: Event) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Telling:
-    """What is about to be told: the edge, its events, when the first of them came, how many origins carry it."""
+    """What is about to be told: the edge, its events, when the first of them came, how many origins carry it, and the silence
+    that covers it."""
 
     rule: Rule
     life: Life
@@ -86,48 +91,110 @@ class Telling:
     since: float
     now: float
     origins: int
+    silence: Silence | None = None
 
 
-def _cooldown(t: Telling) -> Drop | None:
+Verdict = tuple[Wait | Drop | None, str]
+"""What a gate says, None for open, and what it saw."""
+
+
+def _silence(t: Telling) -> Verdict:
+    quiet = t.silence
+    if quiet is None:
+        return None, "none covers it"
+    comment = f": {quiet.comment}" if quiet.comment else ""
+    return Drop("silence"), f"{quiet.id} by {quiet.by} until {iso(quiet.until)}{comment}"
+
+
+def _cooldown(t: Telling) -> Verdict:
     told = t.life.told_at
-    return Drop("cooldown") if t.rule.cooldown and told is not None and t.now < told + t.rule.cooldown else None
+    if not t.rule.cooldown:
+        return None, "none"
+    if told is None:
+        return None, "nothing was told of this key"
+    seen = f"last told {_ago(t.now - told)} ago, cooldown {_ago(t.rule.cooldown)}"
+    return (Drop("cooldown") if t.now < told + t.rule.cooldown else None), seen
 
 
-def _confirm(t: Telling) -> Wait | Drop | None:
+def _confirm(t: Telling) -> Verdict:
     confirm = t.rule.confirm
-    if confirm is None or confirm.until_then != "hold" or t.edge is not EdgeName.OPENED or t.origins >= confirm.origins:
-        return None
+    if confirm is None:
+        return None, "not asked for"
+    seen = f"{t.origins} of {confirm.origins} origins"
+    if confirm.until_then != "hold" or t.edge is not EdgeName.OPENED or t.origins >= confirm.origins:
+        return None, seen
     until = None if confirm.within is None else t.since + confirm.within
-    return Drop("confirm") if until is not None and t.now >= until else Wait("confirm", until)
+    return (Drop("confirm") if until is not None and t.now >= until else Wait("confirm", until)), seen
 
 
-def _group_wait(t: Telling) -> Wait | None:
+def _group_wait(t: Telling) -> Verdict:
     until = t.since + t.rule.group_wait
-    return Wait("group_wait", until) if t.edge is EdgeName.OPENED and t.now < until else None
+    if t.edge is not EdgeName.OPENED or not t.rule.group_wait:
+        return None, "none"
+    seen = f"{_ago(t.now - t.since)} of {_ago(t.rule.group_wait)}"
+    return (Wait("group_wait", until) if t.now < until else None), seen
 
 
-def _debounce(t: Telling) -> Wait | None:
+def _debounce(t: Telling) -> Verdict:
     told = t.life.told_at
     counted = any(e.name is EventName.COUNT_INCREASED for e in t.events)
     interval = t.rule.count_interval if counted else t.rule.group_interval
-    if t.edge is not EdgeName.UPDATED or told is None or t.now >= told + interval:
-        return None
+    if t.edge is not EdgeName.UPDATED or told is None or not interval:
+        return None, "none"
+    seen = f"last told {_ago(t.now - told)} ago, group_interval {_ago(interval)}"
+    if t.now >= told + interval:
+        return None, seen
     if any(e.name in STEPPED and e.name is not EventName.DECREASED and crossed(t.rule, t.life, e.new) for e in t.events):
-        return None
-    return Wait("debounce", told + interval)
+        return None, f"{seen}; a threshold is crossed"
+    return Wait("debounce", told + interval), seen
 
 
-def _quiet_hours(t: Telling) -> Wait | None:
-    until = None if t.rule.quiet_hours is None else quiet_until(t.rule.quiet_hours, t.now)
-    return None if until is None else Wait("quiet_hours", until)
+def _quiet_hours(t: Telling) -> Verdict:
+    if t.rule.quiet_hours is None:
+        return None, "none"
+    until = quiet_until(t.rule.quiet_hours, t.now)
+    return (None, "outside of them") if until is None else (Wait("quiet_hours", until), f"until {iso(until)}")
 
 
-GATES: tuple[Callable[[Telling], Wait | Drop | None], ...] = (_cooldown, _confirm, _group_wait, _debounce, _quiet_hours)
+GATES: tuple[tuple[str, Callable[[Telling], Verdict]], ...] = (
+    ("silence", _silence),
+    ("cooldown", _cooldown),
+    ("confirm", _confirm),
+    ("group_wait", _group_wait),
+    ("debounce", _debounce),
+    ("quiet_hours", _quiet_hours),
+)
+"""In this order; what opens or updates an alert must find all of them open. Corrections, denials, withdrawals and
+confirmations of what was told pass by."""
 
 
-def first_shut(telling: Telling) -> Wait | Drop | None:
-    """The first gate that keeps it back, or None: it goes out."""
-    return next((verdict for gate in GATES if (verdict := gate(telling)) is not None), None)
+def ask(telling: Telling) -> tuple[tuple[Gate, ...], Wait | Drop | None]:
+    """Every gate with what it saw (`passed` None: it waits), and the verdict of the first that is shut, None: it goes out."""
+    answers = [(name, *gate(telling)) for name, gate in GATES]
+    gates = tuple(Gate(name, _PASSED.get(type(verdict), True), seen) for name, verdict, seen in answers)
+    return gates, next((verdict for _, verdict, _ in answers if verdict is not None), None)
+
+
+_PASSED: dict[type, bool | None] = {Wait: None, Drop: False}
+
+
+def step_gate(rule: Rule, life: Life, event: Event) -> Gate:
+    """The rule's own step and thresholds, beside what was last told."""
+    if event.name not in STEPPED or not life.marked:
+        return Gate("step", True, "no step from a known value")
+    wanted = f"{rule.step.at_least} and {rule.step.percent:g} %" if rule.step else "none"
+    seen = f"{level(event.new)} after {level(life.mark)}; step {wanted}"
+    crosses = crossed(rule, life, event.new) if event.name is not EventName.DECREASED else ()
+    if crosses:
+        seen += f"; crosses {', '.join(map(str, crosses))}"
+    return Gate("step", big_enough(rule, life, event.new) or bool(crosses), seen)
+
+
+def _ago(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes >= 120:
+        return f"{minutes / 60:.3g} h"
+    return f"{minutes} min" if not rest else f"{seconds:.0f} s"
 
 
 def quiet_until(quiet: QuietHours, now: float) -> float | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from monitor.model import Bounds, EdgeName, Event, EventName, Fact, Json, Kind, RuleState, Suppressed, Value, make_id
+from monitor.model import Bounds, EdgeName, Event, EventName, Fact, Gate, Json, Kind, RuleState, Suppressed, Value, make_id
 from rules.alert_gates import ASIDE, crossed
 from rules.alert_state import Hold, Life
 from rules.rule import Rule
@@ -17,7 +17,8 @@ _E = EventName
 class EdgePlan:
     """One edge to be sent. `events` are the key's own, in order; `parts` those of included series that show under it. `old`
     is what this rule had alerted before, or the ledger's old value. `names_old` is the alert that a REVERSED names. `origins`
-    counts those that carry it; `why` says how it came about."""
+    counts those that carry it; `why` says how it came about, `gates` what was asked. `told_at` is when an edge was
+    sent before that opened or updated, `opened_at` when the alert was opened: None for the edge that does."""
 
     alert: str
     n: int
@@ -35,6 +36,9 @@ class EdgePlan:
     origins: int = 1
     names_old: str | None = None
     why: str = ""
+    gates: tuple[Gate, ...] = ()
+    opened_at: float | None = None
+    told_at: float | None = None
 
     @property
     def facts(self) -> tuple[Fact, ...]:
@@ -58,9 +62,19 @@ class Decision:
     recheck: tuple[Event, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Record:
+    """Events that are not told now, with the reason, in words and as gates."""
+
+    reason: str
+    events: tuple[Event, ...]
+    why: str = ""
+    gates: tuple[Gate, ...] = ()
+
+
 @dataclass(slots=True)
 class Draft:
-    """One key while a step is looked at."""
+    """One key while a step is looked at. `asked` are the gates of `where` and `unless` that its last event met."""
 
     life: Life
     was: Life
@@ -68,7 +82,12 @@ class Draft:
     seen: list[Event] = field(default_factory=list)
     plan: EdgePlan | None = None
     waits: bool = False
-    records: list[tuple[str, tuple[Event, ...]]] = field(default_factory=list)
+    records: list[Record] = field(default_factory=list)
+    asked: tuple[Gate, ...] = ()
+
+    def record(self, reason: str, events: tuple[Event, ...], why: str = "", gates: tuple[Gate, ...] = ()) -> None:
+        """Note what is not told now."""
+        self.records.append(Record(reason, events, why, (*self.asked, *gates)))
 
 
 def alert_id(rule: str, key: str, ordinal: int) -> str:
@@ -84,7 +103,9 @@ def send(
     now: float,
     carried: int,
     states: Mapping[str, Json],
+    gates: tuple[Gate, ...] = (),
 ) -> None:
+    """Plan the edge, and remember that it was told."""
     life, hold = draft.life, draft.life.hold
     begins = life.alert is None or edge is EdgeName.OPENED
     alert = alert_id(rule.name, life.key, life.begun) if begins or life.alert is None else life.alert
@@ -109,6 +130,9 @@ def send(
         origins=max(1, carried),
         names_old=_named_alert(rule, events, states),
         why=_why(rule, events, hold),
+        gates=(*draft.asked, *gates),
+        opened_at=None if begins else life.opened_at,
+        told_at=None if begins else life.told_at,
     )
     tells = edge in {EdgeName.OPENED, EdgeName.UPDATED}
     draft.life = replace(

@@ -7,9 +7,20 @@ from typing import Any
 
 import pytest
 
-from monitor.model import ALERTING_EVENTS, Bounds, CasualtyFigure, Event, EventName, Json, Kind, RuleState
-from rules.alert import Decision, alert_id, decide, fire
-from rules.alert_gates import quiet_until
+from monitor.model import (
+    ALERTING_EVENTS,
+    Bounds,
+    CasualtyFigure,
+    Event,
+    EventName,
+    Gate,
+    Json,
+    Kind,
+    RuleState,
+    Silence,
+)
+from rules.alert import Around, Decision, alert_id, decide, explain, fire
+from rules.alert_gates import GATES, quiet_until
 from rules.alert_state import merge
 from rules.rule import Confirm, Match, QuietHours, Rule, Step
 
@@ -355,8 +366,8 @@ def test_the_ledgers_confirmation_and_the_rules_are_one_edge() -> None:
 
 def test_origins_that_do_not_count_do_not_confirm() -> None:
     desk = Desk(rule(Kind.TERRITORY, confirm=Confirm(2)))
-    desk.step(0, place(E.CAPTURE_CLAIMED), counts=lambda o: o != "TASS")
-    assert desk.told(9, place(E.CORROBORATED, origins=("HTS", "TASS")), counts=lambda o: o != "TASS") == []
+    desk.step(0, place(E.CAPTURE_CLAIMED), around=Around(lambda o: o != "TASS"))
+    assert desk.told(9, place(E.CORROBORATED, origins=("HTS", "TASS")), around=Around(lambda o: o != "TASS")) == []
 
 
 def test_confirmation_that_comes_too_late_is_none() -> None:
@@ -479,3 +490,65 @@ def test_merged_series_keep_what_either_alerted() -> None:
 
 def test_events_without_a_key_and_ignored_ones_come_to_nothing() -> None:
     assert Desk(rule()).step(0, toll(E.IGNORED, 3, key=""), toll(E.IGNORED, 3)) == Decision()
+
+
+# ---------------------------------------------------------------------------------------------------------------- silences
+
+
+def quiet(alert: str | None = None, until: float = HOUR) -> Around:
+    silence = Silence("q1", 0.0, until, "Ada", "a drill", rule="r", alert=alert)
+    return Around(silenced=lambda event, known: silence if alert is None or alert == known else None)
+
+
+def test_a_silenced_edge_is_kept_with_its_author_and_moves_no_watermark() -> None:
+    desk = Desk(rule(step=Step(5, 0)))
+    desk.step(0, toll(E.NEW_FIGURE, 30))
+    silenced = desk.step(1, toll(E.INCREASED, 50, 30), around=quiet())
+    assert (silenced.edges, reasons(silenced)) == ((), ["silence"])
+    (record,) = silenced.suppressed
+    assert record.why == "silence: q1 by Ada until 1970-01-01T01:00:00Z: a drill"
+    assert [g.name for g in record.gates if g.passed is False] == ["silence"]
+    (edge,) = desk.step(2 * HOUR, toll(E.INCREASED, 51, 50)).edges
+    assert (edge.old, edge.new) == (Bounds(30, 30), Bounds(51, 51)), "counted from what was told, not from what was silenced"
+
+
+def test_a_correction_of_what_was_told_passes_a_silence() -> None:
+    desk = Desk(rule())
+    desk.step(0, toll(E.NEW_FIGURE, 30))
+    assert desk.told(1, toll(E.REVISED_DOWN, 20, 30), around=quiet()) == [("corrected", 2)]
+
+
+def test_a_silence_of_an_alert_covers_its_updates_and_no_other_alert() -> None:
+    desk = Desk(rule(Kind.TERRITORY))
+    desk.step(0, place(E.CAPTURED))
+    first = alert_id("r", "p|hts", 0)
+    assert desk.told(1, place(E.COUNT_INCREASED, new=Bounds(9, 9)), around=quiet(first)) == []
+    assert desk.told(2, place(E.CAPTURED), around=quiet(first)) == [("opened", 1)], "a new alert of the same place"
+
+
+# ------------------------------------------------------------------------------------------------------------------- gates
+
+
+def test_an_edge_carries_every_gate_in_order() -> None:
+    desk = Desk(rule(cooldown=HOUR))
+    (edge,) = desk.step(0, toll(E.NEW_FIGURE, 30)).edges
+    assert [g.name for g in edge.gates] == [name for name, _ in GATES]
+    assert all(g.passed for g in edge.gates)
+    held = desk.step(60, toll(E.INCREASED, 60, 30)).suppressed
+    assert [(g.name, g.passed, g.seen) for g in held[0].gates if not g.passed] == [
+        ("cooldown", False, "last told 1 min ago, cooldown 60 min")
+    ]
+
+
+def test_explain_asks_every_gate_and_decides_nothing() -> None:
+    desk = Desk(rule(cooldown=HOUR, group_interval=900.0, mode="shadow"))
+    desk.step(0, toll(E.NEW_FIGURE, 30))
+    before = dict(desk.states)
+    match = Match(desk.rule, toll(E.INCREASED, 31, 30), (Gate("event", True, "INCREASED"),), True)
+    gates = {g.name: g for g in explain(desk.rule, match, desk.states["k"], 60.0)}
+    assert [n for n, g in gates.items() if g.passed is False] == ["step", "cooldown", "mode"]
+    assert gates["step"].seen == "31 after 30; step 5 and 10 %"
+    assert gates["debounce"].passed is None
+    assert desk.states == before
+    follows = explain(desk.rule, Match(desk.rule, toll(E.REVISED_DOWN, 20, 30), (), True), desk.states["k"], 60.0)
+    assert follows[1].seen == f"follows alert {alert_id('r', 'k', 0)}"
