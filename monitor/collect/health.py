@@ -102,8 +102,8 @@ def turned(before: FeedState, after: FeedState, name: str, now: float) -> FeedSt
 
 
 def failing(state: FeedState) -> bool:
-    """Whether the feed brings nothing just now: its health says so, or its last polls failed."""
-    return HEALTH[state.health].failing or state.errors > 0
+    """Whether the feed brings nothing, and not just for once."""
+    return HEALTH[state.health].failing
 
 
 def notice_key(state: FeedState) -> str | None:
