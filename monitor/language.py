@@ -11,6 +11,7 @@ from monitor import log
 from monitor.clock import Clock
 from monitor.config import EmbedderSettings
 from monitor.errors import WorkerDied, WorkerError
+from monitor.facts.version import reader_id
 from monitor.model import Document, Feed, Item, Json, Reading, Vector, fact_from_json
 from monitor.stories import embed
 from monitor.worker import Worker
@@ -36,6 +37,7 @@ class Analysis:
     reading: Reading = NOTHING
     killed: str | None = None
     failed: str | None = None
+    reader: str | None = None  # which version of the reader made `reading`; None where none did
 
 
 class Calls(Protocol):
@@ -98,7 +100,12 @@ class Language:
             killed = next((str(error) for error in errors if isinstance(error, WorkerDied)), None)
             return Analysis(killed=killed, failed=None if killed else str(errors[0]))
         assert not isinstance(vector, WorkerError) and not isinstance(reading, WorkerError)
-        return Analysis(vector, self.model_id if vector is not None else None, reading or NOTHING)
+        return Analysis(
+            vector,
+            self.model_id if vector is not None else None,
+            reading or NOTHING,
+            reader=reader_id() if reading is not None else None,
+        )
 
     async def _each(
         self, worker: Calls, inputs: list[Any], call: Callable[[list[Any]], Awaitable[list[T]]], probe: Any

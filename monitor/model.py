@@ -739,3 +739,5 @@ class StepRecord:
     deliveries: tuple[Delivery, ...] = ()
     story_edits: tuple[StoryEdit, ...] = ()
     stories: tuple[Story, ...] = ()
+    reading: Reading | None = None  # what was read beside the facts; `reader` says by which version of the reader
+    reader: str | None = None

@@ -100,10 +100,11 @@ class Pipeline:
         clock: Clock,
         recipients: Recipients,
         tell: Tell | None = None,
+        grouper: Callable[[], Grouper] = Grouper,
     ) -> None:
         self._store, self._language, self._book, self._gazetteer, self._clock = store, language, book, gazetteer, clock
         self._recipients, self._tell = recipients, tell
-        self._grouper = Grouper()
+        self._new_grouper, self._grouper = grouper, grouper()
         self._feeds: dict[str, Feed] = {}
         self._quotes: OrderedDict[str, Vector] = OrderedDict()
         self._put_off: dict[tuple[str, int], float] = {}
@@ -119,7 +120,7 @@ class Pipeline:
 
     async def start(self) -> None:
         """Bring the live stories back into memory."""
-        self._grouper = Grouper()
+        self._grouper = self._new_grouper()
         self._feeds = {feed.id: feed for feed, _ in await self._store.feeds()}
         self._grouper.set_families({feed.id: feed.family for feed in self._feeds.values()})
         live = await self._store.live_items(self._clock.now() - _LIVE_S)
@@ -204,6 +205,8 @@ class Pipeline:
             placement=placement,
             vector=analysis.vector,
             model_id=analysis.model_id,
+            reading=analysis.reading,
+            reader=analysis.reader,
             facts=facts,
             events=consulted.events,
             ledgers=consulted.ledgers,

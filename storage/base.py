@@ -27,6 +27,7 @@ from monitor.model import (
     LedgerState,
     Pending,
     PollRecord,
+    Reading,
     RuleState,
     Silence,
     StepRecord,
@@ -71,6 +72,23 @@ class StoryMember:
     pinned: bool = False
     score: float = 0.0
     vector: Vector | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """An item version that was analysed at `at`, with the story it is in now and what was read then: `reading` is by `reader`,
+    `vector` by `model_id`. An older version of an item stands with the vector of its latest."""
+
+    item: Item
+    feed: Feed
+    baseline: bool
+    at: float
+    story_id: str | None
+    copy_of: str | None
+    reading: Reading | None
+    reader: str | None
+    vector: Vector | None
+    model_id: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -372,6 +390,14 @@ class Store(Protocol):
 
     async def edges(self, since: float, limit: int, alert: str | None = None) -> list[AlertEdge]:
         """Alert edges, the latest first."""
+        ...
+
+    async def past(self, since: float, until: float) -> list[Past]:
+        """Item versions that were analysed between these instants, in the order in which they were."""
+        ...
+
+    async def past_of_story(self, story_id: str) -> list[Past]:
+        """The analysed item versions of a story, and all others that told of the same places, speakers and keys, in order."""
         ...
 
     async def search(self, query: str, limit: int) -> list[Item]:

@@ -35,6 +35,7 @@ from monitor.model import (
 from storage import (
     sqlite_collect,
     sqlite_feeds,
+    sqlite_history,
     sqlite_keep,
     sqlite_outbox,
     sqlite_reads,
@@ -43,7 +44,7 @@ from storage import (
     sqlite_stories,
     sqlite_storms,
 )
-from storage.base import MOST_DEATHS, DueFeed, KeptEdit, Request, RuleCount, StoryMember, StoryVector
+from storage.base import MOST_DEATHS, DueFeed, KeptEdit, Past, Request, RuleCount, StoryMember, StoryVector
 from storage.sqlite_readers import Readers
 from storage.sqlite_writer import Unit, Writer
 
@@ -281,6 +282,12 @@ class SqliteStore:
 
     async def edges(self, since: float, limit: int, alert: str | None = None) -> list[AlertEdge]:
         return await self._readers.run(lambda db: sqlite_reads.edges(db, since, limit, alert))
+
+    async def past(self, since: float, until: float) -> list[Past]:
+        return await self._readers.run(lambda db: sqlite_history.past(db, since, until))
+
+    async def past_of_story(self, story_id: str) -> list[Past]:
+        return await self._readers.run(lambda db: sqlite_history.past_of_story(db, story_id))
 
     async def search(self, query: str, limit: int) -> list[Item]:
         return await self._readers.run(lambda db: sqlite_reads.search(db, query, limit))

@@ -8,6 +8,7 @@ from monitor.codec import dumps, edge_to_json, event_to_json, gates_to_json, who
 from monitor.errors import WirewatchError
 from monitor.failpoints import hit
 from monitor.model import AlertEdge, Fact, LedgerState, Placement, RuleState, StepRecord, Suppressed, make_id
+from storage.sqlite_history import keep_reading
 from storage.sqlite_outbox import add_deliveries
 from storage.sqlite_rows import Connection, insert, storable, update_to_new, vector_blob
 from storage.sqlite_stories import apply_edit, keep_story, recount
@@ -37,6 +38,7 @@ def _commit_step(db: Connection, step: StepRecord) -> None:
         _place(db, step.placement)
     if step.item_id is not None and step.vector is not None:
         _keep_vector(db, step)
+    keep_reading(db, step)
     for fact in step.facts:
         db.execute(_NEW_FACT, _fact_row(step, fact))
     _keep_events(db, step_id, step)

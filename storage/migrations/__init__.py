@@ -18,6 +18,7 @@ from storage.migrations.first import (
     m0003_alerts_and_outbox,
     m0004_iso_views,
 )
+from storage.migrations.readings import m0008_readings
 from storage.migrations.silences import m0007_silences
 from storage.migrations.stories import m0006_story_edits
 
@@ -31,6 +32,7 @@ _STEPS = (
     m0005_collecting,
     m0006_story_edits,
     m0007_silences,
+    m0008_readings,
 )
 
 _migrations = Migrations("wirewatch")
