@@ -47,7 +47,7 @@ def remove_feed(db: Connection, feed_id: str) -> bool:
 
 
 _DUE = "(configured = 1 OR added = 1) AND due <= :now AND (lease_until IS NULL OR lease_until <= :now)"
-_CLAIMABLE = f"SELECT fence + 1, {columns(FEED)}, {columns(FEED_STATE)} FROM feeds WHERE {_DUE} ORDER BY due, id LIMIT :limit"
+_CLAIMABLE = f"SELECT fence + 1, {columns(FEED)}, {columns(FEED_STATE)} FROM feeds WHERE {_DUE} ORDER BY due LIMIT :limit"
 _CLAIM = "UPDATE feeds SET lease_until = ?, fence = ? WHERE id = ?"
 
 
@@ -56,7 +56,9 @@ def claim_due_feeds(db: Connection, now: float, limit: int, lease_s: float) -> l
     rows = db.execute(_CLAIMABLE, {"now": now, "limit": limit}).fetchall()
     db.executemany(_CLAIM, [(now + lease_s, row[0], row[1]) for row in rows])
     split = 1 + len(FEED)
-    return [DueFeed(feed_of(row[1:split]), feed_state_of(row[1], row[split:]), row[0]) for row in rows]
+    due = [DueFeed(feed_of(row[1:split]), feed_state_of(row[1], row[split:]), row[0]) for row in rows]
+    # By `id` here and not above: thousands that are due at one instant would be sorted for every claim.
+    return sorted(due, key=lambda d: (d.state.due, d.feed.id))
 
 
 _SETTING = ", ".join(f"{name} = ?" for name in FEED_STATE)

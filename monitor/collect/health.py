@@ -95,6 +95,8 @@ def of_error(state: FeedState, kind: str, errors: int) -> str:
 def turned(before: FeedState, after: FeedState, name: str, now: float) -> FeedState:
     """`after` with this health, and since when."""
     since = before.since if name == before.health and before.since is not None else now
+    if name == after.health and since == after.since:
+        return after
     return dataclasses.replace(after, health=name, since=since)
 
 

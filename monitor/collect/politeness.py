@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from typing import Any
 
 from monitor.collect import health
 from monitor.collect.health import DAY, HOUR
@@ -131,6 +132,8 @@ def _crowded(state: FeedState, answer: Answer) -> bool:
 
 def after_skipped(due: float, skip: tuple[int, ...]) -> float:
     """`due`, or the end of the hours of the week that are to be skipped. A feed that skips all of them is not believed."""
+    if not skip:
+        return due
     hours = frozenset(skip)
     for _ in range(168):
         moment = datetime.fromtimestamp(due, UTC)
@@ -155,29 +158,30 @@ def after_answer(feed: Feed, state: FeedState, answer: Answer, now: float) -> Fe
     gap = fresh and not answer.pushed and state.baseline_done and state.last_good is not None
     gap = gap and answer.entries >= _GAP_LEAST and answer.known == 0
     learned = _learned(state, answer, now) if fresh and state.baseline_done else state
-    after = dataclasses.replace(
-        learned if answer.pushed else _moved(feed, learned, answer, now),
-        error=None,
-        errors=0,
-        polls=state.polls + 1,
-        last_poll=now,
-        last_good=now,
+    # One `replace` for all: this runs at every poll.
+    changes: dict[str, Any] = {
+        "error": None,
+        "errors": 0,
+        "polls": state.polls + 1,
+        "last_poll": now,
+        "last_good": now,
         # Silence counts from what was seen to come, not from what the feed says of old items.
-        last_new=now if answer.new else state.last_new,
-        gaps=state.gaps + gap,
-        last_gap=now if gap else state.last_gap,
-    )
+        "last_new": now if answer.new else state.last_new,
+        "gaps": state.gaps + gap,
+        "last_gap": now if gap else state.last_gap,
+    }
     if not answer.pushed:
-        after = dataclasses.replace(
-            after,
-            etag=answer.etag,
-            last_modified=answer.last_modified,
-            body_hash=answer.body_hash or state.body_hash,
-            baseline_done=state.baseline_done or fresh,
-            interval=answer.interval if fresh else state.interval,
-            skip=answer.skip if answer.skip is not None else state.skip,
-            shown=answer.entries if fresh else state.shown,
-        )
+        changes |= _moved(feed, learned, answer, now)
+        changes |= {
+            "etag": answer.etag,
+            "last_modified": answer.last_modified,
+            "body_hash": answer.body_hash or state.body_hash,
+            "baseline_done": state.baseline_done or fresh,
+            "interval": answer.interval if fresh else state.interval,
+            "skip": answer.skip if answer.skip is not None else state.skip,
+            "shown": answer.entries if fresh else state.shown,
+        }
+    after = dataclasses.replace(learned, **changes)
     after = dataclasses.replace(after, due=_due(feed, after, answer, now))
     return health.turned(state, after, health.of_answer(after, has_moved(after), now), now)
 
@@ -197,14 +201,14 @@ def _learned(state: FeedState, answer: Answer, now: float) -> FeedState:
     return dataclasses.replace(state, rhythm=rhythm, longest=max(silent, remembered))
 
 
-def _moved(feed: Feed, state: FeedState, answer: Answer, now: float) -> FeedState:
-    if answer.polled != feed.url and answer.permanent is None:
-        return state  # at its new address
+def _moved(feed: Feed, state: FeedState, answer: Answer, now: float) -> dict[str, Any]:
+    """What an answer changes of a feed's new address."""
     if answer.permanent is None:
-        return dataclasses.replace(state, moved_to=None, moved_polls=0, moved_since=None)
+        # At its new address there is nothing to say of it.
+        return {"moved_to": None, "moved_polls": 0, "moved_since": None} if answer.polled == feed.url else {}
     if answer.permanent == state.moved_to:
-        return dataclasses.replace(state, moved_polls=state.moved_polls + 1)
-    return dataclasses.replace(state, moved_to=answer.permanent, moved_polls=1, moved_since=now)
+        return {"moved_polls": state.moved_polls + 1}
+    return {"moved_to": answer.permanent, "moved_polls": 1, "moved_since": now}
 
 
 def after_error(
