@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import difflib
 import ipaddress
 import re
@@ -9,10 +10,10 @@ from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from monitor.collect.opml import read_opml
 from monitor.errors import ConfigError, Problem
@@ -72,6 +73,31 @@ class NetSettings(_Part):
     )
 
 
+class AuthSettings(_Part):
+    """Credentials of a private feed: a user with a password, or a bearer token. They are sent to the feed's own origin only."""
+
+    user: str | None = Field(default=None, pattern=r"^[^:\x00-\x1f]+$", description="user name, with `password`")
+    password: SecretRef | None = Field(default=None, description="the user's password")
+    bearer: SecretRef | None = Field(default=None, description="a token, instead of user and password")
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        if (self.bearer is None) == (self.user is None) or (self.user is None) != (self.password is None):
+            raise ValueError("credentials are either `user` and `password`, or `bearer`")
+        return self
+
+    def headers(self, folder: Path) -> dict[str, str]:
+        """What a request carries. Raises ValueError where the secret cannot be had or used."""
+        ref = self.bearer or self.password
+        assert ref is not None
+        secret = ref.resolve(folder).get_secret_value()
+        if not secret.isprintable():
+            raise ValueError("a secret of a feed is one line")
+        if self.user is None:
+            return {"Authorization": f"Bearer {secret}"}
+        return {"Authorization": "Basic " + base64.b64encode(f"{self.user}:{secret}".encode()).decode()}
+
+
 class FeedSettings(_Part):
     """A source: its address, and what its operator knows of it."""
 
@@ -90,6 +116,7 @@ class FeedSettings(_Part):
         default="auto", description="whether article pages are fetched: `auto` where an item is short"
     )
     tags: Names = Field(default=(), description="words to find it by")
+    auth: AuthSettings | None = Field(default=None, description="credentials of a private feed, see below")
 
     def feed(self) -> Feed:
         """The feed that these settings describe; its id comes from the address alone."""
@@ -114,7 +141,12 @@ class WebSettings(_Part):
     """Where health and status are served."""
 
     listen: str = Field(default="127.0.0.1:8080", description="address and port")
-    token: SecretRef | None = Field(default=None, description="asked for by every page but /healthz")
+    token: SecretRef | None = Field(default=None, description="asked for by every page but /healthz and hubs' callbacks")
+    public: str | None = Field(
+        default=None,
+        pattern=r"^https?://[^/\s]+",
+        description="where hubs on the internet reach `/websub/` of this server; then feeds that offer to push are asked to",
+    )
 
 
 class Retention(_Part):
@@ -218,6 +250,14 @@ def all_feeds(config: Config) -> tuple[Feed, ...]:
     return tuple({feed.id: feed for feed in reversed(feeds)}.values())
 
 
+def feed_headers(config: Config) -> dict[str, dict[str, str]]:
+    """What the requests of private feeds carry, by feed id. Raises ConfigError where a secret cannot be had."""
+    try:
+        return {one.feed().id: one.auth.headers(config.folder) for one in config.feeds if one.auth is not None}
+    except ValueError as error:
+        raise ConfigError(f"credentials of a feed: {error}") from None
+
+
 def first_message(error: ValueError) -> str:
     """What is wrong with values given by hand, in one line."""
     if isinstance(error, ValidationError):
@@ -308,6 +348,12 @@ def _cross_check(config: Config, root: Node | None, report: Report, secrets: Lit
                 ref.resolve(config.folder)
             except ValueError as error:
                 tell(_locate(root, ("notifiers", name, key)), "secret", f"notifier `{name}`: {error}")
+    for i, feed in enumerate(config.feeds):
+        if feed.auth is not None:
+            try:
+                feed.auth.headers(config.folder)
+            except ValueError as error:
+                tell(_locate(root, ("feeds", i, "auth")), "secret", f"feed {feed.url}: {error}")
     if config.feeds_from is not None and not (config.folder / config.feeds_from).is_file():
         report.error(_locate(root, ("feeds_from",)), "unreadable", f"no file {config.folder / config.feeds_from}")
 

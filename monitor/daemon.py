@@ -18,10 +18,12 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from monitor import config, language, log, requests
 from monitor.articles import Articles
 from monitor.clock import Clock, SystemClock
+from monitor.collect.breaking import Breaking
 from monitor.collect.service import Parser, parser_worker
 from monitor.config import Config
 from monitor.dispatch import LEASE_S, Dispatcher
 from monitor.errors import ConfigError
+from monitor.feedwatch import FeedWatch
 from monitor.gazetteer import Gazetteer
 from monitor.language import Language
 from monitor.loops import Loop
@@ -30,8 +32,10 @@ from monitor.notices import notice_deliveries
 from monitor.pipeline import Pipeline
 from monitor.rulebook import WatchedRulebook
 from monitor.schedule import Collector, Pace
+from monitor.subscriber import Subscriber
 from monitor.supervisor import Supervisor
 from monitor.web.server import Health, HealthServer
+from monitor.web.websub import routes as websub_routes
 from monitor.worker import Worker
 from notifiers import registry
 from notifiers.base import Notice, Notifiers
@@ -141,6 +145,9 @@ class _Watch:
         self._daemon, self._settings, self._store, self._book = daemon, settings, store, book
         self._notifiers, self._language = notifiers, linguist
         self._clock, self._supervisor, self._log = daemon._clock, daemon._supervisor, daemon._log
+        self._feed_headers = config.feed_headers(settings)
+        self._breaking = Breaking()
+        self._feed_watch = FeedWatch(store, self._clock, lambda: self._book.rules, self.tell)
         self._articles = Articles(store, door, parser, self._clock, self._wake_analysis)
         self._collector = Collector(
             store,
@@ -149,7 +156,8 @@ class _Watch:
             self._clock,
             baseline_hours=settings.baseline_hours if daemon._baseline else math.inf,
             pace=Pace(lease=Pace().lease * daemon._speed),
-            tell=self.tell,
+            breaking=lambda family: self._breaking.now(family, self._clock.now()),
+            headers=lambda feed_id: self._feed_headers.get(feed_id, {}),
             woken=self._wake_analysis,
             offer=self._articles.offer,
         )
@@ -163,19 +171,25 @@ class _Watch:
             storm_per_minute=settings.storm_per_minute,
             lease_s=LEASE_S * daemon._speed,
         )
+        public = settings.web.public if settings.web is not None else None
+        self._subscriber = Subscriber(store, door, self._clock, public, self._pushed) if public is not None else None
+        self._collector.hubs = self._subscriber
         self._polling = Loop("collect", self._collector.tick)
         self._analysis = Loop("analyse", self._analyse)
         self._sending = Loop("deliver", self._dispatcher.tick)
         self._chores = Loop("chores", self._do_chores)
         self._reloading = Loop("reload", self._reload)
+        self._subscribing = Loop("subscribe", self._subscribe)
         self._hung_up = False
         self._accepted: set[Path] = set()
-        self._loops = (self._polling, self._analysis, self._sending, self._chores, self._reloading)
+        self._loops = (self._polling, self._analysis, self._sending, self._chores, self._reloading, self._subscribing)
         self._beat = time.monotonic()
 
     async def run(self, stop: asyncio.Event) -> None:
         """From the first poll to the last delivery."""
         await self._store.sync_feeds(config.all_feeds(self._settings), self._clock.now())
+        if self._subscriber is not None:
+            await self._subscriber.start()
         scheduler = AsyncIOScheduler(timezone=UTC)
         server = await self._serve()
         tasks = [asyncio.create_task(loop.run(), name=loop.name) for loop in self._loops]
@@ -213,7 +227,7 @@ class _Watch:
     def _schedule(self, scheduler: AsyncIOScheduler) -> None:
         """A handful of jobs; what is due is a column of the store."""
         every = self._daemon._tick
-        for loop in (self._polling, self._analysis, self._sending, self._chores):
+        for loop in (self._polling, self._analysis, self._sending, self._chores, self._subscribing):
             scheduler.add_job(loop.ring, "interval", seconds=every, id=loop.name, coalesce=True, misfire_grace_time=None)
         scheduler.add_job(self._retain, "interval", hours=1, id="retention", coalesce=True, misfire_grace_time=None)
         if self._supervisor.watchdog_s:
@@ -232,7 +246,8 @@ class _Watch:
         if not self._pipeline.started:
             await self._load()
         await self._book.prepare(self._language.embed_texts)
-        while not self._daemon._stop.is_set() and await self._pipeline.step() is not None:
+        while not self._daemon._stop.is_set() and (records := await self._pipeline.step()) is not None:
+            self._breaking.note((r.placement.story for r in records if r.placement is not None), self._clock.now())
             self._sending.wake()
         if await self._pipeline.fire_timers():
             self._sending.wake()
@@ -245,6 +260,15 @@ class _Watch:
                 self._accepted.add(Path(answer["file"]))
                 self._reloading.wake()
             self._polling.wake()
+        await self._feed_watch.tick()
+
+    async def _subscribe(self) -> None:
+        if self._subscriber is not None:
+            await self._subscriber.tick()
+
+    async def _pushed(self, feed_id: str, body: bytes, content_type: str) -> None:
+        await self._collector.push(feed_id, body, content_type)
+        self._polling.wake()
 
     async def _retain(self) -> None:
         cutoff = self._clock.now() - self._settings.retention.items
@@ -294,13 +318,13 @@ class _Watch:
         """A configuration that is refused changes nothing."""
         try:
             settings = config.require(self._daemon._path)
-            feeds = config.all_feeds(settings)
+            feeds, headers = config.all_feeds(settings), config.feed_headers(settings)
         except ConfigError as error:
             lines = tuple(str(error).splitlines())
             await self.tell(Notice("wirewatch.yaml was refused; the old configuration stays", lines, self._clock.now()))
             return
         await self._store.sync_feeds(feeds, self._clock.now())
-        self._settings = settings
+        self._settings, self._feed_headers = settings, headers
         self._polling.wake()
 
     # -- the rest ---------------------------------------------------------------------------------------------------------
@@ -320,7 +344,8 @@ class _Watch:
         if self._settings.web is None:
             return None
         token = self._settings.web.token.resolve(self._settings.folder) if self._settings.web.token else None
-        server = HealthServer(self._settings.web.listen, token, self._look)
+        routes = websub_routes(self._subscriber) if self._subscriber is not None else ()
+        server = HealthServer(self._settings.web.listen, token, self._look, routes)
         await server.start()
         return server
 
@@ -331,6 +356,7 @@ class _Watch:
         refused += [f"paused: {name}: {why}" for name, why in self._dispatcher.paused.items()]
         if self._pipeline.put_off:
             refused.append(f"items that a defect keeps from being decided: {self._pipeline.put_off}; the log names them")
+        refused += [f"rule {one.rule} is blind: it hears no working feed" for one in self._feed_watch.blind]
         figures = {"counts": dict(await self._store.counts()), "rules": len(self._book.rules)}
         return Health(not failing and self._pipeline.started, tuple(failing + degraded + refused), figures)
 

@@ -202,15 +202,15 @@ class _Budget:
                 self._changed.notify_all()
 
 
-class _Hosts:
-    """At most so many requests to one host at a time."""
+class Slots:
+    """At most `limit` of something at a time for each host; hosts that nobody is at are forgotten."""
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
         self._slots: dict[str, _Slot] = {}
 
     def slot(self, host: str) -> _Slot:
-        """A context in which one request to this host may be made."""
+        """A context that is one of this host's."""
         slot = self._slots.get(host)
         if slot is None:
             slot = self._slots[host] = _Slot(self._slots, host, asyncio.Semaphore(self._limit))
@@ -254,7 +254,9 @@ _REPLY_WAIT = 5.0
 def shown(url: str, secret: bool = False) -> str:
     """An address as errors and logs may show it: without credentials, and where it is itself a secret without its path."""
     try:
-        parsed = URL(url).with_user(None)
+        parsed = URL(url)
+        if parsed.raw_user is not None or parsed.raw_password is not None:
+            parsed = parsed.with_user(None)
         return str(parsed.origin()) + "/..." if secret else str(parsed)
     except ValueError:
         return "(unreadable address)" if secret else url[:200].rpartition("@")[2]
@@ -363,9 +365,10 @@ class Door:
         self.limits, self._clock = limits or Limits(), clock or SystemClock()
         self.user_agent = f"Wirewatch (+{contact})" if contact else "Wirewatch"
         self._guard = AddressGuard(allow)
-        self._hosts = _Hosts(self.limits.per_host)
+        self._hosts = Slots(self.limits.per_host)
         self._budget = _Budget(self.limits.in_flight)
-        self._session: aiohttp.ClientSession | None = None
+        self._connector: aiohttp.TCPConnector | None = None
+        self._sessions: dict[bool, aiohttp.ClientSession] = {}
 
     async def __aenter__(self) -> Door:
         return self
@@ -375,9 +378,12 @@ class Door:
 
     async def close(self) -> None:
         """Close all connections."""
-        if self._session is not None:
-            await self._session.close()
-            self._session = None
+        for session in self._sessions.values():
+            await session.close()
+        self._sessions.clear()
+        if self._connector is not None:
+            await self._connector.close()
+            self._connector = None
 
     async def get(self, url: str, headers: Mapping[str, str] | None = None) -> Response:
         """GET with redirects followed, any status; see `open`."""
@@ -415,6 +421,8 @@ class Door:
         where = shown(str(target))
         async with self._client().get(target, headers=headers, allow_redirects=False) as answer:
             fields = {name.lower(): answer.headers[name] for name in answer.headers}
+            if "link" in fields:
+                fields["link"] = ", ".join(answer.headers.getall("Link"))
             if not 200 <= answer.status < 300:
                 answer.close()  # a body that nobody reads is not waited for
                 return Response(answer.status, fields, b"", where)
@@ -438,7 +446,7 @@ class Door:
         sending = SimpleNamespace(written=False)
         try:
             async with self._hosts.slot(target.host or ""), asyncio.timeout(self.limits.post):
-                request = self._client().post(
+                request = self._client(sending=True).post(
                     target, data=body, headers=dict(headers), allow_redirects=False, trace_request_ctx=sending
                 )
                 async with request as answer:
@@ -448,15 +456,19 @@ class Door:
         except (aiohttp.ClientError, OSError, UnicodeError) as error:
             raise FetchError(shown(url, secret), *_reason(error), written=sending.written) from None
 
-    def _client(self) -> aiohttp.ClientSession:
-        if self._session is None:
+    def _client(self, sending: bool = False) -> aiohttp.ClientSession:
+        """The session for GETs, or for what is sent: only that is traced. Both share one connector."""
+        if self._connector is None:
+            self._connector = aiohttp.TCPConnector(
+                socket_factory=self._guard.socket, limit=0, keepalive_timeout=30.0, ttl_dns_cache=60
+            )
+        if sending not in self._sessions:
             trace = aiohttp.TraceConfig()
             trace.on_request_headers_sent.append(_headers_leave)
             trace.on_request_chunk_sent.append(_body_leaves)
-            self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(
-                    socket_factory=self._guard.socket, limit=0, keepalive_timeout=30.0, ttl_dns_cache=60
-                ),
+            self._sessions[sending] = aiohttp.ClientSession(
+                connector=self._connector,
+                connector_owner=False,
                 cookie_jar=aiohttp.DummyCookieJar(),
                 trust_env=False,
                 auto_decompress=False,
@@ -466,9 +478,9 @@ class Door:
                 max_line_size=self.limits.header_line,
                 max_field_size=self.limits.header_line,
                 max_headers=self.limits.headers,
-                trace_configs=[trace],
+                trace_configs=[trace] if sending else [],
             )
-        return self._session
+        return self._sessions[sending]
 
 
 async def _headers_leave(

@@ -27,6 +27,7 @@ def page() -> str:
         ("embedder", config.EmbedderSettings),
         ("net", config.NetSettings),
         ("feeds", config.FeedSettings),
+        ("auth, in a feed", config.AuthSettings),
         ("web", config.WebSettings),
         ("retention", config.Retention),
         *((f"notifiers, type `{_type_of(model)}`", model) for model in registry.SETTINGS),

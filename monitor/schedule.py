@@ -5,22 +5,22 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import functools
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 from monitor import log
 from monitor.clock import Clock
-from monitor.collect import identity, politeness
+from monitor.collect import identity, politeness, websub
 from monitor.collect.fetch import HostWaits, Verdict, request_headers, validators, verdict
 from monitor.collect.parse import Parsed
 from monitor.collect.service import body_hash
+from monitor.collect.websub import Offer
 from monitor.errors import FencedOff, FetchError
 from monitor.failpoints import hit
 from monitor.model import Feed, FeedState, Item, PollRecord
-from monitor.net import Door, Response
-from notifiers.base import Notice
+from monitor.net import Door, Response, Slots
 from storage.base import DueFeed, Store
 
 _log = log.get("collect")
@@ -30,6 +30,25 @@ class FeedParser(Protocol):
     """What turns bytes into entries; `monitor.collect.service.Parser` in the daemon."""
 
     async def parse(self, body: bytes, content_type: str, url: str) -> Parsed: ...
+
+
+class Hubs(Protocol):
+    """Who asks hubs to push; `monitor.subscriber.Subscriber` in the daemon."""
+
+    def trusts(self, feed_id: str) -> bool: ...
+
+    async def polled(self, feed: Feed, offer: Offer | None, found_new: bool) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Pushed:
+    """What a hub brought: a whole feed, or its new entries."""
+
+    body: bytes
+    content_type: str
+
+
+_MOST_PUSHED = 64 << 20  # bytes that wait to be read; beyond, a push only makes its feed due
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,24 +64,67 @@ class Pace:
     strikes: int = 2
 
 
+_HOSTS_KEPT = 10_000
 _DOWN = {"timeout", "connect", "dns"}
 _REMEDIES = {
     "refused_address": "name its network in net.allow if it is meant",
     "bad_url": "correct it in the configuration",
 }
-_TELL = {
-    "gone": "is gone: its server says so. It is not polled any more; remove it, or give its new address",
-    "broken": "fails at every poll",
-    "blocked": "may not be read: its server, or the address guard, refuses",
-    "not_a_feed": "answers with something that is not a feed",
-    "quarantined": "sends a body that kills the parser; it is left out until the body changes",
-    "moved": "has moved for good; put its new address into the configuration",
-}
+
+
+class _Commits:
+    """Puts finished polls into the store, all that have finished while the last ones were written as one unit."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._waiting: list[tuple[PollRecord, asyncio.Future[None]]] = []
+        self._writing: asyncio.Task[None] | None = None
+
+    async def put(self, record: PollRecord) -> None:
+        """Returns when it is stored. Raises what the store raises for it."""
+        done = asyncio.get_running_loop().create_future()
+        self._waiting.append((record, done))
+        if self._writing is None:
+            self._writing = asyncio.create_task(self._write(), name="commit polls")
+        await done
+
+    async def _write(self) -> None:
+        try:
+            while self._waiting:
+                batch, self._waiting = self._waiting, []
+                await self._together(batch) if len(batch) > 1 else await self._alone(*batch[0])
+        finally:
+            self._writing = None
+
+    async def _together(self, batch: list[tuple[PollRecord, asyncio.Future[None]]]) -> None:
+        try:
+            late = {id(record) for record in await self._store.commit_polls([record for record, _ in batch])}
+        except Exception:  # noqa: BLE001 - one of them is at fault, or the store: each is tried alone and told its own error
+            for record, done in batch:
+                await self._alone(record, done)
+            return
+        for record, done in batch:
+            if id(record) in late:
+                await self._alone(record, done)  # which says so
+            elif not done.done():
+                done.set_result(None)
+
+    async def _alone(self, record: PollRecord, done: asyncio.Future[None]) -> None:
+        try:
+            await self._store.commit_poll(record)
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is the poll's to handle
+            if not done.done():
+                done.set_exception(error)
+        else:
+            if not done.done():
+                done.set_result(None)
 
 
 class Collector:
-    """Polls the feeds that are due. `tick` once a second, `stop` at the end. `tell` is given what the operator must know,
-    `woken` is called whenever items were stored, `offer` is given those whose articles might be fetched."""
+    """Polls the feeds that are due. `tick` once a second, `stop` at the end. `woken` is called whenever items were stored,
+    `offer` is given those whose articles might be fetched. `hubs` is told of every offer to push. `breaking` says of a
+    publisher family whether a story that it reports is breaking, `headers` which of its own a feed's requests carry
+    (credentials)."""
 
     def __init__(
         self,
@@ -73,16 +135,24 @@ class Collector:
         *,
         baseline_hours: float = 0.0,
         pace: Pace | None = None,
-        tell: Callable[[Notice], Awaitable[None]] | None = None,
+        hubs: Hubs | None = None,
+        breaking: Callable[[str], bool] | None = None,
+        headers: Callable[[str], Mapping[str, str]] | None = None,
         woken: Callable[[], None] | None = None,
         offer: Callable[[Feed, Sequence[Item]], None] | None = None,
+        hungry: Callable[[], None] | None = None,
     ) -> None:
         self._store, self._door, self._parser, self._clock = store, door, parser, clock
+        self._commits, self._hungry, self._more = _Commits(store), hungry, False
         self._baseline_s, self._pace = baseline_hours * 3600, pace or Pace()
-        self._tell, self._woken, self._offer = tell, woken, offer
+        self._woken, self._offer = woken, offer
+        self.hubs = hubs
+        self._breaking, self._headers = breaking, headers
+        self._pushed: dict[str, list[_Pushed]] = {}
+        self._again: set[str] = set()
         self._active = asyncio.Semaphore(self._pace.active)
         self._tasks: dict[str, asyncio.Task[None]] = {}
-        self._hosts: dict[str, asyncio.Semaphore] = {}
+        self._hosts = Slots(self._pace.per_host)
         self._paused: dict[str, float] = {}
         self._strikes: dict[str, int] = {}
         self._stopping = False
@@ -102,6 +172,7 @@ class Collector:
         claimed = await self._store.claim_due_feeds(now, room, self._pace.lease)
         if self._stopping:
             return 0  # it was told to stop meanwhile; the leases end by themselves
+        self._more = len(claimed) == room
         for due in claimed:
             key = f"{due.feed.id}/{due.fence}"
             task = self._tasks[key] = asyncio.create_task(self._poll(due, now), name=f"poll {due.feed.url}")
@@ -110,6 +181,9 @@ class Collector:
 
     def _done(self, key: str, _: asyncio.Task[None]) -> None:
         del self._tasks[key]
+        if self._more and self._hungry is not None and len(self._tasks) * 2 <= self._pace.claimed:
+            self._more = False
+            self._hungry()
 
     async def drain(self) -> None:
         """Wait for all polls under way."""
@@ -126,26 +200,32 @@ class Collector:
                 task.cancel()
             await asyncio.gather(*late, return_exceptions=True)
 
+    async def push(self, feed_id: str, body: bytes, content_type: str) -> None:
+        """A hub says that a feed has changed: it is due now, and read from what was pushed, if anything. That it is due is
+        committed when this returns; the body itself is a help that a crash may lose."""
+        if body and sum(len(p.body) for waiting in self._pushed.values() for p in waiting) + len(body) <= _MOST_PUSHED:
+            self._pushed.setdefault(feed_id, []).append(_Pushed(body, content_type))
+        self._again.add(feed_id)
+        await self._store.hasten([feed_id], self._clock.now())
+
     # -- one poll ---------------------------------------------------------------------------------------------------------
 
     async def _poll(self, due: DueFeed, claimed: float) -> None:
         """One poll, whatever happens in it: nothing of one feed may stop the others."""
-        say = _log.bind(feed=due.feed.name, feed_id=due.feed.id)
         try:
             record = await self._record(due, claimed)
         except Exception as error:  # noqa: BLE001 - a defect: it is logged, and the feed backs off as for any other error
-            say.exception("poll failed")
+            _about(due).exception("poll failed")
             record = self._failed(due, FetchError(due.feed.url, "internal", f"{type(error).__name__}; see the log"))
         if record is None:
             return
         try:
-            await self._store.commit_poll(record)
-            say.debug("polled", items=len(record.items), health=record.state.health, error=record.state.error)
+            await self._commits.put(record)
             await self._after(due, record)
         except FencedOff as error:
-            say.warning("poll came too late", error=str(error))
+            _about(due).warning("poll came too late", error=str(error))
         except Exception:  # noqa: BLE001 - the store failed: once the lease has ended, the feed is polled again
-            say.exception("poll not stored")
+            _about(due).exception("poll not stored")
 
     async def _after(self, due: DueFeed, record: PollRecord) -> None:
         """Tell those who wait for what was stored."""
@@ -153,12 +233,15 @@ class Collector:
             self._woken()
         if record.items and self._offer is not None:
             self._offer(due.feed, [i for i in record.items if not record.baseline or i.id in record.fresh])
-        await self._report(due, record.state)
+        if due.feed.id in self._again:  # pushed while this poll was under way
+            await self._store.hasten([due.feed.id], self._clock.now())
 
     async def _record(self, due: DueFeed, claimed: float) -> PollRecord | None:
         feed, state = due.feed, due.state
+        if (record := await self._read_pushed(due)) is not None:
+            return record
         host = _host(politeness.address(feed, state))
-        async with self._hosts.setdefault(host, asyncio.Semaphore(self._pace.per_host)), self._active:
+        async with self._hosts.slot(host), self._active:
             now = self._clock.now()
             if now >= claimed + self._pace.lease:
                 return None  # it waited so long that another claim has it
@@ -171,6 +254,25 @@ class Collector:
                 return self._failed(due, error)
             self._strikes.pop(host, None)
             return record
+
+    async def _read_pushed(self, due: DueFeed) -> PollRecord | None:
+        """The record of what a hub brought; None where the feed is to be fetched."""
+        self._again.discard(due.feed.id)
+        waiting = self._pushed.pop(due.feed.id, [])
+        if not waiting or not due.state.baseline_done:
+            return None
+        pushed, rest = waiting[0], waiting[1:]
+        if rest:
+            self._pushed[due.feed.id] = rest + self._pushed.get(due.feed.id, [])
+            self._again.add(due.feed.id)
+        url = politeness.address(due.feed, due.state)
+        response = Response(200, {"content-type": pushed.content_type}, pushed.body, url)
+        try:
+            parsed = await self._parser.parse(pushed.body, pushed.content_type, url)
+        except FetchError as error:
+            _log.info("what was pushed cannot be read", feed=due.feed.name, error=str(error))
+            return None
+        return await self._read(due, response, parsed, body_hash(pushed.body), url, self._clock.now(), pushed=True)
 
     def _strike(self, host: str, error: FetchError) -> None:
         """Leave a host alone that asks for it, or that did not answer several times in a row."""
@@ -186,7 +288,7 @@ class Collector:
     async def _fetch(self, due: DueFeed) -> PollRecord:
         feed, state = due.feed, due.state
         url = politeness.address(feed, state)
-        async with self._door.open(url, request_headers(state)) as response:
+        async with self._door.open(url, {**request_headers(state), **self._own_headers(feed, url)}) as response:
             hit("fetched")
             now = self._clock.now()
             match verdict(response, now):
@@ -210,17 +312,27 @@ class Collector:
             hit("parsed")
             return await self._read(due, response, parsed, digest, url, now)
 
-    async def _read(self, due: DueFeed, response: Response, parsed: Parsed, digest: str, url: str, now: float) -> PollRecord:
+    def _own_headers(self, feed: Feed, url: str) -> Mapping[str, str]:
+        """Credentials go to the origin that they were given for, wherever the feed has moved."""
+        return self._headers(feed.id) if self._headers is not None and _origin(url) == _origin(feed.url) else {}
+
+    async def _read(
+        self, due: DueFeed, response: Response, parsed: Parsed, digest: str, url: str, now: float, *, pushed: bool = False
+    ) -> PollRecord:
         feed, state = due.feed, due.state
         want = identity.wanted(feed, parsed.entries, state.by_link)
         known = await self._store.known_items(feed.id, want.ids)
         links = await self._store.known_links(feed.id, want.links)
         found = identity.resolve(feed, parsed.entries, state.by_link, known, links, now)
         etag, last_modified = validators(response.headers)
+        new = sum(item.version == 1 for item in found.items)
+        if self.hubs is not None and not pushed:
+            offered = websub.offer(response.headers, parsed.meta.hubs, parsed.meta.topic, response.url)
+            await self.hubs.polled(feed, offered, state.baseline_done and new > 0)
         answer = politeness.Answer(
             headers=response.headers, polled=url, permanent=response.permanent, etag=etag, last_modified=last_modified,
             body_hash=digest, interval=parsed.meta.interval, skip=parsed.meta.skip, entries=len(parsed.entries),
-            known=found.known, new=sum(item.version == 1 for item in found.items),
+            known=found.known, new=new, odd=found.odd, trusted=self._trusted(feed), breaking=self._breaks(feed), pushed=pushed,
         )  # fmt: skip
         state_after = dataclasses.replace(politeness.after_answer(feed, state, answer, now), by_link=found.by_link)
         first, since = not state.baseline_done, now - self._baseline_s
@@ -234,8 +346,15 @@ class Collector:
         answer = politeness.Answer(
             headers=response.headers, polled=url, permanent=response.permanent,
             etag=etag or state.etag, last_modified=last_modified or state.last_modified,
+            trusted=self._trusted(feed), breaking=self._breaks(feed),
         )  # fmt: skip
         return politeness.after_answer(feed, state, answer, now)
+
+    def _trusted(self, feed: Feed) -> bool:
+        return self.hubs is not None and self.hubs.trusts(feed.id)
+
+    def _breaks(self, feed: Feed) -> bool:
+        return self._breaking is not None and self._breaking(feed.family)
 
     def _failed(self, due: DueFeed, error: FetchError) -> PollRecord:
         now = self._clock.now()
@@ -244,22 +363,19 @@ class Collector:
         state = politeness.after_error(due.feed, due.state, error.kind, detail, now, wait)
         return PollRecord(due.feed.id, due.fence, now, state)
 
-    async def _report(self, due: DueFeed, after: FeedState) -> None:
-        """Tell the operator what has turned, once."""
-        if self._tell is None:
-            return
-        feed, before, now = due.feed, due.state, self._clock.now()
-        if after.health != before.health and after.health in _TELL:
-            lines = tuple(line for line in (feed.url, after.error, after.moved_to) if line)
-            await self._tell(Notice(f"feed {feed.name} {_TELL[after.health]}", lines, now))
-        if after.gaps > before.gaps:
-            since = f"no item of the last answer was known; the poll before was {now - (before.last_good or now):.0f} s earlier"
-            await self._tell(Notice(f"feed {feed.name}: gap suspected, items may have been missed", (feed.url, since), now))
+
+def _about(due: DueFeed) -> Any:
+    return _log.bind(feed=due.feed.name, feed_id=due.feed.id)
 
 
+@functools.lru_cache(_HOSTS_KEPT)
 def _host(url: str) -> str:
     """Host and port, which stand for the machine that answers; empty for an address that the door will refuse."""
     try:
         return urlsplit(url).netloc.rpartition("@")[2].lower()
     except ValueError:
         return ""
+
+
+def _origin(url: str) -> tuple[str, str]:
+    return url.partition(":")[0].lower(), _host(url)

@@ -37,7 +37,7 @@ def test_statuses_that_mean_something(status: int, meaning: Verdict) -> None:
 
 @pytest.mark.parametrize(
     ("status", "kind"),
-    [(204, "status"), (206, "status"), (400, "status"), (401, "blocked"), (403, "blocked"), (404, "status"), (429, "status"),
+    [(204, "status"), (206, "status"), (400, "status"), (401, "blocked"), (403, "blocked"), (404, "status"), (429, "throttled"),
      (451, "blocked"), (500, "status"), (503, "status"), (599, "status")],
 )  # fmt: skip
 def test_statuses_that_bring_nothing(status: int, kind: str) -> None:

@@ -16,6 +16,7 @@ _ACCEPT = (
 _LONGEST_VALIDATOR = 1000
 _BLOCKED = {401, 402, 403, 407, 451}
 _ASKS_TO_WAIT = {429, 503}
+_KINDS = dict.fromkeys(_BLOCKED, "blocked") | {429: "throttled"}
 
 
 class Verdict(StrEnum):
@@ -29,8 +30,8 @@ class Verdict(StrEnum):
 class HostWaits(FetchError):
     """429 or 503 with Retry-After: the whole host is left alone for `seconds`."""
 
-    def __init__(self, url: str, detail: str, seconds: float) -> None:
-        super().__init__(url, "status", detail)
+    def __init__(self, url: str, status: int, detail: str, seconds: float) -> None:
+        super().__init__(url, _KINDS.get(status, "status"), f"HTTP {status}: {detail}")
         self.seconds = seconds
 
 
@@ -58,6 +59,8 @@ def _validator(value: str | None) -> str | None:
 def verdict(response: Response, now: float) -> Verdict:
     """What an answer's status means. Raises `FetchError` for those that bring nothing."""
     status, url = response.status, response.url
+    if response.headers.get("cf-mitigated", "").lower() == "challenge":
+        raise FetchError(url, "blocked", f"HTTP {status}: a page that asks whether a person reads it")
     if status == 200 or status == 203:
         return Verdict.BODY
     if status == 304:
@@ -65,5 +68,5 @@ def verdict(response: Response, now: float) -> Verdict:
     if status == 410:
         return Verdict.GONE
     if status in _ASKS_TO_WAIT and (seconds := retry_after(response.headers.get("retry-after"), now)) is not None:
-        raise HostWaits(url, f"HTTP {status}: the server asks to wait {seconds:.0f} s", seconds)
-    raise FetchError(url, "blocked" if status in _BLOCKED else "status", f"HTTP {status}")
+        raise HostWaits(url, status, f"the server asks to wait {seconds:.0f} s", seconds)
+    raise FetchError(url, _KINDS.get(status, "status"), f"HTTP {status}")

@@ -40,6 +40,7 @@ class FeedMeta:
     skip: tuple[int, ...] = ()
     hubs: tuple[str, ...] = ()
     link: str | None = None
+    topic: str | None = None  # its own address, as it is known at its hubs
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +99,7 @@ def _xml_feed(body: bytes, content_type: str, url: str) -> Parsed:
             skip=skipped_hours(body),
             hubs=tuple(_links(feed, "hub", url)),
             link=next(iter(_links(feed, "alternate", url)), None),
+            topic=next(iter(_links(feed, "self", url)), None),
         ),
         tuple(_entry(e, language, url) for e in found.entries[:_ENTRIES]),
     )
@@ -174,6 +176,7 @@ def _json_feed(body: bytes, url: str) -> Parsed:
             language=language,
             hubs=tuple(hub for hub in hubs if hub),
             link=_link(row.get("home_page_url"), url),
+            topic=_link(row.get("feed_url"), url),
         ),
         tuple(_json_entry(e, language, url) for e in _rows(row.get("items"))[:_ENTRIES]),
     )

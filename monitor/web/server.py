@@ -6,7 +6,7 @@ Text only, no state is changed, nothing that was fetched is shown. With a token 
 from __future__ import annotations
 
 import hmac
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from aiohttp import web
@@ -30,12 +30,19 @@ Page = Callable[[web.Request], Awaitable[web.Response]]
 
 
 class HealthServer:
-    """Serves until `stop`. `look` makes a fresh `Health` for each request."""
+    """Serves until `stop`. `look` makes a fresh `Health` for each request; `routes` are served beside the pages and guard
+    themselves."""
 
-    def __init__(self, listen: str, token: SecretStr | None, look: Callable[[], Awaitable[Health]]) -> None:
+    def __init__(
+        self,
+        listen: str,
+        token: SecretStr | None,
+        look: Callable[[], Awaitable[Health]],
+        routes: Sequence[web.RouteDef] = (),
+    ) -> None:
         host, _, port = listen.rpartition(":")
         self._host, self._port = host.strip("[]") or "127.0.0.1", int(port)
-        self._token, self._look = token, look
+        self._token, self._look, self._routes = token, look, routes
         self._runner: web.AppRunner | None = None
 
     @property
@@ -51,6 +58,7 @@ class HealthServer:
         app.router.add_get("/healthz", self._healthz)
         app.router.add_get("/readyz", self._guarded(self._readyz))
         app.router.add_get("/status", self._guarded(self._status))
+        app.router.add_routes(self._routes)
         self._runner = web.AppRunner(app, access_log=None)
         await self._runner.setup()
         await web.TCPSite(self._runner, self._host, self._port).start()
