@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from monitor.codec import event_from_json, event_to_json, value_from_json, value_to_json
-from monitor.model import Event, Json, Value
+from monitor.model import Bounds, Event, Json, Value
 
 VERSION = 1
 
@@ -114,8 +114,8 @@ def _hold_from_json(row: Json) -> Hold:
 def merge(a: Json, b: Json) -> Json:
     """One state of two, when the series of two stories became one: what either alerted stays alerted; `a` goes on."""
     x, y = Life.from_json(a), Life.from_json(b)
-    marked = x if x.marked else y
-    first, second = (x, y) if x.told else (y, x)
+    first = x if x.told or not y.told else y
+    marked = max((x, y), key=lambda life: (life.marked, _level(life.mark)))
     life = replace(
         first,
         key=x.key,
@@ -125,6 +125,58 @@ def merge(a: Json, b: Json) -> Json:
         mark=marked.mark,
         fired=tuple(sorted({*x.fired, *y.fired})),
         once=tuple(sorted({*x.once, *y.once})),
-        hold=first.hold or second.hold,
+        hold=_both(x.hold, _moved_hold(y.hold, x.key, x.story_id)),
     )
     return life.to_json()
+
+
+def _level(mark: Value | None) -> int:
+    return (mark.low or mark.high or 0) if isinstance(mark, Bounds) else 0
+
+
+def _both(a: Hold | None, b: Hold | None) -> Hold | None:
+    """What either waits to tell waits for the earlier gate."""
+    if a is None or b is None:
+        return a or b
+    untils = [h.until for h in (a, b) if h.until is not None]
+    events = tuple(sorted((*a.events, *b.events), key=lambda e: e.at))
+    return replace(a, since=min(a.since, b.since), until=min(untils, default=None), events=events, parts=(*a.parts, *b.parts))
+
+
+def _moved_hold(hold: Hold | None, key: str, story_id: str) -> Hold | None:
+    if hold is None:
+        return None
+    events = tuple(replace(e, key=key, story_id=story_id) for e in hold.events)
+    return replace(hold, events=events, parts=tuple(replace(e, story_id=story_id) for e in hold.parts))
+
+
+def moved(row: Json, key: str, story_id: str) -> Json:
+    """The state under another key, when its series or story went into one that this rule does not know."""
+    life = Life.from_json(row)
+    return replace(life, key=key, story_id=story_id, hold=_moved_hold(life.hold, key, story_id)).to_json()
+
+
+def copied(row: Json, key: str, story_id: str) -> Json:
+    """The state that a part of a series or story takes along: what was told stays told, by the old alert; what is told from now
+    on is another alert. What waits stays behind."""
+    life = Life.from_json(row)
+    under = life.alert or life.under
+    return replace(
+        life, key=key, story_id=story_id, begun=0, alert=None, n=0, under=under, confirmed=False, hold=None
+    ).to_json()
+
+
+def released(row: Json) -> Json:
+    """The state without what waits, which another one has taken over."""
+    return replace(Life.from_json(row), hold=None).to_json()
+
+
+def remarked(row: Json, mark: Value) -> Json:
+    """The state with another watermark, if it has one: what it alerted is now believed to be this."""
+    life = Life.from_json(row)
+    return replace(life, mark=mark).to_json() if life.marked else row
+
+
+def due(row: Json) -> float | None:
+    """When the state's timer fires."""
+    return Life.from_json(row).due
