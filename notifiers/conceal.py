@@ -25,6 +25,12 @@ def parts_of_address(url: str) -> frozenset[str]:
     return _long_enough([*found, *map(unquote, found), *map(unquote_plus, found)])
 
 
+def parts_of_service(url: str) -> frozenset[str]:
+    """All of an Apprise address: its host may be a token, too ("tgram://TOKEN/chat")."""
+    host = url.partition("://")[2].partition("/")[0].partition("?")[0]
+    return parts_of_address(url) | _long_enough([host, *host.replace("@", ":").split(":")])
+
+
 def parts_of_password(user: str, password: str) -> frozenset[str]:
     """A password as it is, and as a login sends it."""
     encoded = (base64.b64encode(text.encode()).decode() for text in (password, f"\0{user}\0{password}"))

@@ -9,19 +9,23 @@ from typing import Annotated, Any
 from pydantic import BaseModel, Field, SecretStr
 
 from monitor.net import Door
+from notifiers.apprise import AppriseNotifier, AppriseSettings
 from notifiers.base import Notifier, SecretRef, Settings
 from notifiers.console import ConsoleNotifier, ConsoleSettings
 from notifiers.email import EmailNotifier, EmailSettings
 from notifiers.slack import SlackNotifier, SlackSettings
 from notifiers.webhook import WebhookNotifier, WebhookSettings
 
-AnySettings = Annotated[ConsoleSettings | EmailSettings | SlackSettings | WebhookSettings, Field(discriminator="type")]
+AnySettings = Annotated[
+    AppriseSettings | ConsoleSettings | EmailSettings | SlackSettings | WebhookSettings, Field(discriminator="type")
+]
 
-SETTINGS: list[type[BaseModel]] = [ConsoleSettings, EmailSettings, SlackSettings, WebhookSettings]
+SETTINGS: list[type[BaseModel]] = [AppriseSettings, ConsoleSettings, EmailSettings, SlackSettings, WebhookSettings]
 """All settings classes, by type."""
 
 Resolve = Callable[[SecretRef], SecretStr]
 _MAKERS: dict[type[Settings], Callable[[str, Any, Door, Resolve], Notifier]] = {
+    AppriseSettings: lambda name, s, door, resolve: AppriseNotifier(name, resolve(s.url)),
     ConsoleSettings: lambda name, s, door, resolve: ConsoleNotifier(name),
     EmailSettings: lambda name, s, door, resolve: EmailNotifier(name, s, resolve(s.password) if s.password else None),
     SlackSettings: lambda name, s, door, resolve: SlackNotifier(name, resolve(s.url), door),
@@ -30,6 +34,7 @@ _MAKERS: dict[type[Settings], Callable[[str, Any, Door, Resolve], Notifier]] = {
         SecretStr(s.url) if isinstance(s.url, str) else resolve(s.url),
         resolve(s.secret) if s.secret else None,
         door,
+        envelope=s.envelope,
     ),
 }
 

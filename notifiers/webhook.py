@@ -8,7 +8,7 @@ import hashlib
 import hmac
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Literal
 
 from pydantic import Field, SecretBytes, SecretStr
@@ -20,6 +20,7 @@ from notifiers import http, render
 from notifiers.base import Notice, Result, SecretRef, Settings
 
 _PREFIX = "whsec_"
+Envelope = Literal["standard", "cloudevents"]
 
 
 class WebhookSettings(Settings):
@@ -28,6 +29,7 @@ class WebhookSettings(Settings):
     type: Literal["webhook"] = Field(description="JSON by HTTP POST")
     url: str | SecretRef = Field(description="where to")
     secret: SecretRef | None = Field(default=None, description="signs what is sent, as Standard Webhooks asks")
+    envelope: Envelope = Field(default="standard", description="the JSON as it is, or inside a CloudEvents 1.0 envelope")
 
 
 class WebhookNotifier:
@@ -35,10 +37,16 @@ class WebhookNotifier:
     that a receiver may refuse old ones. Raises ValueError where `secret` is no signing key."""
 
     def __init__(
-        self, name: str, url: SecretStr, secret: SecretStr | None, door: Door, clock: Callable[[], float] = time.time
+        self,
+        name: str,
+        url: SecretStr,
+        secret: SecretStr | None,
+        door: Door,
+        clock: Callable[[], float] = time.time,
+        envelope: Envelope = "standard",
     ) -> None:
         self.name = name
-        self._url, self._door, self._clock = url, door, clock
+        self._url, self._door, self._clock, self._envelope = url, door, clock, envelope
         self._key = _signing_key(secret) if secret else None
 
     @property
@@ -65,11 +73,12 @@ class WebhookNotifier:
         return None
 
     async def send(self, payload: Json, recipient: str, key: str) -> Result:
-        # A lone surrogate has no UTF-8: a question mark takes its place, so that offsets of facts still fit.
-        body = json.dumps(payload, ensure_ascii=False, sort_keys=True).encode("utf-8", "replace")
-        stamp = str(int(self._clock()))
         ident = hashlib.blake2b(key.encode("utf-8", "replace"), digest_size=16).hexdigest()
-        headers = {"Content-Type": "application/json", "webhook-id": ident, "webhook-timestamp": stamp}
+        content_type, told = _ENVELOPES[self._envelope](payload, ident)
+        # A lone surrogate has no UTF-8: a question mark takes its place, so that offsets of facts still fit.
+        body = json.dumps(told, ensure_ascii=False, sort_keys=True).encode("utf-8", "replace")
+        stamp = str(int(self._clock()))
+        headers = {"Content-Type": content_type, "webhook-id": ident, "webhook-timestamp": stamp}
         if self._key is not None:
             headers["webhook-signature"] = "v1," + sign(self._key.get_secret_value(), ident, stamp, body)
         result, _ = await http.post(self._door, self._url.get_secret_value(), body, headers)
@@ -77,6 +86,26 @@ class WebhookNotifier:
 
     async def close(self) -> None:
         return None
+
+
+def _as_cloud_event(payload: Json, ident: str) -> Json:
+    """CloudEvents 1.0 in its structured JSON form; `id` is the idempotency key, as `webhook-id` is."""
+    return {
+        "specversion": "1.0",
+        "id": ident,
+        "source": "/wirewatch",
+        "type": payload["type"],
+        "time": payload["timestamp"],
+        "subject": payload["subject"],
+        "datacontenttype": "application/json",
+        "data": payload,
+    }
+
+
+_ENVELOPES: Mapping[Envelope, Callable[[Json, str], tuple[str, Json]]] = {
+    "standard": lambda payload, ident: ("application/json", payload),
+    "cloudevents": lambda payload, ident: ("application/cloudevents+json", _as_cloud_event(payload, ident)),
+}
 
 
 def sign(key: bytes, ident: str, stamp: str, body: bytes) -> str:

@@ -24,8 +24,9 @@ from pydantic import SecretStr
 from monitor.clock import VirtualClock
 from monitor.model import AlertEdge, Evidence
 from monitor.net import Door, Limits
+from notifiers.apprise import AppriseNotifier
 from notifiers.base import Fate, Notice, Notifier, SecretRef
-from notifiers.conceal import conceal, parts_of_address, parts_of_password
+from notifiers.conceal import conceal, parts_of_address, parts_of_password, parts_of_service
 from notifiers.console import ConsoleNotifier
 from notifiers.email import EmailNotifier, EmailSettings
 from notifiers.registry import SETTINGS
@@ -124,10 +125,15 @@ def mail(port: int) -> EmailNotifier:
     return EmailNotifier("mail", EmailSettings(**values), SecretStr(PASSWORD))
 
 
+def through_apprise(url: str) -> AppriseNotifier:
+    """Apprise's own JSON service, whose address is a web address under another scheme."""
+    return AppriseNotifier("phone", SecretStr(f"{url.replace('http://', 'json://user:verysecretpart@')}{PATH}"), timeout_s=5.0)
+
+
 HTTP: dict[str, Callable[[str, Door], Notifier]] = {"slack": slack, "webhook": webhook}
 
 
-@pytest.fixture(params=["console", "email", "slack", "webhook"])
+@pytest.fixture(params=["apprise", "console", "email", "slack", "webhook"])
 async def channel(request: pytest.FixtureRequest) -> AsyncIterator[Channel]:
     """Each channel with a receiver that takes everything."""
     async with AsyncExitStack() as stack:
@@ -139,6 +145,10 @@ async def channel(request: pytest.FixtureRequest) -> AsyncIterator[Channel]:
             server = await asyncio.get_running_loop().create_server(lambda: SMTP(box, hostname="relay"), "127.0.0.1", 0)
             async with server:
                 yield Channel(mail(server.sockets[0].getsockname()[1]), lambda: box.contents)
+        elif request.param == "apprise":
+            receiver = HttpReceiver()
+            url = await stack.enter_async_context(receiver.serving())
+            yield Channel(through_apprise(url), lambda: [content for _, content in receiver.got])
         else:
             receiver = HttpReceiver()
             url = await stack.enter_async_context(receiver.serving())
@@ -222,7 +232,7 @@ async def test_no_notifier_shows_a_secret(channel: Channel) -> None:
 
 def test_every_type_of_the_registry_is_in_this_suite() -> None:
     types = {model.model_fields["type"].annotation.__args__[0] for model in SETTINGS}
-    assert types == {"console", "email", "slack", "webhook"}
+    assert types == {"apprise", "console", "email", "slack", "webhook"}
 
 
 # -------------------------------------------------------------------------------------------------------- over HTTP
@@ -440,3 +450,55 @@ def test_a_secret_is_read_where_it_is_said_to_be_and_its_absence_names_the_place
     for ref in (SecretRef(file="empty"), SecretRef(file="none"), SecretRef(env="WIREWATCH_NOT_SET")):
         with pytest.raises(ValueError, match=r"empty|none|WIREWATCH_NOT_SET"):
             ref.resolve(tmp_path)
+
+
+# -------------------------------------------------------------------------------------------------------- Apprise
+
+
+@pytest.mark.parametrize("status", [302, 404, 429, 500])
+async def test_what_apprise_could_not_deliver_is_tried_again(edge: AlertEdge, status: int) -> None:
+    receiver = HttpReceiver(status, "the address {path} is not known", {"Location": "/elsewhere"})
+    async with receiver.serving() as url:
+        notifier = through_apprise(url)
+        result = await notifier.send(notifier.render((edge,), "phone"), "phone", "k")
+    assert (result.fate, len(receiver.got)) == (Fate.RETRY, 1)
+    assert str(status) in result.detail
+    assert_no_secret(result)
+
+
+async def test_what_apprise_lost_patience_with_is_uncertain(edge: AlertEdge) -> None:
+    receiver = HttpReceiver(fault="silent")
+    async with receiver.serving() as url:
+        notifier = AppriseNotifier("phone", SecretStr(url.replace("http://", "json://")), timeout_s=0.3)
+        result = await notifier.send(notifier.render((edge,), "phone"), "phone", "k")
+    assert result.fate is Fate.UNCERTAIN
+
+
+def test_an_address_that_apprise_does_not_know_is_refused_without_repeating_it() -> None:
+    with pytest.raises(ValueError, match="does not know this address") as refused:
+        AppriseNotifier("phone", SecretStr("nosuchservice://verysecretpart"))
+    assert_no_secret(refused.value)
+
+
+def test_a_token_in_the_place_of_a_host_is_concealed() -> None:
+    said = conceal("no chat at api/123456:TokenSecret", parts_of_service("tgram://123456:TokenSecret/42"))
+    assert said == "no chat at api/***"
+
+
+# -------------------------------------------------------------------------------------------------------- CloudEvents
+
+
+async def test_a_cloud_event_holds_the_same_json_under_the_same_key(edge: AlertEdge) -> None:
+    receiver = HttpReceiver()
+    async with receiver.serving() as url, a_door() as door:
+        notifier = WebhookNotifier("hook", SecretStr(url), SecretStr(SIGNING_SECRET), door, lambda: NOW, envelope="cloudevents")
+        payload = notifier.render((edge,), "hook")
+        assert (await notifier.send(payload, "hook", "a1/1/x/y")).fate is Fate.SENT
+    ((headers, body),) = receiver.got
+    event = json.loads(body)
+    assert headers["content-type"] == "application/cloudevents+json"
+    assert event["specversion"] == "1.0" and event["id"] == headers["webhook-id"] and event["type"] == "wirewatch.alert"
+    assert event["source"] and event["data"] == json.loads(json.dumps(payload))
+    signed = f"{headers['webhook-id']}.{headers['webhook-timestamp']}.".encode() + body
+    expected = base64.b64encode(hmac.new(SIGNING_KEY, signed, hashlib.sha256).digest()).decode()
+    assert headers["webhook-signature"] == f"v1,{expected}"

@@ -1,0 +1,82 @@
+"""Alerts through Apprise, which knows how to reach some hundred more services by one address each."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import Field, SecretStr
+
+from monitor.model import AlertEdge, Json
+from notifiers import render
+from notifiers.base import Fate, Notice, Result, SecretRef, Settings
+from notifiers.conceal import conceal, parts_of_service
+
+if TYPE_CHECKING:
+    from apprise import Apprise
+
+_TIMEOUT_S = 30.0
+
+
+class AppriseSettings(Settings):
+    """An Apprise address, which holds the secret: see Apprise's list of services."""
+
+    type: Literal["apprise"] = Field(description="any service that Apprise knows")
+    url: SecretRef = Field(description="the service's Apprise address")
+
+
+class AppriseNotifier:
+    """Apprise says that a service refused, and not why: what fails is tried again until it expires. It opens its own
+    connections, to the configured address only. Raises ValueError where it does not know the address."""
+
+    def __init__(self, name: str, url: SecretStr, timeout_s: float = _TIMEOUT_S) -> None:
+        self.name = name
+        self._url, self._timeout = url, timeout_s
+        self._service = _service(url)
+
+    @property
+    def recipients(self) -> tuple[str, ...]:
+        return (self.name,)
+
+    def render(self, edges: tuple[AlertEdge, ...], recipient: str) -> Json:
+        return {"title": render.subject(edges), "body": render.text(edges)}
+
+    def render_notice(self, notice: Notice, recipient: str) -> Json:
+        return {"title": render.plain(f"Wirewatch: {notice.subject}", 180), "body": render.notice_text(notice)}
+
+    def downgrade(self, payload: Json) -> Json | None:
+        return None
+
+    async def send(self, payload: Json, recipient: str, key: str) -> Result:
+        result = await self._service.async_notify(
+            title=payload["title"], body=payload["body"], body_format="text", timeout=self._timeout
+        )
+        with result:
+            if result:
+                return Result(Fate.SENT)
+            said = " ".join(str(entry.message) for entry in result.logs()) or "the service refused"
+            detail = conceal(said, parts_of_service(self._url.get_secret_value()))
+            return Result(Fate.UNCERTAIN if result.timeout_count else Fate.RETRY, detail)
+
+    async def close(self) -> None:
+        return None
+
+
+def _service(url: SecretStr) -> Apprise:
+    # Looking through its services takes half a second: only where one is configured.
+    import apprise
+
+    asset = apprise.AppriseAsset(
+        app_id="Wirewatch",
+        app_desc="News alerts",
+        secure_logging=True,
+        http_redirects=0,
+        interpret_escapes=False,
+        storage_mode=apprise.PersistentStoreMode.MEMORY,
+    )
+    service = apprise.Apprise.instantiate(url.get_secret_value(), asset=asset, suppress_exceptions=True)
+    if service is None:
+        raise ValueError("Apprise does not know this address; its list of services shows how they are written")
+    service.overflow_mode = apprise.OverflowMode.SPLIT  # a service with short messages gets several
+    one = apprise.Apprise(asset=asset)
+    one.add(service)
+    return one
