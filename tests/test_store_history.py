@@ -37,7 +37,8 @@ async def test_a_story_comes_with_those_that_told_of_the_same(store: Store, make
     await store.add_feed(make.feed(), NOW)
     await store.commit_poll(make.poll(*(make.item(f"i{n}") for n in range(3))))
     for n, story in enumerate(("s1", "s1", "s2")):
-        await store.commit_steps([make.changed(make.full_step(f"i{n}", story), edges=(), deliveries=())])
+        told = (make.event(item_id=f"i{n}", story_id=story),)
+        await store.commit_steps([make.changed(make.full_step(f"i{n}", story), events=told, edges=(), deliveries=())])
     await store.commit_poll(make.poll(make.item("i9")))
     await store.commit_steps([make.step("i9", placement=None)])
     assert [past.item.id for past in await store.past_of_story("s1")] == ["i0", "i1", "i2"], "s2 has an event of the same key"
