@@ -28,7 +28,7 @@ from monitor.gazetteer import Gazetteer
 from monitor.language import Language
 from monitor.loops import Loop
 from monitor.net import Door
-from monitor.notices import notice_deliveries
+from monitor.notices import Owners, notice_deliveries
 from monitor.pipeline import Pipeline
 from monitor.rulebook import WatchedRulebook
 from monitor.schedule import Collector, Pace
@@ -161,7 +161,10 @@ class _Watch:
             woken=self._wake_analysis,
             offer=self._articles.offer,
         )
-        self._pipeline = Pipeline(store, linguist, book, gazetteer, self._clock, recipients_of(notifiers), self.tell)
+        self._owners = Owners(settings.owners, settings.operator, notifiers)
+        self._pipeline = Pipeline(
+            store, linguist, book, gazetteer, self._clock, recipients_of(notifiers), self.tell, to_owner=self._owners
+        )
         self._dispatcher = Dispatcher(
             store,
             notifiers,

@@ -41,6 +41,7 @@ _SUMMARY_S = _HOUR
 _STRANDED = 200
 _LETTERS = 500
 _DIGEST = 100
+_GATHERED = 500  # alerts in one digest of a rule's own
 _LINES = 20
 _NOTE_TRIES = 5
 _ANSWERS = frozenset({Fate.SENT, Fate.WAIT, Fate.DOWNGRADE, Fate.DEAD})  # these say that credentials and address are good
@@ -196,6 +197,8 @@ class Dispatcher:
     async def _begin(self) -> int:
         """Claim what each destination has room for and start the sends; returns how many."""
         now = self._clock.now()
+        if (waiting := await self._store.next_batch()) is not None and waiting <= now:
+            self._log.info("digests are due", alerts=await self._store.gather_deliveries(now, _GATHERED))
         room = {name: d.room(now) for name, d in self._destinations.items()}
         closed = frozenset(name for name, free in room.items() if not free)
         held = frozenset() if self._storms is None else await self._fold(self._storms, closed, now)

@@ -1,15 +1,16 @@
 """T2, told: which rules an event concerns, what they tell about it, and to whom. Pure functions over values.
 
-matches  = concerned(matcher, events, context)        per rule, where it may matter
-judged   = judge(matches, states, ...)                edges, suppressed, the rules' memories
-rows     = deliveries(judged.edges, recipients)       one message a rule, story, step and recipient
+matches  = concerned(matcher, events, context, ...)   per rule, where it may matter
+judged   = judge(matches, states, ..., standing)      edges, suppressed, the rules' memories, rows of the outbox: one
+                                                      message a rule, story, step and recipient, now or in a digest
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
+from monitor.clock import iso
 from monitor.model import (
     EDGE_OF_EVENT,
     TRIED_FOR_S,
@@ -20,26 +21,38 @@ from monitor.model import (
     EventName,
     Evidence,
     Feed,
+    Gate,
     Item,
     Json,
     Kind,
     RuleState,
+    Silence,
     Suppressed,
 )
+from notifiers.base import Notice
 from rules import alert
-from rules.alert_gates import CountsFor
+from rules.alert_gates import CORRECTING, CountsFor, SilencedBy
+from rules.digest import BUDGET_KEY, Budget, day_of, next_instant, overflow_of, zone_of
 from rules.match import CompiledRule, Matcher, View
 from rules.passage import sentence
+from rules.place import lies_in, where_is
 from rules.rule import SEVERITIES, Context, Match, Rule
 from rules.title import render_title
 
 _FOLLOWING = {EdgeName.CONFIRMED, EdgeName.CORRECTED, EdgeName.DENIED, EdgeName.WITHDRAWN}
+_TELLING = {EdgeName.OPENED, EdgeName.UPDATED}
 _CORROBORATING = {EventName.CORROBORATED, EventName.REPEATED}
 _MAX_EVIDENCE = 5
 
 StateKey = tuple[str, str]
 Recipients = Mapping[str, tuple[str, ...]]
 """Who each configured notifier writes to."""
+ToOwner = Callable[[str | None, Notice, str], tuple[Delivery, ...]]
+"""The rows of the outbox by which the owner of a rule is told something; the text tells it from other notices."""
+
+
+def to_nobody(owner: str | None, notice: Notice, ident: str) -> tuple[Delivery, ...]:
+    return ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,18 +73,44 @@ class Judged:
     deliveries: tuple[Delivery, ...] = ()
 
 
-def concerned(matcher: Matcher, events: Sequence[Event], context: Context) -> list[Concern]:
-    """The rules to which some event of this step matters, each with its verdict on every event of its kind."""
-    if not events:
-        return []
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What stands while steps are judged: feeds by id, who notifiers write to, since when each rule has been watching, the
+    silences, how the owner of a rule is told."""
+
+    feeds: Mapping[str, Feed]
+    recipients: Recipients
+    in_force: Mapping[str, float] = field(default_factory=dict)
+    silences: Sequence[Silence] = ()
+    to_owner: ToOwner = to_nobody
+
+
+Remembered = Mapping[str, frozenset[str]]
+"""By key, the rules that have a memory of it."""
+
+
+def followed_keys(events: Sequence[Event]) -> tuple[str, ...]:
+    """The keys of events that may matter to a rule for what it told before, whatever its conditions say of them."""
+    return tuple(dict.fromkeys(e.key for e in events if e.key and (_follows(e) or e.name in _CORROBORATING)))
+
+
+def concerned(matcher: Matcher, events: Sequence[Event], context: Context, remembered: Remembered) -> list[Concern]:
+    """The rules to which some event of this step matters, each with its verdict on every event of its kind, in their order.
+    Most rules are never asked: the matcher knows which cannot match, and `remembered` which told of the event's key before."""
     view = View(context.item)
-    kinds = {kind: [e for e in events if e.kind is kind and e.key] for kind in {e.kind for e in events}}
     found = []
-    for compiled in matcher.rules:
-        matches = tuple(_verdict(compiled, event, context, view) for event in kinds.get(compiled.rule.fact, ()))
-        if any(match.passed is not False or _may_follow(compiled.rule, match.event) for match in matches):
-            found.append(Concern(compiled.rule, matches))
-    return found
+    for kind in dict.fromkeys(e.kind for e in events):
+        of_kind = [e for e in events if e.kind is kind and e.key]
+        asked = {place for e in of_kind for place in matcher.candidates(e, context, view)}
+        asked |= {matcher.place_of[name] for e in of_kind for name in remembered.get(e.key, ()) if name in matcher.place_of}
+        for place in asked:
+            compiled = matcher.rules[place]
+            if compiled.rule.fact is not kind:
+                continue
+            matches = tuple(_verdict(compiled, event, context, view) for event in of_kind)
+            if any(m.passed is not False or _may_follow(compiled.rule, m.event, remembered) for m in matches):
+                found.append((place, Concern(compiled.rule, matches)))
+    return [concern for _, concern in sorted(found, key=lambda row: row[0])]
 
 
 def _verdict(compiled: CompiledRule, event: Event, context: Context, view: View) -> Match:
@@ -81,16 +120,29 @@ def _verdict(compiled: CompiledRule, event: Event, context: Context, view: View)
     return compiled.match(event, context, view, all_gates=False)
 
 
-def _may_follow(rule: Rule, event: Event) -> bool:
+def _follows(event: Event) -> bool:
+    return EDGE_OF_EVENT.get(event.name) in _FOLLOWING
+
+
+def _may_follow(rule: Rule, event: Event, remembered: Remembered) -> bool:
     """Whether an event can matter to an alert that was opened before, whatever the rule's conditions say of it."""
-    if EDGE_OF_EVENT.get(event.name) in _FOLLOWING:
-        return True
-    return event.name in _CORROBORATING and (rule.confirm is not None or rule.repeat_interval is not None)
+    if rule.name not in remembered.get(event.key, ()):
+        return False
+    return _follows(event) or (event.name in _CORROBORATING and (rule.confirm is not None or rule.repeat_interval is not None))
 
 
 def state_keys(concerns: Sequence[Concern]) -> list[StateKey]:
     """The memories that `judge` needs."""
-    return [(c.rule.name, key) for c in concerns for key in alert.keys_of(m.event for m in c.matches)]
+    return [key for c in concerns for key in (*_own_keys(c), *budget_keys(c.rule))]
+
+
+def _own_keys(concern: Concern) -> list[StateKey]:
+    return [(concern.rule.name, key) for key in alert.keys_of(m.event for m in concern.matches)]
+
+
+def budget_keys(rule: Rule) -> tuple[StateKey, ...]:
+    """The memory in which a rule counts what it sends, where it has a budget."""
+    return () if rule.budget is None else ((rule.name, BUDGET_KEY),)
 
 
 def judge(
@@ -98,55 +150,147 @@ def judge(
     states: Mapping[StateKey, Json],
     context: Context,
     items: Mapping[str, Item],
-    feeds: Mapping[str, Feed],
-    recipients: Recipients,
+    standing: Standing,
     now: float,
     *,
     silent: bool,
-    in_force: Mapping[str, float],
 ) -> Judged:
-    """What these rules tell. `items` holds every item that an event of theirs names; `feeds` is by feed id; `in_force` is since
-    when each rule has been watching."""
+    """What these rules tell. `items` holds every item that an event of theirs names."""
     judged = Judged()
     for concern in concerns:
         rule = concern.rule
-        known = {key: states[rule.name, key] for _, key in state_keys([concern]) if (rule.name, key) in states}
-        since, counts = in_force.get(rule.name, 0.0), counting(rule, feeds)
-        decision = alert.decide(rule, concern.matches, known, now, silent=silent, in_force=since, around=alert.Around(counts))
-        judged = _add(judged, rule, decision, context, items, recipients, now)
+        known = {key: states[rule.name, key] for _, key in _own_keys(concern) if (rule.name, key) in states}
+        since, around = standing.in_force.get(rule.name, 0.0), _around(rule, context, standing, now)
+        decision = alert.decide(rule, concern.matches, known, now, silent=silent, in_force=since, around=around)
+        judged = both(judged, _telling(rule, decision, states, context, items, standing, now))
     return judged
 
 
 def fire_rule(
     rule: Rule,
     state: RuleState,
+    states: Mapping[StateKey, Json],
     context: Context,
     items: Mapping[str, Item],
-    feeds: Mapping[str, Feed],
-    recipients: Recipients,
+    standing: Standing,
     now: float,
 ) -> tuple[Judged, tuple[Event, ...]]:
     """What a rule's timer comes to, and the held events whose place must be looked at anew."""
-    decision = alert.fire(rule, state, now, around=alert.Around(counting(rule, feeds)))
-    return _add(Judged(), rule, decision, context, items, recipients, now), decision.recheck
+    decision = alert.fire(rule, state, now, around=_around(rule, context, standing, now))
+    return _telling(rule, decision, states, context, items, standing, now), decision.recheck
 
 
-def _add(
-    judged: Judged,
+def both(a: Judged, b: Judged) -> Judged:
+    """Two verdicts of one step: of a memory that both changed the later one stands."""
+    later = {(s.rule, s.key) for s in b.states}
+    states = (*(s for s in a.states if (s.rule, s.key) not in later), *b.states)
+    return Judged(a.edges + b.edges, a.suppressed + b.suppressed, states, a.deliveries + b.deliveries)
+
+
+def _telling(
     rule: Rule,
     decision: alert.Decision,
+    states: Mapping[StateKey, Json],
     context: Context,
     items: Mapping[str, Item],
-    recipients: Recipients,
+    standing: Standing,
     now: float,
 ) -> Judged:
-    edges = tuple(told(plan, rule, context, items) for plan in decision.edges)
-    return Judged(
-        judged.edges + edges,
-        judged.suppressed + decision.suppressed,
-        judged.states + decision.states,
-        judged.deliveries + deliveries(edges, rule, recipients, now),
+    """A decision with its messages, and with what the rule has spent of its budget."""
+    budget = Budget.from_json(states.get((rule.name, BUDGET_KEY)))
+    routed = route(rule, decision.edges, budget, now)
+    edges = tuple(told(way.plan, rule, context, items, way.gates) for way in routed.ways)
+    rows: tuple[Delivery, ...] = ()
+    for batch, due in dict.fromkeys((way.batch, way.due) for way in routed.ways):
+        together = [e for e, way in zip(edges, routed.ways, strict=True) if (way.batch, way.due) == (batch, due)]
+        rows += deliveries(together, rule, standing.recipients, now, batch, due)
+    spent = () if routed.budget == budget else (RuleState(rule.name, BUDGET_KEY, routed.budget.to_json()),)
+    if routed.budget.over and routed.budget != budget:
+        rows += standing.to_owner(rule.owner, over_budget(rule, now), f"budget/{rule.name}/{routed.budget.day}")
+    return Judged(edges, decision.suppressed, decision.states + spent, rows)
+
+
+def over_budget(rule: Rule, now: float) -> Notice:
+    """What the owner of a rule is told, once a day: every edge over the budget asks for it, and the outbox takes it once."""
+    lines = (
+        f"The rule sends {rule.budget} alerts a day by themselves ({zone_of(rule)}); it has sent them.",
+        f"What it tells until midnight goes out with the digest: {overflow_of(rule)}. Corrections still go at once.",
+        f"Narrow its `where` in {rule.file or 'its file'}, or raise `budget`.",
     )
+    return Notice(f"Rule {rule.name} is over its budget", lines, now)
+
+
+# ------------------------------------------------------------------------------------------------------ at once or in a digest
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """How an edge goes out: by itself and now, or with the digest `batch` at `due`."""
+
+    plan: alert.EdgePlan
+    due: float
+    batch: str | None = None
+    gates: tuple[Gate, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Routed:
+    """The ways of a decision's edges, and the budget after them."""
+
+    ways: tuple[Way, ...]
+    budget: Budget
+
+
+def route(rule: Rule, plans: Sequence[alert.EdgePlan], budget: Budget, now: float) -> Routed:
+    """At once or in the rule's digest, and over its budget in one. A correction of what went out always goes at once."""
+    ways = []
+    budget = budget.on(day_of(rule, now)) if rule.budget is not None and plans else budget
+    for plan in plans:
+        gates: tuple[Gate, ...] = ()
+        over = False
+        if rule.budget is not None and plan.edge in _TELLING:
+            budget, within = budget.spend(rule.budget)
+            over = not within
+            gates = (Gate("budget", True, f"{budget.spent} of {rule.budget} sent on {budget.day}, {budget.over} over it"),)
+        digest = overflow_of(rule) if over else rule.digest
+        if digest is None or (plan.edge in CORRECTING and _is_out(digest, plan, now)):
+            ways.append(Way(plan, now, None, gates))
+        else:
+            due = next_instant(digest, now)
+            ways.append(Way(plan, due, digest, (*gates, Gate("digest", True, f"waits for `{digest}`, {iso(due)}"))))
+    return Routed(tuple(ways), budget)
+
+
+def _is_out(digest: str, plan: alert.EdgePlan, now: float) -> bool:
+    """Whether what a correction is about has left with a digest already: the last value of a corrected figure, else the alert
+    itself."""
+    when = plan.told_at if plan.edge is EdgeName.CORRECTED else plan.opened_at
+    return when is not None and next_instant(digest, when) <= now
+
+
+# ------------------------------------------------------------------------------------------------------------------- around
+
+
+def _around(rule: Rule, context: Context, standing: Standing, now: float) -> alert.Around:
+    return alert.Around(counting(rule, standing.feeds), silenced_by(rule, context, standing.silences, now))
+
+
+def silenced_by(rule: Rule, context: Context, silences: Sequence[Silence], now: float) -> SilencedBy:
+    """Which silence covers an event of this rule in this story: every condition that it names must hold."""
+    mine = [
+        s
+        for s in silences
+        if s.created <= now < s.until and s.rule in (None, rule.name) and s.story_id in (None, context.story.id)
+    ]
+    if not mine:
+        return alert.never_silenced
+
+    def covers(silence: Silence, event: Event, known: str | None) -> bool:
+        if silence.alert is not None and silence.alert != known:
+            return False
+        return silence.place is None or lies_in(where_is(event, context), silence.place, context.gazetteer)
+
+    return lambda event, known: next((s for s in mine if covers(s, event, known)), None)
 
 
 def counting(rule: Rule, feeds: Mapping[str, Feed]) -> CountsFor:
@@ -164,8 +308,10 @@ def counting(rule: Rule, feeds: Mapping[str, Feed]) -> CountsFor:
 # ------------------------------------------------------------------------------------------------------------------- telling
 
 
-def told(plan: alert.EdgePlan, rule: Rule, context: Context, items: Mapping[str, Item]) -> AlertEdge:
-    """A planned edge with everything that a renderer needs."""
+def told(
+    plan: alert.EdgePlan, rule: Rule, context: Context, items: Mapping[str, Item], gates: tuple[Gate, ...] = ()
+) -> AlertEdge:
+    """A planned edge with everything that a renderer needs. `gates` are those of its way out."""
     event = plan.events[-1]
     item = items.get(event.item_id or "")
     evidence = tuple(dict.fromkeys(e for event in (*plan.events, *plan.parts) if (e := _evidence(event, items)) is not None))
@@ -195,7 +341,7 @@ def told(plan: alert.EdgePlan, rule: Rule, context: Context, items: Mapping[str,
         published=item.published if item else None,
         seen=item.seen if item else None,
         why=plan.why,
-        gates=plan.gates,
+        gates=(*plan.gates, *gates),
     )
 
 
@@ -208,10 +354,11 @@ def _evidence(event: Event, items: Mapping[str, Item]) -> Evidence | None:
     return Evidence(item.id, item.outlet, item.published, item.address, proof, fact.source if fact else None)
 
 
-def deliveries(edges: Sequence[AlertEdge], rule: Rule, recipients: Recipients, now: float) -> tuple[Delivery, ...]:
-    """One row for each recipient: the edges that a rule made in one story by one step go out as one message."""
-    if not edges:
-        return ()
+def deliveries(
+    edges: Sequence[AlertEdge], rule: Rule, recipients: Recipients, now: float, batch: str | None, due: float
+) -> tuple[Delivery, ...]:
+    """One row for each recipient: the edges that a rule made in one story by one step go out as one message, or wait for a
+    digest together."""
     first = edges[0]
     return tuple(
         Delivery(
@@ -220,9 +367,10 @@ def deliveries(edges: Sequence[AlertEdge], rule: Rule, recipients: Recipients, n
             notifier=name,
             recipient=recipient,
             created=now,
-            due=now,
-            expires=now + TRIED_FOR_S,
+            due=due,
+            expires=due + TRIED_FOR_S,
             edges=tuple(edges),
+            batch=batch,
         )
         for name in rule.notify
         for recipient in recipients.get(name, ())

@@ -80,6 +80,8 @@ class FeedState:
     shown: int = 0  # entries of its last answer
     last_gap: float | None = None
     odd_dates: int = 0  # new items in a row whose date is missing, in the future or days old
+    agreed: int = 0  # answers in a row that the fast parser read as feedparser did
+    differed: int = 0  # answers that it read differently: feedparser reads this feed until it is proven anew
 
 
 @dataclass(frozen=True, slots=True)
@@ -716,6 +718,7 @@ class Delivery:
     provider_id: str | None = None
     error: str | None = None
     downgraded: bool = False  # the payload is the plain-text one, after the receiver refused the first
+    batch: str | None = None  # the digest that it waits for until `due`
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from monitor.model import TRIED_FOR_S, Delivery, make_id
 from notifiers.base import Notice, Notifiers
 
 
-def notice_deliveries(notice: Notice, to: Sequence[str], notifiers: Notifiers) -> tuple[Delivery, ...]:
-    """One row for each recipient of each of these notifiers. The same notice gives the same rows."""
-    ident = make_id("notice", notice.subject, *notice.lines, str(notice.at))
+def notice_deliveries(
+    notice: Notice, to: Sequence[str], notifiers: Notifiers, ident: str | None = None
+) -> tuple[Delivery, ...]:
+    """One row for each recipient of each of these notifiers. The same notice gives the same rows; where `ident` is given,
+    whatever else carries it does, and the outbox takes only the first."""
+    ident = make_id("notice", ident) if ident else make_id("notice", notice.subject, *notice.lines, str(notice.at))
     return tuple(
         Delivery(
             key=f"notice-{ident}/1/{name}/{recipient}",
@@ -26,3 +29,13 @@ def notice_deliveries(notice: Notice, to: Sequence[str], notifiers: Notifiers) -
         if name in notifiers
         for recipient in notifiers[name].recipients
     )
+
+
+class Owners:
+    """Who is told what concerns a rule: the notifiers of its owner, else the operator's."""
+
+    def __init__(self, owners: Mapping[str, Sequence[str]], operator: Sequence[str], notifiers: Notifiers) -> None:
+        self._owners, self._operator, self._notifiers = owners, operator, notifiers
+
+    def __call__(self, owner: str | None, notice: Notice, ident: str) -> tuple[Delivery, ...]:
+        return notice_deliveries(notice, self._owners.get(owner or "") or self._operator, self._notifiers, ident)

@@ -26,7 +26,7 @@ from monitor.clock import Clock, iso
 from monitor.errors import StoreUnavailable
 from monitor.failpoints import hit
 from monitor.gazetteer import Gazetteer
-from monitor.judging import Concern, Judged, Recipients, StateKey
+from monitor.judging import Concern, Judged, Recipients, Standing, StateKey, ToOwner, both, to_nobody
 from monitor.language import Analysis, Language
 from monitor.model import (
     Event,
@@ -37,6 +37,7 @@ from monitor.model import (
     Observation,
     Pending,
     RuleState,
+    Silence,
     StepRecord,
     Story,
     Vector,
@@ -80,6 +81,16 @@ class _Overlay:
             self._rules |= dict.fromkeys(missing) | dict(await self._store.rule_states(missing))
         return {key: row for key in keys if (row := self._rules[key]) is not None}
 
+    async def remembering(self, keys: Sequence[str]) -> dict[str, frozenset[str]]:
+        """By key, the rules that remember it, in the store or since."""
+        if not keys:
+            return {}
+        found = dict(await self._store.remembering(keys))
+        for rule, key in self._rules:
+            if key in keys and self._rules[rule, key] is not None:
+                found[key] = found.get(key, frozenset()) | {rule}
+        return found
+
     def put(self, record: StepRecord) -> None:
         self._ledgers |= {(state.ledger, state.key): state.state for state in record.ledgers}
         self._rules |= {(state.rule, state.key): state.state for state in record.rule_states}
@@ -101,9 +112,11 @@ class Pipeline:
         recipients: Recipients,
         tell: Tell | None = None,
         grouper: Callable[[], Grouper] = Grouper,
+        to_owner: ToOwner = to_nobody,
     ) -> None:
         self._store, self._language, self._book, self._gazetteer, self._clock = store, language, book, gazetteer, clock
-        self._recipients, self._tell = recipients, tell
+        self._recipients, self._tell, self._to_owner = recipients, tell, to_owner
+        self._silences: Sequence[Silence] = ()
         self._new_grouper, self._grouper = grouper, grouper()
         self._feeds: dict[str, Feed] = {}
         self._quotes: OrderedDict[str, Vector] = OrderedDict()
@@ -168,6 +181,7 @@ class Pipeline:
 
     async def _commit(self, whole: Sequence[tuple[Pending, Analysis]]) -> tuple[StepRecord, ...]:
         overlay = _Overlay(self._store)
+        self._silences = await self._store.silences(self._clock.now())
         records: list[StepRecord] = []
         try:
             for pending, analysis in whole:
@@ -230,12 +244,16 @@ class Pipeline:
 
     async def _judge(self, events: Sequence[Event], placed: Placed, overlay: _Overlay, now: float) -> Judged:
         context = self._context(placed.story, placed.item, placed.feed)
-        concerns = judging.concerned(self._book.matcher, events, context)
+        concerns = await self._concerned(events, context, overlay)
         if not concerns:
             return Judged()
         states = await overlay.rules(judging.state_keys(concerns))
         items = await self._items_of(concerns, states, {placed.item.id: placed.item})
         return self._judged(concerns, states, context, items, now, silent=placed.baseline)
+
+    async def _concerned(self, events: Sequence[Event], context: Context, overlay: _Overlay) -> list[Concern]:
+        remembered = await overlay.remembering(judging.followed_keys(events))
+        return judging.concerned(self._book.matcher, events, context, remembered)
 
     def _judged(
         self,
@@ -247,8 +265,10 @@ class Pipeline:
         *,
         silent: bool = False,
     ) -> Judged:
-        since, around = self._book.in_force, (self._feeds, self._recipients)
-        return judging.judge(concerns, states, context, items, *around, now, silent=silent, in_force=since)
+        return judging.judge(concerns, states, context, items, self._standing(), now, silent=silent)
+
+    def _standing(self) -> Standing:
+        return Standing(self._feeds, self._recipients, self._book.in_force, self._silences, self._to_owner)
 
     def _context(self, story: Story, item: Item | None, feed: Feed | None) -> Context:
         about = self._book.about(self._grouper.centroid(story.id))
@@ -310,6 +330,7 @@ class Pipeline:
 
     async def _fire_all(self, timers: Sequence[LedgerState | RuleState], now: float) -> tuple[StepRecord, ...]:
         overlay, records = _Overlay(self._store), []
+        self._silences = await self._store.silences(now)
         for timer in timers:
             if isinstance(timer, LedgerState):
                 records.append(await self._fire_ledger(timer, overlay, now))
@@ -336,7 +357,7 @@ class Pipeline:
         story = await self._store.story(consulted.events[0].story_id) if consulted.events else None
         if story is not None:
             context = self._context(story, None, None)
-            concerns = judging.concerned(self._book.matcher, consulted.events, context)
+            concerns = await self._concerned(consulted.events, context, overlay)
             states = await overlay.rules(judging.state_keys(concerns))
             items = await self._items_of(concerns, states, {})
             judged = self._judged(concerns, states, context, items, now)
@@ -351,18 +372,19 @@ class Pipeline:
             return StepRecord(at=now, rule_states=(replace(state, due=None),))
         items = dict(await self._store.items(sorted(held_items(row))))
         context = self._context(story, None, None)
-        args = (context, items, self._feeds, self._recipients, now)
-        judged, again = judging.fire_rule(rule, replace(state, state=row), *args)
+        spent = await overlay.rules(judging.budget_keys(rule))
+        args = (context, items, self._standing(), now)
+        judged, again = judging.fire_rule(rule, replace(state, state=row), spent, *args)
         record = _timer_record(now, judged)
         if again:
             overlay.put(record)
             # Its story may have a place by now: the same events before the same rule once more.
             last = items.get(again[-1].item_id or "")
             context = self._context(story, last, self._feeds.get(last.feed_id) if last else None)
-            concerns = [c for c in judging.concerned(self._book.matcher, again, context) if c.rule.name == rule.name]
+            concerns = [c for c in await self._concerned(again, context, overlay) if c.rule.name == rule.name]
             states = await overlay.rules(judging.state_keys(concerns))
             more = self._judged(concerns, states, context, items, now)
-            record = _timer_record(now, _both(judged, more))
+            record = _timer_record(now, both(judged, more))
         return record
 
     # -- the rest ---------------------------------------------------------------------------------------------------------
@@ -420,10 +442,3 @@ def _timer_record(
         suppressed=judged.suppressed,
         deliveries=judged.deliveries,
     )
-
-
-def _both(a: Judged, b: Judged) -> Judged:
-    """Two verdicts of one step: of a memory that both changed the later one stands."""
-    later = {(s.rule, s.key) for s in b.states}
-    states = (*(s for s in a.states if (s.rule, s.key) not in later), *b.states)
-    return Judged(a.edges + b.edges, a.suppressed + b.suppressed, states, a.deliveries + b.deliveries)

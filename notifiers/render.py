@@ -19,6 +19,7 @@ from monitor.model import AlertEdge, Bounds, CasualtyFigure, EdgeName, Json, Sta
 from monitor.text import clean
 from monitor.wording import clip, figure, spread
 from notifiers.base import Notice
+from notifiers.digest import since_last
 
 LABELS: dict[EdgeName, str] = {
     EdgeName.OPENED: "New",
@@ -123,7 +124,8 @@ def real(instant: float) -> float:
 
 
 def message(edges: Sequence[AlertEdge]) -> Message:
-    """The edges of one delivery in words: what several cards share is told once."""
+    """The edges of one delivery in words: each alert once, what several cards share told once."""
+    edges = since_last(edges)
     cards = [card(e) for e in edges]
     shared = _shared_rows(cards) if len(cards) > 1 else frozenset()
     told: set[tuple[Proof, ...]] = set()
@@ -146,8 +148,9 @@ def _shared_rows(cards: Sequence[Card]) -> frozenset[Row]:
 
 def subject(edges: Sequence[AlertEdge]) -> str:
     """One line: what changed, and how many more changes stand in the message."""
-    more = f" (+{len(edges) - 1} more)" if len(edges) > 1 else ""
-    return plain(card(edges[0]).heading, 180) + more
+    told = since_last(edges)
+    more = f" (+{len(told) - 1} more)" if len(told) > 1 else ""
+    return plain(card(told[0]).heading, 180) + more
 
 
 def card(edge: AlertEdge) -> Card:

@@ -31,8 +31,6 @@ _KEPT = frozenset([
     "cooldown", "group_wait", "repeat_interval", "digest", "minimum", "once_per"
 ])  # fmt: skip
 
-_NOT_YET = ("digest", "budget")
-
 Lists = Mapping[str, tuple[ListEntry, ...]]
 
 
@@ -279,11 +277,6 @@ def _read_rule(node: yaml.Node, c: Checker, file: str) -> Rule | None:
         return None
     rule = _rule(row, kind, file, node.line, where, unless, tests)
     warn_of_never(rule, node, c)
-    for key in _NOT_YET:
-        if (value := node.get(key)) is not None:
-            c.report.warning(
-                value, "not-applied", f"`{key}` is read and checked, but not applied yet", "alerts go out one by one"
-            )
     return rule
 
 

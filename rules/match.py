@@ -6,7 +6,7 @@ rules of its kind that listen to it, and a rule is left at its first shut gate.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,9 +17,11 @@ from rules.names import Names, name_of
 from rules.passage import passage
 from rules.patterns import Pattern, compile_pattern
 from rules.place import PlaceCondition, Verdict, Where, place_condition, where_is
+from rules.probes import Index, probe
 from rules.rule import Context, ListEntry, Match, Rule
 from rules.schema import KINDS
 from rules.shapes import AnyOf, Choice, Flag, OrNull, Range, Shape, Text
+from rules.story import DEFAULT_QUIET, OF_SILENCE
 from rules.words import Phrase, Words, fold
 
 DEFAULT_ABOUT = 0.3
@@ -105,27 +107,35 @@ def _event_gate(rule: Rule, event: Event) -> Gate:
 
 @dataclass(frozen=True, slots=True)
 class Matcher:
-    """All rules in force, by what they listen to. Rules that are off are left out."""
+    """All rules in force, by what they listen to and what they cannot match without. Rules that are off are left out.
+    `place_of` gives a rule's place in `rules` by its name."""
 
     rules: tuple[CompiledRule, ...]
-    _listening: Mapping[tuple[Kind, EventName], tuple[CompiledRule, ...]]
+    place_of: Mapping[str, int]
+    _listening: Mapping[tuple[Kind, EventName], Index]
 
     @classmethod
     def of(cls, rules: Iterable[Rule], gazetteer: Gazetteer) -> Matcher:
         """Compile these rules."""
         compiled = tuple(compile_rule(rule, gazetteer) for rule in rules if rule.mode != "off")
-        listening: dict[tuple[Kind, EventName], list[CompiledRule]] = {}
-        for rule in compiled:
-            for name in rule.rule.events:
-                listening.setdefault((rule.rule.fact, name), []).append(rule)
-        return cls(compiled, {key: tuple(those) for key, those in listening.items()})
+        listening: dict[tuple[Kind, EventName], Index] = {}
+        for place, one in enumerate(compiled):
+            needed = probe(one.rule, KINDS[one.rule.fact], gazetteer)
+            for name in one.rule.events:
+                listening.setdefault((one.rule.fact, name), Index()).add(place, needed)
+        return cls(compiled, {one.rule.name: place for place, one in enumerate(compiled)}, listening)
+
+    def candidates(self, event: Event, context: Context, view: View) -> set[int]:
+        """The places of the rules that this event may match; all others it cannot."""
+        index = self._listening.get((event.kind, event.name))
+        return set() if index is None else index.candidates(event, context, view)
 
     def matches(self, event: Event, context: Context, view: View | None = None) -> list[Match]:
         """The rules that this event passes, or may pass once its story has a place. `view` may be shared by the events of an
         item."""
         view = view or View(context.item)
-        those = self._listening.get((event.kind, event.name), ())
-        verdicts = (rule.match(event, context, view, all_gates=False) for rule in those)
+        those = sorted(self.candidates(event, context, view))
+        verdicts = (self.rules[place].match(event, context, view, all_gates=False) for place in those)
         return [match for match in verdicts if match.passed is not False]
 
     @property
@@ -153,6 +163,8 @@ def abouts(rule: Rule) -> set[str]:
 def compile_rule(rule: Rule, gazetteer: Gazetteer) -> CompiledRule:
     """The rule with its conditions ready to be asked."""
     where = _compile(rule, rule.where or {}, gazetteer, rule.unplaced)
+    if OF_SILENCE & rule.events and "quiet" not in (rule.where or {}):
+        where += (("quiet", _quiet(DEFAULT_QUIET, asked=False)),)
     # An exception about a place must not bite on a guess, whatever becomes of the fact itself.
     unless = tuple(_compile(rule, row, gazetteer, "hold") for row in _exceptions(rule))
     return CompiledRule(rule, where, unless)
@@ -340,13 +352,9 @@ def _story_about(value: Any) -> Condition:
     return _alike(*_about(value))
 
 
-_PHASES = {EventName.FIRST_REPORT: "new", EventName.BURST: "burst", EventName.REVIVED: "revived", EventName.QUIET: "quiet"}
-
-
 def _phase(wanted: tuple[str, ...]) -> Condition:
     def condition(event: Event, context: Context, view: View) -> Verdict:
-        phase = _PHASES.get(event.name) or ("new" if context.story.items <= 1 else "running")
-        return phase in wanted, phase
+        return context.phase in wanted, context.phase or "not known"
 
     return condition
 
@@ -366,22 +374,39 @@ def _story(row: Mapping[str, Any]) -> Condition:
 
 
 def _origins(row: Mapping[str, Any]) -> Condition:
-    """How many independent origins, and whether the story needed no longer to have them: when each came is not known here, so
-    that a burst counts from the story's beginning."""
+    """How many independent origins first reported the story within so long of one another, at any time of its life."""
+    at_least, within = row["at_least"], row.get("within")
 
     def condition(event: Event, context: Context, view: View) -> Verdict:
-        count = len(event.origins or context.story.origins)
-        took = max(0.0, event.at - context.story.first_seen)
-        enough = count >= row["at_least"] and took <= row.get("within", took)
-        return enough, f"{count} independent origins in {took / 60:.0f} min"
+        if within is None or not event.times:
+            count = len(event.origins or context.story.origins)
+            return count >= at_least and within is None, f"{count} independent origins"
+        count = most_within(event.times, within)
+        return count >= at_least, f"{count} independent origins in {within / 60:.0f} min"
 
     return condition
 
 
-def _quiet(seconds: float) -> Condition:
+def most_within(times: Sequence[float], within: float) -> int:
+    """The most of these instants, given in order, that lie within so many seconds."""
+    most = first = 0
+    for last, at in enumerate(times):
+        while at - times[first] > within:
+            first += 1
+        most = max(most, last - first + 1)
+    return most
+
+
+def _quiet(seconds: float, *, asked: bool = True) -> Condition:
+    """Whether the silence is the one that the rule waits for: a story falls quiet once, and is back after no less. A feed's
+    silence is strange by the feed's own rhythm; the rule may ask for more."""
+
     def condition(event: Event, context: Context, view: View) -> Verdict:
-        silent = event.at - context.story.last_seen
-        return event.name is not EventName.QUIET or silent >= seconds, f"silent for {silent / 3600:.1f} h"
+        silent = event.silent
+        if silent is None or event.name not in OF_SILENCE:
+            return True, "not about a silence"
+        passed = abs(silent - seconds) < 1 if event.name is EventName.QUIET else silent >= seconds
+        return passed or (event.name is EventName.FEED_SILENT and not asked), f"silent for {silent / 3600:.1f} h"
 
     return condition
 

@@ -47,6 +47,15 @@ def where_is(event: Event, context: Context) -> Where:
     return Where(around, story.place, around.country if around else story.country, False, around)
 
 
+def lies_in(where: Where, name: str, gazetteer: Gazetteer) -> bool:
+    """Whether an event is at the place of this name or gazetteer id, or within it."""
+    if where.place is not None and (where.place.id == name or gazetteer.within(where.place, name)):
+        return True
+    if where.name is not None and fold(where.name) == fold(name):
+        return True
+    return where.country is not None and gazetteer.country(name) == where.country
+
+
 Test = Callable[[Where], Verdict]
 PlaceCondition = Callable[[Where], Verdict]
 

@@ -34,6 +34,10 @@ _PREFIXES = {"arabic": ("و", "ف", "ب", "ل", "ك"), "hebrew": ("ו", "ב", "�
 _ARABIC, _HEBREW = re.compile(r"[\u0620-\u06ff]"), re.compile(r"[\u05d0-\u05ea]")
 
 
+BEGINNING = 4
+"""So many letters of a stem are looked up; shorter stems are tried on every text."""
+
+
 def fold(text: str) -> str:
     """A word or name without case and accents, with letters that are mixed up in spelling made one."""
     return text.lower() if text.isascii() else text_fold(text).translate(_PLAIN)
@@ -58,6 +62,7 @@ class Words:
     at: dict[str, list[int]] = field(default_factory=dict)
     _sorted: list[str] | None = None
     _readable: Readable | None = None
+    _keys: frozenset[str] | None = None
 
     def __post_init__(self) -> None:
         for found in _WORD.finditer(self.source):
@@ -81,6 +86,13 @@ class Words:
             if not self._sorted[i].startswith(stem):
                 break
             yield self._sorted[i]
+
+    @property
+    def keys(self) -> frozenset[str]:
+        """Every word of the text, what its prefixes leave, and its beginning with a star: what probes are looked up by."""
+        if self._keys is None:
+            self._keys = frozenset({*self.at, *(f"{word[:BEGINNING]}*" for word in self.at)})
+        return self._keys
 
     def gap(self, position: int) -> str:
         """What stands between this word and the next."""

@@ -339,6 +339,18 @@ class Store(Protocol):
         all their edges in order; they are sent or dead when it is. Returns how many; 0 where there are not two."""
         ...
 
+    async def next_batch(self) -> float | None:
+        """When the next row is due that waits for a digest."""
+        ...
+
+    async def gather_deliveries(self, now: float, limit: int) -> int:
+        """Let go what waits for a digest (`Delivery.batch`) and is due: fold what a recipient gets of one digest, up to `limit`
+        rows a message, as `fold_deliveries` does; what is alone goes as it is. Returns how many rows.
+
+        Until then such a row is no part of a storm and no fallback gets it; a row that goes out by itself (`batch` None) takes
+        along those that wait before it in its lane."""
+        ...
+
     async def edit_delivery(self, key: str, action: str, now: float) -> bool:
         """`retry` (due now, attempts forgotten) or `cancel` (dead) by hand; False where there is no such row."""
         ...

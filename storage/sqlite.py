@@ -241,6 +241,12 @@ class SqliteStore:
     async def fold_deliveries(self, notifier: str, recipient: str, now: float, limit: int) -> int:
         return await self._write(lambda db: sqlite_storms.fold_deliveries(db, notifier, recipient, now, limit))
 
+    async def next_batch(self) -> float | None:
+        return await self._readers.run(sqlite_storms.next_batch)
+
+    async def gather_deliveries(self, now: float, limit: int) -> int:
+        return await self._write(lambda db: sqlite_storms.gather_deliveries(db, now, limit))
+
     async def edit_delivery(self, key: str, action: str, now: float) -> bool:
         if action not in sqlite_outbox.EDITS:
             raise ValueError(f"{action!r} cannot be done to a delivery; say one of: {', '.join(sorted(sqlite_outbox.EDITS))}")

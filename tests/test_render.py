@@ -158,7 +158,7 @@ def test_spans_of_time(seconds: float, said: str) -> None:
 
 
 def test_a_label_is_not_said_twice() -> None:
-    edge = an_edge(edge=EdgeName.CONFIRMED, title="Confirmed: Saraqib captured by HTS")
+    edge = an_edge(alert="77aa", edge=EdgeName.CONFIRMED, title="Confirmed: Saraqib captured by HTS")
     assert render.subject((edge,)) == "Confirmed: Saraqib captured by HTS"
     assert render.subject((an_edge(), edge)) == "Update: Death toll in Aleppo rises (+1 more)"
 
