@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from spacy.tokens import Span
+from spacy.tokens import Span, Token
 
 from monitor.facts import casualty_slots as slots
 from monitor.facts import casualty_time as time
@@ -13,14 +13,16 @@ from monitor.facts.attribution import Attribution, source_of
 from monitor.facts.casualty_figures import figures
 from monitor.facts.casualty_links import Link, link_figures
 from monitor.facts.casualty_names import by_violence, named_people
-from monitor.facts.casualty_places import Mention, named_place, place_left, place_of, places
+from monitor.facts.casualty_places import Mention, named_place, place_left, place_of, places, toll_place
 from monitor.facts.casualty_relations import continued_from, whole_of, without_the_dead
+from monitor.facts.casualty_sources import source_beside
 from monitor.facts.casualty_status import status_of_figure
 from monitor.facts.casualty_words import casualty_words
 from monitor.facts.parsing import Section
-from monitor.model import CasualtyFigure, Status
+from monitor.model import LIVE_STATUSES, CasualtyFigure, Status
 
 _WEAK = 0.55  # the confidence of figures of people shot or stabbed: hurt as far as the sentence says
+_NEXT = 150  # code points behind a figure within which the next sentence's place is its own
 _PLAIN = 0.5  # the confidence of one death or injury for which no attack, accident or disaster is named
 
 
@@ -32,6 +34,7 @@ class _Reader:
     attributions: Sequence[Attribution]
     published: float | None
     place: str | None = None
+    left: list[tuple[int, str]] = field(default_factory=list)  # where sentences start that name a place, and which
     metric: str | None = None  # of the last sentence that told of casualties, figures or not
     found: list[CasualtyFigure] = field(default_factory=list)
 
@@ -49,16 +52,22 @@ class _Reader:
             self._name(number, person.name, first)
         facts = self.found[first:]
         self.metric = facts[-1].metric if facts else slots.metric_named(sentence) or self.metric
-        self.place = next((f.place for f in reversed(facts) if f.place), None) or place_left(mentions) or self.place
+        named = place_left(mentions)
+        if named is not None:
+            self.left.append((sentence.start_char, named))
+        self.place = next((f.place for f in reversed(facts) if f.place), None) or named or self.place
 
     def _figure(
         self, sentence: Span, links: Sequence[Link], link: Link, mentions: Sequence[Mention], first: int
     ) -> CasualtyFigure:
         low, high, qualifier = slots.bounds_of(sentence, link)
         spot = place_of(link, mentions, links)
+        if spot is not None and spot.back and self.place is not None:
+            spot = None  # "the Yemeni port city" is the one named before
         parent = self._parent(link, low, spot, first)
         start, end = _span(self.section, link)
         attribution = source_of(self.attributions, start, end)
+        source = (attribution.speaker, attribution.kind) if attribution else source_beside(sentence, link, self.found, first)
         own = time.since_of(sentence, link)
         before = continued_from(sentence, link, self.found)
         status, why = status_of_figure(self.section, sentence, link, attribution, own, self.published)
@@ -66,6 +75,7 @@ class _Reader:
             status, why = "historic", "the event of a past year, told before"
         cause = slots.cause_of(sentence, link, links)
         running = time.is_cumulative(sentence, link, own, cause)
+        told = self._place(running, own, cause, low, mentions)
         return CasualtyFigure(
             id=str(len(self.found)),
             start=start,
@@ -73,8 +83,8 @@ class _Reader:
             evidence=self.section.text[start:end],
             status=status,
             within=self.section.within,
-            source=attribution.speaker if attribution else None,
-            source_kind=attribution.kind if attribution else None,
+            source=source[0],
+            source_kind=source[1],
             confidence=_confidence(link),
             why=f"{link.frame}: {link.cue.text}; {why}",
             metric=link.metric,
@@ -84,13 +94,33 @@ class _Reader:
             category=self._category(sentence, link, first, parent or before),
             scope=_scope(status, running, parent or before),
             since=own or (parent.since if parent else before.since if before else None),
-            place=spot.text if spot else parent.place if parent else self.place or named_place(mentions),
+            place=spot.text
+            if spot
+            else parent.place
+            if parent
+            else told or (toll_place(sentence) if "toll" in link.frame else None),
             part_of=parent.id if parent else None,
             revision=slots.revision_of(sentence, link, links),
             cue="retract" if slots.has_any(sentence, "retract") else None,
             cause=slots.cause_text(cause) if cause is not None else None,
             derived_low=_derived(link, parent),
         )
+
+    def placed(self, fact: CasualtyFigure) -> CasualtyFigure:
+        """A figure without a place gets that of the sentence behind it: the lead counts, the next sentence tells where."""
+        if fact.place is not None or fact.scope != "incident" or fact.status not in LIVE_STATUSES:
+            return fact
+        after = next((place for start, place in self.left if fact.end < start < fact.end + _NEXT), None)
+        return replace(fact, place=after) if after else fact
+
+    def _place(
+        self, running: bool, since: str | None, cause: Token | None, low: int | None, mentions: Sequence[Mention]
+    ) -> str | None:
+        """The place of a figure whose own words give none: the one told before. The total of a war or an epidemic reaches
+        further than the last town that was named."""
+        if running and time.is_long(since, cause, low):
+            return named_place(mentions)
+        return self.place or named_place(mentions)
 
     def _parent(self, link: Link, low: int | None, spot: Mention | None, first: int) -> CasualtyFigure | None:
         """The figure of which this one is a part: of its sentence, or of one before."""
@@ -138,7 +168,7 @@ def read_casualties(
     reader = _Reader(section, attributions, published)
     for sentence in section.doc.sents:
         reader.read(sentence)
-    return without_the_dead(reader.found, _WEAK)
+    return without_the_dead([reader.placed(fact) for fact in reader.found], _WEAK)
 
 
 def _without_footer(sentence: Span) -> Span:

@@ -62,7 +62,8 @@ def _figure(sentence: Span, quantity: Quantity, words: CasualtyWords) -> Figure 
     if subset:
         return Figure(quantity, start, close, "subset", head, _category(doc, head, end, close, words), metric)
     if head is None:
-        anaphoric = quantity.qualifier == "exact" and doc[start].lower_ == "the"
+        part = start > sentence.start and doc[start - 1].lower_ == "of" and _predicate_follows(doc, close, sentence.end, words)
+        anaphoric = quantity.qualifier == "exact" and doc[start].lower_ == "the" and not part
         prior = doc[number - 1] if number > sentence.start and number == start else None
         numbered = prior is not None and prior.pos_ == "PROPN" and not _predicate_follows(doc, close, sentence.end, words)
         nobody = quantity.qualifier == "none" and doc[number].lower_ in {"nobody", "none"} | (
@@ -76,6 +77,8 @@ def _figure(sentence: Span, quantity: Quantity, words: CasualtyWords) -> Figure 
     event = words.role(head, "noun")
     if event and quantity.qualifier == "exact" and head.tag_ == "NN" and (quantity.low or 0) > 1:
         return None  # "the 1988 death"
+    if event and _year_like(doc, number, end):
+        return None  # "since the 2018 murders"
     if event:
         return Figure(quantity, start, close, "event", head, _category(doc, head, end, close, words), metric=event)
     category = _category(doc, head, end, close, words)
@@ -111,6 +114,8 @@ def _is_other_number(sentence: Span, q: Quantity, start: int, number: int, end: 
         return True
     if after is not None and (after.is_currency or after.text == "%" or _month(after)):
         return True
+    if exact and _in_ages(sentence, number, words):
+        return True
     if prior is not None and exact and (_month(prior) or words.has("identifiers", prior)):
         return True
     # "30,000-strong", "a three-storey house", "19-year-old".
@@ -131,9 +136,18 @@ def _is_other_number(sentence: Span, q: Quantity, start: int, number: int, end: 
     if before is not None and before.lower_ == "of" and start - 2 >= sentence.start:
         # "Father of seven", "most of the 450 passengers".
         owner = doc[start - 2]
-        if words.has("relation_of", owner) or words.has("share_words", owner):
+        counted = end < sentence.end and (words.role(doc[end], "noun") or words.role(doc[end], "passive"))
+        if words.has("relation_of", owner) or (words.has("share_words", owner) and not counted):
             return True
     return exact and _is_age(doc, before, after, end)
+
+
+def _in_ages(sentence: Span, number: int, words: CasualtyWords) -> bool:
+    """ "Children aged three, four and six": every number of the list is an age."""
+    i = number - 1
+    while i > sentence.start and (sentence.doc[i].like_num or sentence.doc[i].lower_ in {",", "and", "between", "to", "-"}):
+        i -= 1
+    return i < number - 1 and i >= sentence.start and words.has("ages", sentence.doc[i])
 
 
 def _month(token: Token) -> bool:
@@ -275,11 +289,12 @@ def _subset(doc: Doc, i: int, stop: int, words: CasualtyWords) -> tuple[bool, To
     if doc[i].lower_ != "the":
         return True, None, i + 1, None
     k = i + 1
-    while k < stop and doc[k].pos_ == "ADJ" and not words.role(doc[k], "noun"):
+    while k < stop and doc[k].pos_ in {"ADJ", "NUM"} and not (words.role(doc[k], "noun") or words.role(doc[k], "passive")):
         k += 1
     if k < stop and (words.role(doc[k], "noun") or words.role(doc[k], "passive")):
         return True, None, k + 1, None
-    _, head, end, metric = _phrase(doc, i + 1, stop, words)
+    counted = i + 1 < stop and doc[i + 1].like_num  # "ten of the 40 passengers"
+    _, head, end, metric = _phrase(doc, i + 1 + counted, stop, words)
     return False, head, max(end, i + 1), metric
 
 
@@ -358,12 +373,22 @@ def _singles(sentence: Span, words: CasualtyWords) -> Iterator[Figure]:
             yield first
         head = _single_head(doc, token.i + 1, sentence.end, words)
         if head is None:
+            if token.lower_ == "another" and _stands_alone(doc, token.i, sentence.end, words):
+                i = token.i - sentence.start
+                yield Figure(Quantity(i, i + 1, i, 1, 1, "exact"), token.i, token.i + 1, "bare", single=True)
             continue
         category = _category(doc, head, token.i + 1, head.i + 1, words)
         if category is None:
             continue
         one = Quantity(token.i - sentence.start, head.i + 1 - sentence.start, token.i - sentence.start, 1, 1, "exact")
         yield Figure(one, token.i, head.i + 1, "people", head, category, single=True)
+
+
+def _stands_alone(doc: Doc, i: int, stop: int, words: CasualtyWords) -> bool:
+    """ "One pilot was killed and another injured", "injuring another": one more, without a noun."""
+    if i + 1 >= stop or doc[i + 1].pos_ in {"PUNCT", "ADP", "CCONJ", "SPACE"}:
+        return i > 0 and words.role(doc[i - 1], "active") is not None
+    return words.has("auxiliaries", doc[i + 1]) or _predicate_follows(doc, i + 1, stop, words)
 
 
 def _first_event(doc: Doc, token: Token, stop: int, words: CasualtyWords) -> Figure | None:
@@ -380,7 +405,9 @@ def _single_head(doc: Doc, i: int, stop: int, words: CasualtyWords) -> Token | N
     """The singular noun for a person that closes the phrase, or None."""
     head: Token | None = None
     for token in doc[i : min(stop, i + 9)]:
-        if words.category(token.lower_) and token.tag_ in _SINGULAR and not words.role(token, "noun"):
+        if head is not None and head.pos_ == token.pos_ == "PROPN" and not words.category(token.lower_):
+            head = None  # "a Border Guard Corps member": "Guard" is part of a name
+        elif words.category(token.lower_) and token.tag_ in _SINGULAR and not words.role(token, "noun"):
             head = token
         elif token.tag_ in {"NNS", "NNPS"} or (token.pos_ not in _NOMINAL | {"NUM"} and token.text not in "-–"):
             break

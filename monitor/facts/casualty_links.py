@@ -120,7 +120,8 @@ class _Linker:
 
     def _toll(self, figure: Figure) -> Link | None:
         """ "The death toll from the floods rose to 54 from 50", "the toll now stands at 19"."""
-        i = figure.start - 1
+        passed = figure.quantity.qualifier == "more_than" and self._has("toll_links", figure.start)
+        i = figure.start - (not passed)  # "passes 200" is a quantity with its verb
         if (
             figure.single
             or not self._toll_step(i)
@@ -262,6 +263,9 @@ class _Linker:
             if metric is not None:
                 if not aux and self._has_object(i):
                     return None
+                found = self._found_dead(figure.end, i) if metric == "missing" else None
+                if found is not None:
+                    return self._link(figure, "killed", self._doc[found], "passive", 0.8, found + 1)
                 pair = self._both(i, metric)
                 metric, end = pair or (metric, i + 1)
                 strength = 0.95 if i - figure.end < 3 else 0.8
@@ -272,6 +276,17 @@ class _Linker:
             aux = aux or token.lower_ in self._words.lists["auxiliaries"]
             steps += 1
             i = after
+        return None
+
+    def _found_dead(self, start: int, i: int) -> int | None:
+        """ "Five people who went missing in the flood are found dead": where it says that they are dead."""
+        if not any(self._low(k) in {"who", "that", "reported"} for k in range(start, i)):
+            return None
+        for k in range(i + 1, min(self._stop, i + _REACH)):
+            if self._doc[k].text in ",;" or k in self._starts:
+                return None
+            if self._low(k) == "dead" and self._low(k - 1) == "found":
+                return k
         return None
 
     def _is_of_others(self, i: int, figure: Figure) -> bool:
@@ -358,6 +373,8 @@ class _Linker:
         if token.text in "-–\"'“”‘’/" or words.has("skip", token) or token.pos_ in _PHRASE or token.pos_ == "ADP":
             return i + 1
         if words.has("including", token) or words.has("suffer_verbs", token) or token.pos_ == "AUX":
+            return i + 1
+        if words.has("take_verbs", token) and i + 1 < self._stop and words.has("taken_as", self._doc[i + 1]):
             return i + 1
         if token.lower_ in {"and", "or"}:
             after = self._doc[i + 1] if i + 1 < self._stop else None

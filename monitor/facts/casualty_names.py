@@ -40,6 +40,8 @@ def named_people(sentence: Span, links: Sequence[Link]) -> list[NamedPerson]:
 
 def _of_predicate(sentence: Span, cue: Token, words: CasualtyWords) -> Iterator[NamedPerson]:
     metric = words.any_role(cue, "passive", "intransitive")
+    if metric == "wounded" and words.has("attacked", cue) and _to_death(sentence, cue):
+        metric = "killed"
     if metric in _METRICS and _is_predicate(cue) and not _acts(cue) and by_violence(sentence, cue, words):
         for subject in list(_subjects(cue))[:1]:
             for head in (subject, *subject.conjuncts):
@@ -55,6 +57,13 @@ def _of_predicate(sentence: Span, cue: Token, words: CasualtyWords) -> Iterator[
     if metric in _SUFFERED and cue.pos_ == "NOUN" and by_violence(sentence, cue, words):
         for head in (c for p in cue.children if p.lower_ == "of" for c in p.children if c.dep_ == "pobj"):
             yield from _person(sentence, head, metric, cue, cue.i, head.i + 1)
+
+
+def _to_death(sentence: Span, cue: Token) -> bool:
+    """ "Shot dead", "stabbed to death", "shot and killed", "fatally shot"."""
+    before = sentence.doc[cue.i - 1].lower_ if cue.i > sentence.start else ""
+    after = [t.lower_ for t in sentence.doc[cue.i + 1 : min(sentence.end, cue.i + 3)]]
+    return before == "fatally" or after[:1] == ["dead"] or after in (["to", "death"], ["and", "killed"])
 
 
 def by_violence(sentence: Span, cue: Token, words: CasualtyWords) -> bool:

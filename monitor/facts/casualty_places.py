@@ -6,6 +6,7 @@ The parser's entity labels are wrong for small towns, so a name is a place where
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -21,24 +22,31 @@ _TIME_ENTS = frozenset({"DATE", "TIME", "CARDINAL", "MONEY", "PERCENT", "ORDINAL
 _JOINERS = frozenset(
     {"-", "–", "'", "’", "al", "el", "as", "ash", "de", "del", "la", "le", "sur", "bin", "ibn", "ad", "az", "ez", "es", "ar"}
 )
+_KINDS = ("whole", "quarter", "area", "facility", "part", "roads", "outskirts")  # of place nouns
 _STEPS = 8  # words between a preposition and its name
+_ARTICLE_NAME = re.compile(r"(?:[AaEe](?:[lnrdstz]|[sdt]h)|[UuOo]l)-[^\W\d_]")  # "el-Mandeb": one word of a name
+_PEOPLES = ("ites", "ians", "ists", "ims")  # "Alawites", whatever the parser calls them
+_SETTLED = frozenset({"city", "town", "village", "capital", "district", "province", "area", "region", "camp", "suburb"})
 _CHAIN = frozenset({",", "(", "in", "of", "near", "the", "'s", "’s", "at", "on", "and", "outside"})
 
 
 @dataclass(frozen=True, slots=True)
 class Mention:
-    """A place as written, doc[start:end]. `located` is 0 where it is only named, 1 near it, 2 in it."""
+    """A place as written, doc[start:end]. `located` is 0 where it is only named, 1 near it, 2 in it; `owner` is "Syria" in
+    "Syria's Homs province"; `back` is a description that may point back ("the Yemeni port city")."""
 
     start: int
     end: int
     text: str
     located: int
-    owner: bool = False  # "Syria" in "Syria's Homs province"
+    owner: bool = False
+    back: bool = False
 
 
 @cache
 def _place_nouns() -> frozenset[str]:
-    return frozenset(noun for group in load("place_nouns").values() if isinstance(group, list) for noun in group)
+    nouns = load("place_nouns")
+    return frozenset(noun for group in _KINDS for noun in nouns[group])
 
 
 @cache
@@ -65,14 +73,18 @@ def places(sentence: Span) -> list[Mention]:
 
 
 def _starts_name(token: Token) -> bool:
-    if not token.text[:1].isupper() or token.ent_type_ in _TIME_ENTS:
+    article = _ARTICLE_NAME.match(token.text) is not None
+    if not (token.text[:1].isupper() or article) or token.ent_type_ in _TIME_ENTS:
         return False
     named = token.pos_ == "NOUN" and token.ent_type_ and not token.is_sent_start
-    if token.pos_ == "PROPN" or named or token.ent_type_ in _PLACE_ENTS:
+    if token.pos_ == "PROPN" or named or token.ent_type_ in _PLACE_ENTS or article:
         return True
+    if token.pos_ == "NOUN" and not token.is_sent_start and _is_place_noun(token.nbor(-1)):
+        return True  # "the capital Sana'a"
     # "The Syrian border", but not "the Syrian town of".
     after = token.doc[token.i + 1] if token.i + 1 < token.sent.end else None
-    return token.ent_type_ == "NORP" and after is not None and casualty_words().has("place_parts", after)
+    described = after is not None and (casualty_words().has("place_parts", after) or after.lower_ in _SETTLED)
+    return token.ent_type_ == "NORP" and described
 
 
 def _name_end(sentence: Span, i: int) -> int:
@@ -91,11 +103,14 @@ def _name_end(sentence: Span, i: int) -> int:
             and (doc[k + 1].text[:1].isupper() or doc[k + 1].lower_ in _JOINERS)
         )
         through = token.lower_ == "of" and _is_place_noun(doc[k - 1]) and _capital_after(doc, k + 1, stop)
+        article = _ARTICLE_NAME.match(token.text) is not None
         if token.ent_type_ in _TIME_ENTS or not (
-            capital or inner or through or (token.lower_ == "the" and doc[k - 1].lower_ == "of")
+            capital or article or inner or through or (token.lower_ == "the" and doc[k - 1].lower_ == "of")
         ):
             break
         k += 1
+    if k + 1 < stop and f"{doc[k].lower_} {doc[k + 1].lower_}" in _place_nouns():
+        k += 1  # "the Tabqa air base"
     while k < stop and doc[k].pos_ in {"NOUN", "PROPN"} and _is_place_noun(doc[k]):
         k += 1
     return k
@@ -103,36 +118,93 @@ def _name_end(sentence: Span, i: int) -> int:
 
 def _capital_after(doc: Doc, k: int, stop: int) -> bool:
     k += k < stop and doc[k].lower_ == "the"
-    return k < stop and doc[k].text[:1].isupper()
+    return k < stop and (doc[k].text[:1].isupper() or _ARTICLE_NAME.match(doc[k].text) is not None)
 
 
 def _mention(sentence: Span, start: int, end: int) -> Mention | None:
-    doc = sentence.doc
+    doc, words = sentence.doc, casualty_words()
     text = doc[start:end].text
-    bare = text.lower()
-    if end + 1 < sentence.end and doc[end].lower_ == "of" and end - start > 1 and _capital_after(doc, end + 1, sentence.end):
-        return None  # "the Nigerian town of Metele": the name follows
     kinds = {t.ent_type_ for t in doc[start:end] if not (t.ent_type_ == "NORP" and t.tag_ == "NNP")}
     noun = _is_place_noun(doc[end - 1])
-    if bare in _actors() or casualty_words().has("causes", doc[end - 1]) or casualty_words().has("group_nouns", doc[end - 1]):
-        return None
-    if any(casualty_words().has("titles", t) for t in doc[start + 1 : end]):
-        return None  # "US President"
-    if len(text) <= 5 and text.isupper() and not casualty_words().has("short_places", doc[start]):
-        return None
-    if (kinds == {"NORP"} and not noun) or any(
-        casualty_words().category(t.lower_) for t in doc[start:end] if t.ent_type_ not in _PLACE_ENTS
-    ):
-        return None
     after = doc[end] if end < sentence.end else None
-    owner = after is not None and after.lower_ in {"'s", "’s"}
-    modifies = after is not None and after.pos_ == "NOUN" and after.i == end and not casualty_words().has("causes", after)
+    if _names_other(sentence, start, end) or (kinds == {"NORP"} and not noun):
+        return None
+    if words.has("titles", doc[start]) and not kinds & _PLACE_ENTS:
+        return None  # "President Haddad"
+    owner = after is not None and (after.lower_ in {"'s", "’s"} or _owns(sentence, end))
+    modifies = after is not None and after.pos_ == "NOUN" and not words.has("causes", after)
+    modifies = modifies and after is not None and words.role(after, "active") is None  # "... killing four"
     located, sure = _located(sentence, start)
-    if located and not modifies and (kinds & _PLACE_ENTS or noun or sure or not kinds & {"PERSON", "ORG", "NORP", "EVENT"}):
+    if located and noun and {t.ent_type_ for t in doc[start:end] if t.text[0].isupper()} == {"NORP"}:
+        if after is not None and after.text[0].isupper():
+            return None  # "the Ruritanian capital Strelsau": the name follows
+        return Mention(start, end, text, located, owner, back=doc[end - 1].lower_ in _SETTLED)
+    if modifies and located and kinds & _PLACE_ENTS and after is not None and words.category(after.lower_) is None:
+        modifies = words.has("group_nouns", after)  # "a Strelsau restaurant", not "the Strelsau police"
+    known = bool(kinds & _PLACE_ENTS)
+    if located and (not modifies or owner) and (known or noun or sure or not kinds & {"PERSON", "ORG", "NORP", "EVENT"}):
         return Mention(start, end, text, located, owner)
+    if doc[end - 1].lower_.endswith(_PEOPLES) or not _named_alone(doc[start]):
+        return None
     # "A Ruritanian strike", "the Ruritania deal": who did it, or what it is about.
-    acts = after is not None and (modifies or casualty_words().has("acts", after))
-    return Mention(start, end, text, 0, owner) if kinds & _PLACE_ENTS and not acts else None
+    acts = after is not None and (modifies or words.has("acts", after))
+    return Mention(start, end, text, 0, owner) if known and not acts else None
+
+
+def _names_other(sentence: Span, start: int, end: int) -> bool:
+    """True where the words, or those around them, show that the name is no place: actors, people, titles, disasters."""
+    doc, words = sentence.doc, casualty_words()
+    name, stop = doc[start:end], sentence.end
+    if end + 1 < stop and doc[end].lower_ == "of" and end - start > 1 and _capital_after(doc, end + 1, stop):
+        return True  # "the Nigerian town of Metele": the name follows
+    if words.has("causes", doc[end - 1]) or any(words.has("group_nouns", t) for t in name) or _names_disaster(sentence, end):
+        return True
+    if name.text.lower() in _actors() and not _is_seat(sentence, start, end):
+        return True
+    if any(words.has("titles", t) for t in doc[start + 1 : end]):
+        return True  # "US President"
+    if end + 1 < stop and doc[end].text in "-‑–" and doc[end + 1].tag_ in {"VBN", "VBD", "JJ"}:
+        return True  # "a Ruritania-backed city"
+    if len(name.text) <= 5 and name.text.isupper() and not words.has("short_places", doc[start]):
+        return True
+    if any(words.category(t.lower_) for t in name if t.ent_type_ not in _PLACE_ENTS and t.lower_ != "refugee"):
+        return True
+    inside = start > sentence.start and doc[start].ent_iob_ == "I" and doc[start].ent_type_ == "ORG"
+    return inside and doc[start - 1].ent_type_ == "ORG" and doc[start - 1].pos_ == "ADP"  # "the State in the Greater Sahara"
+
+
+def _is_seat(sentence: Span, start: int, end: int) -> bool:
+    """ "In Damascus", "strikes on Kyiv": a capital stands for its government elsewhere, here it is the town."""
+    first = start - (start > sentence.start and sentence.doc[start - 1].pos_ == "DET")
+    before = sentence.doc[first - 1].lower_ if first > sentence.start else ""
+    place = any(t.ent_type_ in _PLACE_ENTS for t in sentence.doc[start:end])
+    return before in {"in", "near", "outside"} or (
+        before in {"on", "at"} and (place or not any(t.ent_type_ in {"ORG", "NORP"} for t in sentence.doc[start:end]))
+    )
+
+
+def _owns(sentence: Span, end: int) -> bool:
+    """ "Syrias northern Daraa province", its apostrophe lost: a place that holds the one behind it."""
+    doc = sentence.doc
+    if end + 1 >= sentence.end or doc[end - 1].text[-1] != "s" or doc[end].tag_ != "JJ" or not doc[end].text.islower():
+        return False
+    return doc[end + 1].text[0].isupper() or _is_place_noun(doc[end + 1])
+
+
+def _names_disaster(sentence: Span, end: int) -> bool:
+    """ "The Camp and Woolsey wildfires": names of what happened."""
+    doc = sentence.doc
+    if end + 2 >= sentence.end or doc[end].lower_ != "and" or not doc[end + 1].text[0].isupper():
+        return False
+    return casualty_words().has("causes", doc[end + 2])
+
+
+def _named_alone(first: Token) -> bool:
+    """False for what an "of" ties to something that happened to it: "the sinking of the Dawn Star"."""
+    k = first.i - 1 - (first.i > first.sent.start and first.nbor(-1).lower_ == "the")
+    doc = first.doc
+    sunk = k > first.sent.start and doc[k].lower_ == "of" and doc[k - 1].lower_ in {"sinking", "capsizing", "crash", "loss"}
+    return not sunk
 
 
 def _located(sentence: Span, start: int) -> tuple[int, bool]:
@@ -153,7 +225,7 @@ def _located(sentence: Span, start: int) -> tuple[int, bool]:
             if words.has("directions", doc[k - 1]):
                 return 1, True
             noun, k = True, k - 2
-        elif _before_name(token, start):
+        elif _before_name(token, start) or _owns(sentence, token.i + 1):
             k -= 1
         else:
             break
@@ -230,3 +302,8 @@ def place_left(mentions: Sequence[Mention]) -> str | None:
     """The place that a sentence without figures leaves to the next."""
     located = [m for m in mentions if m.located and not m.owner] or [m for m in mentions if m.located]
     return located[0].text if located else None
+
+
+def toll_place(sentence: Span) -> str | None:
+    """ "Ruritania announces a rise in its toll", "Ruritania officials lower the toll": the country whose dead are counted."""
+    return next((e.text for e in sentence.ents if e.label_ == "GPE" and e.text.lower() not in _actors()), None)

@@ -35,7 +35,7 @@ def _list_goes_on(link: Link, found: Sequence[CasualtyFigure]) -> CasualtyFigure
 def _wider(link: Link, low: int | None, found: Sequence[CasualtyFigure]) -> CasualtyFigure | None:
     """The figure for people in general, told just before, that a figure for a narrower group belongs to."""
     figure = link.figure
-    if figure.category in {None, "people"} or figure.single or low is None:
+    if figure.category in {None, "people"} or figure.single or low is None or _besides(link):
         return None
     near = link.cue.sent.start_char - _NEAR
     for fact in reversed(found[-_REACH:]):
@@ -43,6 +43,11 @@ def _wider(link: Link, low: int | None, found: Sequence[CasualtyFigure]) -> Casu
         if same and fact.status in LIVE_STATUSES and near < fact.end and fact.low is not None and fact.low > low:
             return fact
     return None
+
+
+def _besides(link: Link) -> bool:
+    """ "Three attackers are also dead": they come on top."""
+    return any(t.lower_ == "also" for t in link.cue.doc[link.figure.start : link.end])
 
 
 def continued_from(sentence: Span, link: Link, found: Sequence[CasualtyFigure]) -> CasualtyFigure | None:

@@ -17,6 +17,10 @@ _WINDOW_LEADS = frozenset({"in", "over", "during", "within", "for", "the", "of",
 _YEAR = re.compile(r"(?:19|20)\d\d")
 _RECORD_REACH = 9  # words before a window in which "deadliest" or "first" makes it a record's window
 _SINCE_REACH = 12
+_SPANS = frozenset({"week", "weeks", "month", "months", "year", "years"})
+_AFTER_DATES = frozenset({"in", "from", "off", "near", "after", "by", "at", "during", "across"})
+_ORDINALS = frozenset({"first", "second", "third", "last", "only"})
+_MANY = 1000  # the dead of a whole war or epidemic, at least
 _SHORT_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _RECENT_DAYS = 45.0  # a month named alone is another time when it lies further back
 
@@ -43,6 +47,12 @@ def since_of(sentence: Span, link: Link) -> str | None:
     return None
 
 
+def is_long(since: str | None, cause: Token | None, low: int | None) -> bool:
+    """True for the totals of whole wars and epidemics, and of years."""
+    lasting = cause is not None and cause.lower_ in casualty_words().lists["long_causes"] and (low or 0) >= _MANY
+    return lasting if since is None else _YEAR.search(since) is not None and not re.search(r"\b\d{1,2}\b", since)
+
+
 def _start(sentence: Span, token: Token) -> str | None:
     """ "Since Wednesday", "which began on August 26"."""
     if token.lower_ == "since" and token.i + 1 < sentence.end:
@@ -56,8 +66,11 @@ def _start(sentence: Span, token: Token) -> str | None:
 
 def _until_clause(sentence: Span, first: int) -> str | None:
     doc, end = sentence.doc, first
+    dated = doc[first].ent_type_ == "DATE"
     while end < sentence.end and end - first < _SINCE_REACH:
         token = doc[end]
+        if dated and token.ent_type_ != "DATE" and token.lower_ in _AFTER_DATES:
+            break
         if token.text in '.;:()"”' or (token.text == "," and not (end + 1 < sentence.end and doc[end + 1].like_num)):
             break
         if token.lower_ in {"to", "at"} and end + 1 < sentence.end and doc[end + 1].like_num:
@@ -98,9 +111,13 @@ def _speaks_of(sentence: Span, token: Token, link: Link) -> bool:
     """True unless the time belongs to a record ("the deadliest since") or to another clause."""
     doc = sentence.doc
     before = doc[max(sentence.start, token.i - _RECORD_REACH) : token.i]
-    record = [t for t in before if (t.tag_ in {"JJS", "RBS"} and t.lower_ != "least") or t.lower_ in {"first", "record"}]
+    record = [
+        t for t in before if (t.tag_ in {"JJS", "RBS"} and t.lower_ != "least") or t.lower_ in _ORDINALS or t.lower_ == "record"
+    ]
     if any(not t.i < link.cue.i < token.i for t in record if not link.figure.start <= t.i < link.figure.end):
         return False
+    if any(t.lower_ in _ORDINALS and t.i < token.i for t in record):
+        return False  # "the first tourist killed there since 2005"
     low, high = sorted((token.i, link.cue.i))
     between = doc[low + 1 : high]
     if any(t.text == ";" or (t.tag_ == "VBG" and casualty_words().has("rise", t)) for t in between):
@@ -134,7 +151,59 @@ def history_of(sentence: Span, link: Link, since: str | None, published: float |
             return f"the year {token.text}"
         if _is_bare_month(sentence, token) and not _recent(token, published):
             return f"in {token.text}"
-    return ""
+    days = [t for t in sentence if _is_past_day(t, published) and _dates(t, link.cue)]
+    if days:
+        return f"a day in {days[0].text}"
+    return _other_event(sentence, link) or _background_total(link)
+
+
+def _background_total(link: Link) -> str:
+    """ "The war has killed more than 200,000 people": the round total of a whole war, as every report of it repeats."""
+    low, verb = link.figure.quantity.low or 0, link.cue
+    if not link.frame.startswith("active") or low < _MANY or (low % 100 > 1):
+        return ""
+    perfect = any(c.dep_ == "aux" and c.lower_ in {"has", "have", "had"} for c in verb.children)
+    subjects = [c for c in verb.children if c.dep_ == "nsubj" and c.i < verb.i]
+    told = [*subjects, *([verb.head] if verb.dep_ == "relcl" else [])]
+    war = any(t.lower_ in casualty_words().lists["long_causes"] for t in told)
+    return "the total of a war" if perfect and war else ""
+
+
+def _other_event(sentence: Span, link: Link) -> str:
+    """Why the clause of a figure only dates or ranks another event: "the deadliest attack since a bomb killed 90", "a week
+    after gunmen killed 12", "in 1999, when floods killed 10,000". An empty text for others."""
+    doc, verb = sentence.doc, link.cue if link.cue.pos_ in {"VERB", "AUX"} else link.cue.head
+    mark = next((c for c in verb.children if c.dep_ in {"mark", "advmod"} and c.lower_ in {"since", "after", "when"}), None)
+    if mark is None or mark.i > verb.i or verb.dep_ not in {"advcl", "relcl", "pcomp", "ccomp"}:
+        return ""
+    before = doc[max(sentence.start, mark.i - _RECORD_REACH) : mark.i]
+    if mark.lower_ == "since":
+        ranked = any(t.tag_ in {"JJS", "RBS"} or t.lower_ in _ORDINALS for t in before)
+        return "ranked against another event" if ranked else ""
+    if mark.lower_ == "after":
+        span = doc[max(sentence.start, mark.i - 2) : mark.i]
+        return "an earlier event" if any(t.lower_ in _SPANS for t in span) and not _ranks(before) else ""
+    year = next((t for t in before if _YEAR.fullmatch(t.text)), None)
+    return f"when, in {year.text}" if year is not None and mark.i - year.i <= 2 else ""
+
+
+def _ranks(before: Span) -> bool:
+    return any(t.lower_ in {"hours", "minutes"} for t in before)
+
+
+def _is_past_day(month: Token, published: float | None) -> bool:
+    """ "The October 7 attack": a day of a month, without a year, that lies further back than a story lasts."""
+    if published is None or month.lower_.rstrip(".") not in _months() or not month.text[0].isupper():
+        return False
+    doc, i = month.doc, month.i
+    after, before = doc[i + 1 : i + 2].text, doc[i - 1].text if i > 0 else ""
+    day = next((int(t) for t in (after, before) if t.isdigit() and 1 <= int(t) <= 31), None)
+    around = doc[max(0, i - 2) : i + 4]
+    if day is None or any(_YEAR.fullmatch(t.text) for t in around):
+        return False
+    now = datetime.fromtimestamp(published, UTC)
+    behind = (now.month - _months()[month.lower_.rstrip(".")]) * 30.4 + now.day - day
+    return (behind if behind >= -2 else behind + 365) > _RECENT_DAYS
 
 
 def recalls(sentence: Span, published: float | None) -> bool:
@@ -158,6 +227,13 @@ def _is_of_court(sentence: Span, link: Link) -> bool:
 def _hanging(sentence: Span, link: Link) -> list[Token]:
     """The years that belong to the cue behind a list: "killed six girls, a boy and a guard in the town in 2019"."""
     return [t for t in sentence if t.i > link.cue.i and _YEAR.fullmatch(t.text) and _hangs_on(t, link.cue)]
+
+
+def _dates(token: Token, cue: Token) -> bool:
+    """True for a date in the cue's own clause, or behind a verb that is joined to it by "and"."""
+    if _hangs_on(token, cue):
+        return True
+    return any(verb.i > cue.i and verb.pos_ == "VERB" and _hangs_on(token, verb) for verb in cue.conjuncts)
 
 
 def _hangs_on(token: Token, cue: Token) -> bool:
@@ -193,6 +269,9 @@ def _bare_date(sentence: Span, token: Token) -> bool:
     doc, i = sentence.doc, token.i
     before = [t for t in doc[max(sentence.start, i - 3) : i] if t.text != ","]
     month = next((t for t in before if t.lower_.rstrip(".") in _months()), None)
+    words, named = casualty_words(), doc[i + 1 : min(sentence.end, i + 4)]
+    if month is None and any(words.has("causes", t) or words.role(t, "noun") for t in named if t.pos_ == "NOUN"):
+        return True  # "the 2018 murders of two tourists"
     if month is None:
         return bool(before) and before[-1].lower_ in {"in", "since", "during", "of", "early", "late", "mid"}
     near = doc[max(sentence.start, month.i - 1) : i]

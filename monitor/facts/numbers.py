@@ -126,6 +126,7 @@ class _Reader:
         self._qualifier_of: Mapping[str, str] = lexicon["qualifiers"]
         self._suffix_of: Mapping[str, str] = lexicon["suffixes"]
         self._share_of: Mapping[str, tuple[float, bool]] = lexicon["shares"]
+        self._parts = {tuple(phrase.split()): part for phrase, part in lexicon["parts"].items()}
         self._months = frozenset(lexicon["months"])
         self._additional = frozenset(lexicon["additional"])
         self._additional_after = frozenset(lexicon["additional_after"])
@@ -164,8 +165,10 @@ class _Reader:
         return (round(value), end) if abs(value - round(value)) < 1e-6 and value < 1e10 else None
 
     def _half(self, words: Sequence[str], i: int) -> tuple[float, int] | None:
-        if tuple(words[i : i + 2]) == ("half", "a") and i + 2 < len(words) and words[i + 2] in self._scales:
-            return 0.5, i + 2
+        for phrase, part in self._parts.items():
+            end = i + len(phrase)
+            if tuple(words[i:end]) == phrase and end < len(words) and words[end] in self._scales:
+                return part, end
         return None
 
     def _digit_number(self, words: Sequence[str], i: int) -> tuple[float, int] | None:
@@ -295,6 +298,8 @@ class _Reader:
     def _share_at(self, words: Sequence[str], i: int, floor: int) -> Quantity | None:
         """ "Most of them", "almost half of whom", "83% of deaths"."""
         phrase = self._shares.at(words, i)
+        if phrase and self._half(words, i):
+            return None  # "a quarter of a million"
         if phrase and tuple(words[phrase[1] : phrase[1] + 1]) == ("of",) and words[i] != "many":
             fraction, over = self._share_of[phrase[0]]
             return Quantity(i, phrase[1], i, None, None, "share", share=fraction, over=over)
