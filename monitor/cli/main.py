@@ -18,6 +18,7 @@ _COMMANDS: dict[str, tuple[str, str]] = {
     "extract": ("monitor.cli.reading:extract", "Read facts out of text."),
     "replay": ("monitor.cli.reading:replay", "Run recorded items through the daemon's pipeline."),
     "test": ("monitor.cli.reading:test", "Run the tests inside rule files."),
+    "backtest": ("monitor.cli.backtest:backtest", "Show what rules would have sent, and what an edit adds and removes."),
     "schema": ("monitor.cli.setup:schema", "Print the JSON Schema of rule files, for editors."),
     "rules": ("monitor.cli.rules:rules", "List rules, accept an edit that waits."),
     "feeds": ("monitor.cli.feeds:feeds", "List, add, import and export feeds."),
@@ -25,6 +26,10 @@ _COMMANDS: dict[str, tuple[str, str]] = {
     "alerts": ("monitor.cli.looking:alerts", "List alerts."),
     "outbox": ("monitor.cli.outbox:outbox", "List, retry and cancel deliveries."),
     "notify": ("monitor.cli.outbox:notify", "Test a notifier."),
+    "config": ("monitor.cli.configuration:group", "Show the configuration, without secrets."),
+    "backup": ("monitor.cli.data:backup", "Copy the store, also while the daemon runs."),
+    "restore": ("monitor.cli.data:restore", "Put a backup back."),
+    "db": ("monitor.cli.data:db", "Check the store's file."),
     "search": ("monitor.cli.looking:search", "Find items by their words."),
 }
 
