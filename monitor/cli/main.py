@@ -19,6 +19,7 @@ _COMMANDS: dict[str, tuple[str, str]] = {
     "replay": ("monitor.cli.reading:replay", "Run recorded items through the daemon's pipeline."),
     "test": ("monitor.cli.reading:test", "Run the tests inside rule files."),
     "backtest": ("monitor.cli.backtest:backtest", "Show what rules would have sent, and what an edit adds and removes."),
+    "backtest": ("monitor.cli.backtest:backtest", "Show what rules would have sent, and what an edit adds and removes."),
     "schema": ("monitor.cli.setup:schema", "Print the JSON Schema of rule files, for editors."),
     "rules": ("monitor.cli.rules:rules", "List rules, accept an edit that waits."),
     "feeds": ("monitor.cli.feeds:feeds", "List, add, import and export feeds."),

@@ -1,10 +1,11 @@
-"""What replay and test do, beside the daemon: rules loaded, models started, progress shown."""
+"""What replay, test and backtest do, beside the daemon: rules loaded, models started, progress shown."""
 
 from __future__ import annotations
 
+import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from importlib import resources
 from pathlib import Path
@@ -13,30 +14,38 @@ import click
 from rich.console import Console
 from rich.progress import Progress, TextColumn, TimeElapsedColumn
 
+from monitor import config
 from monitor.clock import parse_instant
-from monitor.errors import ConfigError
+from monitor.errors import ConfigError, Problem
 from monitor.gazetteer import Gazetteer
 from monitor.harness import documents
+from monitor.harness.backtest import LEAD_S, Backtest, backtest
 from monitor.harness.engine import loaded_models, opened
 from monitor.harness.replay import Outcome
 from monitor.harness.replay import replay as run_stream
 from monitor.harness.ruletests import Result, run_tests
-from rules.load import load_folder
+from rules.load import Surroundings, load_texts, read_folder
 from rules.rule import Rule
+from storage.open import open_store
 
+_FOREVER = 1e12
 _EPOCH = parse_instant("2000-01-01")
 
 
 def load_rules(path: Path | None) -> tuple[Rule, ...]:
     """The rules of a file or folder, or of the shipped library. Notifiers need not be configured; warnings are shown. Raises
     ConfigError with every error."""
-    folder = path or Path(str(resources.files("rules").joinpath("library")))
+    texts, unreadable = read_folder(path or Path(str(resources.files("rules").joinpath("library"))))
+    return _loaded(texts, unreadable, quiet=False)
+
+
+def _loaded(texts: Mapping[str, str], unreadable: Sequence[Problem] = (), *, quiet: bool) -> tuple[Rule, ...]:
     with closing(Gazetteer()) as gazetteer:
-        loaded = load_folder(folder, known_notifiers=None, notifier_severity="warning", gazetteer=gazetteer)
-    errors = [p for p in loaded.problems if p.severity == "error"]
+        loaded = load_texts(texts, Surroundings(None, "warning", gazetteer))
+    errors = [p for p in (*unreadable, *loaded.problems) if p.severity == "error"]
     if errors:
         raise ConfigError(errors)
-    for problem in loaded.problems:
+    for problem in () if quiet else loaded.problems:
         click.echo(f"{problem} [warning]", err=True)
     return loaded.rules
 
@@ -46,14 +55,18 @@ async def perform_replay(stream: Path, db: Path | None, rules: Path | None) -> O
     loaded = load_rules(rules)
     with tempfile.TemporaryDirectory(prefix="wirewatch-replay-") as folder:
         async with loaded_models() as models, opened(db or Path(folder) / "replay.db", models, loaded, _EPOCH) as engine:
-            columns = (TextColumn("{task.completed} items, {task.description}"), TimeElapsedColumn())
-            with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+            with _progress() as progress:
                 task = progress.add_task("loading", total=None)
                 return await run_stream(
                     engine,
                     documents.stream(_lines(stream)),
                     lambda count, at: progress.update(task, completed=count, description=at),
                 )
+
+
+def _progress() -> Progress:
+    columns = (TextColumn("{task.completed} {task.description}"), TimeElapsedColumn())
+    return Progress(*columns, console=Console(stderr=True), transient=True)
 
 
 def _lines(path: Path) -> Iterator[str]:
@@ -68,3 +81,51 @@ async def perform_tests(paths: Sequence[Path]) -> list[Result]:
     loaded = [rule for path in paths for rule in load_rules(path)]
     async with loaded_models() as models:
         return await run_tests(loaded, models)
+
+
+async def perform_backtest(rules: Path, config_path: Path, db: Path | None, since: float, against: str | None) -> Backtest:
+    """Run rules over the items of the configured store, or of `db`, and the old ones beside them."""
+    settings = None if db is not None else config.require(config_path)
+    embedder = settings.embedder if settings else config.EmbedderSettings()
+    loaded = load_rules(rules)
+    old = None if against is None else old_rules(rules, against)
+    store = open_store(settings.store_url if settings else f"sqlite:{db}", daemon=False)
+    try:
+        pasts = await store.past(since - LEAD_S, _FOREVER)
+    finally:
+        await store.close()
+    async with loaded_models(embedder, at_once=False) as models:
+        with _progress() as progress:
+            task = progress.add_task("items", total=None)
+            return await backtest(
+                pasts,
+                loaded,
+                models,
+                since,
+                against=old,
+                settings=embedder,
+                progress=lambda done, of, what: progress.update(task, completed=done, description=f"of {of} {what}"),
+            )
+
+
+def old_rules(path: Path, against: str) -> tuple[Rule, ...]:
+    """The rules to compare with: of a file or folder, or of `path` at a revision (`git:HEAD`). Raises ConfigError."""
+    if not against.startswith("git:"):
+        texts, unreadable = read_folder(Path(against))
+        return _loaded(texts, unreadable, quiet=True)
+    folder, revision = path if path.is_dir() else path.parent, against.removeprefix("git:")
+    if path.is_dir():
+        listed = _git(folder, "ls-tree", "--name-only", revision, "./").splitlines()
+        names = [name for name in listed if name.endswith((".yaml", ".yml"))]
+    else:
+        names = [path.name]
+    return _loaded({str(folder / name): _git(folder, "show", f"{revision}:./{name}") for name in names}, quiet=True)
+
+
+def _git(folder: Path, *args: str) -> str:
+    if args[-1].startswith("-") or "\x00" in "".join(args):
+        raise ConfigError(f"--against git:{args[-1]}: this is no revision")
+    done = subprocess.run(["git", "-C", str(folder), *args], capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise ConfigError(f"--against git: {done.stderr.strip() or 'git failed'}; name a revision that has these rules")
+    return done.stdout

@@ -1,14 +1,16 @@
-"""The daemon's own pipeline on a virtual clock, over a store of its own: what replay and rule tests run on.
+"""The daemon's own pipeline on a virtual clock, over a store of its own: what replay, rule tests, backtests and
+explanations run on.
 
 A poll is stored by T1's own unit, analysed by T2, and its alerts stop at the outbox. Timers fire on the clock between polls.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from monitor.clock import SystemClock, VirtualClock
 from monitor.collect.identity import dated
@@ -20,11 +22,13 @@ from monitor.language import Language, worker_processes
 from monitor.model import Feed, FeedState, Item, PollRecord, StepRecord, make_id
 from monitor.pipeline import Pipeline
 from monitor.rulebook import Rulebook
+from monitor.stories.group import Grouper
 from monitor.text import clean_title
 from notifiers.base import Notice
 from rules.rule import Rule
-from storage.base import Store
+from storage.base import Past, Store
 from storage.open import open_store
+from storage.sqlite_scratch import ScratchStore
 
 _NEVER = 1e12
 _UNCLAIMED = 0  # the fence of a feed that nobody polls
@@ -39,14 +43,27 @@ class Models:
 
 
 class Engine:
-    """Feed it polls in order of time; it returns the steps that they caused."""
+    """Feed it polls in order of time; it returns the steps that they caused. `feeds` are what is known of the feeds that a
+    stream names; `recipients` are who the configured notifiers write to; `grouper` places items in stories."""
 
-    def __init__(self, store: Store, models: Models, rules: Sequence[Rule], clock: VirtualClock) -> None:
+    def __init__(
+        self,
+        store: Store,
+        models: Models,
+        rules: Sequence[Rule] | Rulebook,
+        clock: VirtualClock,
+        *,
+        feeds: Iterable[Feed] = (),
+        recipients: Mapping[str, tuple[str, ...]] | None = None,
+        grouper: Callable[[], Grouper] = Grouper,
+    ) -> None:
         self._store, self._clock = store, clock
-        self._book = Rulebook(rules, models.gazetteer)
+        self.book = rules if isinstance(rules, Rulebook) else Rulebook(rules, models.gazetteer)
         self._language = models.language
-        recipients = {name: (name,) for rule in rules for name in rule.notify}
-        self._pipeline = Pipeline(store, models.language, self._book, models.gazetteer, clock, recipients, self._hear)
+        named = {name: (name,) for rule in self.book.rules for name in rule.notify}
+        args = (store, models.language, self.book, models.gazetteer, clock, named | dict(recipients or {}), self._hear)
+        self._pipeline = Pipeline(*args, grouper=grouper)
+        self._described = {name: feed for feed in feeds for name in (feed.id, feed.url, feed.name)}
         self._feeds: dict[str, Feed] = {}
         self._items: dict[str, Item] = {}
         self.story_of: dict[str, str] = {}
@@ -59,7 +76,7 @@ class Engine:
 
     async def start(self) -> None:
         """Learn what rules compare with, and what the store holds."""
-        await self._book.prepare(self._language.embed_texts)
+        await self.book.prepare(self._language.embed_texts)
         await self._pipeline.start()
         for row in await self._store.live_items(0.0):
             self._items[row.item.id] = row.item
@@ -70,9 +87,22 @@ class Engine:
         records = await self.run_until(lines[0].seen)
         feed = await self._feed(lines[0].feed)
         items = tuple(item for line in lines if (item := self._version(line, feed)) is not None)
+        return records + await self._take_in(feed, items)
+
+    async def again(self, past: Past, *, baseline: bool = False) -> list[StepRecord]:
+        """A stored item version once more, at the instant when it was analysed. Timers that were due before it fire first."""
+        records = await self.run_until(past.at)
+        if self._feeds.get(past.feed.id) != past.feed:
+            await self._store.add_feed(past.feed, _NEVER)
+            self._feeds[past.feed.id] = past.feed
+        return records + await self._take_in(past.feed, (past.item,), baseline)
+
+    async def _take_in(self, feed: Feed, items: tuple[Item, ...], baseline: bool = False) -> list[StepRecord]:
+        records: list[StepRecord] = []
+        now = self._clock.now()
         if items:
-            state = FeedState(feed.id, due=_NEVER, health="ok", baseline_done=True, last_poll=lines[0].seen)
-            await self._store.commit_poll(PollRecord(feed.id, _UNCLAIMED, self._clock.now(), state, items))
+            state = FeedState(feed.id, due=_NEVER, health="ok", baseline_done=True, last_poll=now)
+            await self._store.commit_poll(PollRecord(feed.id, _UNCLAIMED, now, state, items, baseline))
         while (step := await self._pipeline.step()) is not None:
             records += step
         self.story_of |= {r.placement.item_id: r.placement.story.id for r in records if r.placement is not None}
@@ -92,7 +122,8 @@ class Engine:
 
     async def _feed(self, name: str) -> Feed:
         if name not in self._feeds:
-            feed = Feed(id=make_id("stream", name), url=f"stream:{name}", name=name, family=name)
+            plain = Feed(id=make_id("stream", name), url=f"stream:{name}", name=name, family=name)
+            feed = self._described.get(name, plain)
             await self._store.add_feed(feed, _NEVER)
             self._feeds[name] = feed
         return self._feeds[name]
@@ -111,6 +142,7 @@ class Engine:
             published=dated(line.published, line.seen),
             seen=before.seen if before else line.seen,
             outlet=feed.name,
+            language=feed.language,
             edited=line.seen if before else None,
         )
         if before is not None and before.hash == item.hash:
@@ -120,11 +152,27 @@ class Engine:
 
 
 @asynccontextmanager
-async def opened(path: Path, models: Models, rules: Sequence[Rule], start: float) -> AsyncIterator[Engine]:
-    """An engine over the store at `path`, which is made where it is missing."""
+async def opened(path: Path, models: Models, rules: Sequence[Rule], start: float, **known: Any) -> AsyncIterator[Engine]:
+    """An engine over the store at `path`, which is made where it is missing. `known` as for `Engine`."""
     store = open_store(f"sqlite:{path}", daemon=True, durable=False)
+    async with started(store, models, rules, start, **known) as engine:
+        yield engine
+
+
+@asynccontextmanager
+async def scratch(models: Models, rules: Sequence[Rule] | Rulebook, start: float, **known: Any) -> AsyncIterator[Engine]:
+    """An engine over an empty store in memory."""
+    async with started(ScratchStore(), models, rules, start, **known) as engine:
+        yield engine
+
+
+@asynccontextmanager
+async def started(
+    store: Store, models: Models, rules: Sequence[Rule] | Rulebook, start: float, **known: Any
+) -> AsyncIterator[Engine]:
+    """An engine over this store, which is closed at the end."""
     try:
-        engine = Engine(store, models, rules, VirtualClock(start))
+        engine = Engine(store, models, rules, VirtualClock(start), **known)
         await engine.start()
         yield engine
     finally:
@@ -132,12 +180,13 @@ async def opened(path: Path, models: Models, rules: Sequence[Rule], start: float
 
 
 @asynccontextmanager
-async def loaded_models(settings: EmbedderSettings | None = None) -> AsyncIterator[Models]:
-    """The language workers, started, and the gazetteer."""
+async def loaded_models(settings: EmbedderSettings | None = None, *, at_once: bool = True) -> AsyncIterator[Models]:
+    """The language workers and the gazetteer. The workers start now, or (`at_once` False) when there is work for them."""
     async with AsyncExitStack() as stack:
         gazetteer = Gazetteer()
         stack.callback(gazetteer.close)
         language = Language(*worker_processes(settings or EmbedderSettings()), SystemClock())
         stack.push_async_callback(language.stop)
-        await language.start()
+        if at_once:
+            await language.start()
         yield Models(language, gazetteer)

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from monitor.harness.documents import StreamLine
-from monitor.harness.engine import Models, opened
+from monitor.harness.engine import Models, scratch
 from monitor.model import AlertEdge, Bounds, Json, Suppressed, fact_to_json
 from notifiers.base import Notice
 from notifiers.render import value
@@ -71,19 +69,14 @@ def _described(edge: AlertEdge) -> str:
 
 async def run_tests(rules: Sequence[Rule], models: Models) -> list[Result]:
     """Every test of every rule; each rule is tested alone, each test on a store of its own."""
-    results: list[Result] = []
-    with tempfile.TemporaryDirectory(prefix="wirewatch-test-") as folder:
-        for rule in rules:
-            for test in rule.tests:
-                results.append(await _run(rule, test, models, Path(folder) / f"{len(results)}.db"))
-    return results
+    return [await _run(rule, test, models) for rule in rules for test in rule.tests]
 
 
-async def _run(rule: Rule, test: RuleTest, models: Models, path: Path) -> Result:
+async def _run(rule: Rule, test: RuleTest, models: Models) -> Result:
     lines = sorted((_line(i, row) for i, row in enumerate(test.items)), key=lambda line: line.seen)
     edges: list[AlertEdge] = []
     suppressed: list[Suppressed] = []
-    async with opened(path, models, [rule], START) as engine:
+    async with scratch(models, [rule], START) as engine:
         for line in lines:
             for record in await engine.poll([line]):
                 edges += record.edges

@@ -75,7 +75,7 @@ class EmbedderService:
         _keep_off_executable_memory()
         name = str(packaged_model()) if model == "auto" else model
         self._model = _load(name, offline)
-        self.model_id = AUTO_ID if model == "auto" else _id_of(name)
+        self.model_id = id_of(model)
         self.dim = int(self._model.get_embedding_dimension())
         self._autocast = _has_fast_bf16(self._model)
 
@@ -116,6 +116,11 @@ def _load(name: str, offline: bool) -> Any:
         raise ModelUnavailable(
             f"embedding model {name} cannot be loaded: {error}. Name a folder with safetensors weights, or set it to auto"
         ) from error
+
+
+def id_of(model: str) -> str:
+    """The id that the vectors of a configured model carry, told without loading it."""
+    return AUTO_ID if model == "auto" else _id_of(model)
 
 
 def _id_of(name: str) -> str:
