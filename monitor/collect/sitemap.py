@@ -15,7 +15,9 @@ from lxml import etree
 from monitor.clock import parse_instant
 
 _MOST = 20_000
-_BEGINNING = re.compile(rb"<(?:[a-z][\w.-]{0,30}:)?(urlset|sitemapindex)[\s>]", re.I)
+_BEGINNING = re.compile(
+    rb"\s*(?:(?:<!--.{0,2000}?-->|<\?[^>]*>)\s*)*<(?:[a-z][\w.-]{0,30}:)?(?:urlset|sitemapindex)[\s>]", re.I | re.S
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +43,7 @@ class Sitemap:
 
 def is_sitemap(start: bytes) -> bool:
     """Whether a body that begins so is a sitemap, or an index of such."""
-    return _BEGINNING.search(start) is not None
+    return _BEGINNING.match(start) is not None
 
 
 def read_sitemap(body: bytes) -> Sitemap:
