@@ -168,7 +168,10 @@ class Config(_Part):
     notifiers: dict[str, registry.AnySettings] = Field(default_factory=dict, description="channels to people, by name")
     operator: Names = Field(default=(), description="notifiers that are told of dead feeds, refused rules, dead letters")
     fallback: Names = Field(default=(), description="notifiers that get an alert whose own are all paused")
-    owners: dict[str, Names] = Field(default_factory=dict, description="notifiers of rules' owners: checked, not used yet")
+    owners: dict[str, Names] = Field(
+        default_factory=dict,
+        description="notifiers of rules' owners: they get a weekly report, and are told when a rule is over its budget",
+    )
     baseline_hours: float = Field(default=0.0, ge=0, description="alert on items this many hours old at a feed's first poll")
     storm_per_minute: int = Field(
         20, ge=1, description="alerts a minute to one recipient beyond which they fold into one message"

@@ -15,7 +15,7 @@ from pathlib import Path
 import watchfiles
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
-from monitor import config, language, log, requests
+from monitor import config, language, log, report, requests
 from monitor.articles import Articles
 from monitor.clock import Clock, SystemClock
 from monitor.collect.breaking import Breaking
@@ -233,6 +233,7 @@ class _Watch:
         for loop in (self._polling, self._analysis, self._sending, self._chores, self._subscribing):
             scheduler.add_job(loop.ring, "interval", seconds=every, id=loop.name, coalesce=True, misfire_grace_time=None)
         scheduler.add_job(self._retain, "interval", hours=1, id="retention", coalesce=True, misfire_grace_time=None)
+        scheduler.add_job(self._report, "cron", minute=5, id="reports", coalesce=True, misfire_grace_time=None)
         if self._supervisor.watchdog_s:
             scheduler.add_job(self._watchdog, "interval", seconds=self._supervisor.watchdog_s / 3, id="watchdog")
         scheduler.start()
@@ -272,6 +273,13 @@ class _Watch:
     async def _pushed(self, feed_id: str, body: bytes, content_type: str) -> None:
         await self._collector.push(feed_id, body, content_type)
         self._polling.wake()
+
+    async def _report(self) -> None:
+        """The owners' reports of last week. The outbox takes each once, however often this runs."""
+        week = report.last_week(self._clock.now())
+        counts = await self._store.rule_counts(week.since, week.until)
+        for owner, notice in report.weekly(self._book.rules, counts, week).items():
+            await self._store.add_deliveries(self._owners(owner, notice, f"report/{owner}/{week.name}"))
 
     async def _retain(self) -> None:
         cutoff = self._clock.now() - self._settings.retention.items

@@ -1,4 +1,4 @@
-"""wirewatch stories, alerts, search: what the store holds."""
+"""wirewatch stories, search: what the store holds."""
 
 from __future__ import annotations
 
@@ -48,35 +48,6 @@ def stories(config_path: Path, since: str, limit: int, as_json: bool) -> None:
         "items": lambda r: str(r["items"]),
         "origins": lambda r: str(r["origins"]),
         "title": lambda r: r["title"],
-    }
-    show(run(rows()), as_json, columns)
-
-
-@click.command()
-@config_option
-@since_option
-@limit_option
-@json_option
-def alerts(config_path: Path, since: str, limit: int, as_json: bool) -> None:
-    """List the edges of alerts, the latest first.
-
-    Example: wirewatch alerts --since 24h --json
-    """
-    from notifiers.render import as_json as edge_json
-    from notifiers.render import value
-
-    async def rows() -> list[dict[str, Any]]:
-        async with store_of(config_path) as store:
-            found = await store.edges(time.time() - seconds(since), limit)
-        return [edge_json(e) | {"change": f"{value(e.old) or ''} → {value(e.new) or ''}".strip(" →")} for e in found]
-
-    columns = {
-        "at": lambda r: r["at"],
-        "alert": lambda r: f"{r['alert']}/{r['n']}",
-        "edge": lambda r: r["edge"],
-        "rule": lambda r: r["rule"],
-        "title": lambda r: r["title"],
-        "value": lambda r: r["change"],
     }
     show(run(rows()), as_json, columns)
 
