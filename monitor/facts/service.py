@@ -5,7 +5,7 @@ from __future__ import annotations
 from monitor.facts.extract import FactReader
 from monitor.facts.parsing import Parser
 from monitor.gazetteer import Gazetteer
-from monitor.model import Document, Json, fact_to_json
+from monitor.model import Document, Json, Reading, fact_to_json
 
 
 class ReaderService:
@@ -22,14 +22,14 @@ class ReaderService:
 
     def read(self, documents: list[Json]) -> list[Json]:
         """A reading for each document (fields of `Document`), in order: language, facts, names, places, countries."""
-        return [self._read(Document(**document)) for document in documents]
+        return [_to_json(reading) for reading in self._reader.read_all([Document(**document) for document in documents])]
 
-    def _read(self, document: Document) -> Json:
-        reading = self._reader.read(document)
-        return {
-            "language": reading.language,
-            "facts": [fact_to_json(fact) for fact in reading.facts],
-            "names": list(reading.names),
-            "places": list(reading.places),
-            "countries": list(reading.countries),
-        }
+
+def _to_json(reading: Reading) -> Json:
+    return {
+        "language": reading.language,
+        "facts": [fact_to_json(fact) for fact in reading.facts],
+        "names": list(reading.names),
+        "places": list(reading.places),
+        "countries": list(reading.countries),
+    }
