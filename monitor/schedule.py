@@ -12,11 +12,13 @@ from urllib.parse import urlsplit
 
 from monitor import log
 from monitor.clock import Clock
-from monitor.collect import identity, politeness, websub
+from monitor.collect import identity, politeness, websub, window
+from monitor.collect.fast import Engine, engine_for, proof
 from monitor.collect.fetch import HostWaits, Verdict, request_headers, validators, verdict
 from monitor.collect.parse import Parsed
 from monitor.collect.service import body_hash
 from monitor.collect.websub import Offer
+from monitor.collect.window import Window, Windows
 from monitor.errors import FencedOff, FetchError
 from monitor.failpoints import hit
 from monitor.model import Feed, FeedState, Item, PollRecord
@@ -29,7 +31,9 @@ _log = log.get("collect")
 class FeedParser(Protocol):
     """What turns bytes into entries; `monitor.collect.service.Parser` in the daemon."""
 
-    async def parse(self, body: bytes, content_type: str, url: str) -> Parsed: ...
+    async def parse(
+        self, body: bytes, content_type: str, url: str, engine: Engine = Engine.TRUTH, known: Sequence[str] = ()
+    ) -> Parsed: ...
 
 
 class Hubs(Protocol):
@@ -144,6 +148,7 @@ class Collector:
     ) -> None:
         self._store, self._door, self._parser, self._clock = store, door, parser, clock
         self._commits, self._hungry, self._more = _Commits(store), hungry, False
+        self._windows = Windows()
         self._baseline_s, self._pace = baseline_hours * 3600, pace or Pace()
         self._woken, self._offer = woken, offer
         self.hubs = hubs
@@ -219,13 +224,17 @@ class Collector:
             record = self._failed(due, FetchError(due.feed.url, "internal", f"{type(error).__name__}; see the log"))
         if record is None:
             return
+        stored = False
         try:
             await self._commits.put(record)
+            stored = True
             await self._after(due, record)
         except FencedOff as error:
             _about(due).warning("poll came too late", error=str(error))
         except Exception:  # noqa: BLE001 - the store failed: once the lease has ended, the feed is polled again
             _about(due).exception("poll not stored")
+        finally:
+            self._windows.settle(due.feed.id, stored)
 
     async def _after(self, due: DueFeed, record: PollRecord) -> None:
         """Tell those who wait for what was stored."""
@@ -302,7 +311,7 @@ class Collector:
                     raise FetchError(url, "quarantined", "the body that killed the parser is still there")
                 return PollRecord(feed.id, due.fence, now, self._unchanged(feed, state, response, url, now))
             try:
-                parsed = await self._parser.parse(response.body, response.headers.get("content-type", ""), response.url)
+                parsed = await self._parsed(feed, state, response)
             except FetchError as error:
                 if error.kind == "quarantined":
                     # Kept, so that the same body is known again after a restart.
@@ -311,6 +320,15 @@ class Collector:
                 raise
             hit("parsed")
             return await self._read(due, response, parsed, digest, url, now)
+
+    async def _parsed(self, feed: Feed, state: FeedState, response: Response) -> Parsed:
+        """The answer's entries, without those that are stored as they are where they can be told apart."""
+        engine, content_type = engine_for(state), response.headers.get("content-type", "")
+        before = self._windows.of(feed.id) if engine is Engine.FAST and not state.by_link else Window()
+        parsed = await self._parser.parse(response.body, content_type, response.url, engine, window.digests_of(before))
+        if window.stands_alone(feed, before, parsed):
+            return parsed
+        return await self._parser.parse(response.body, content_type, response.url, engine)
 
     def _own_headers(self, feed: Feed, url: str) -> Mapping[str, str]:
         """Credentials go to the origin that they were given for, wherever the feed has moved."""
@@ -324,6 +342,10 @@ class Collector:
         known = await self._store.known_items(feed.id, want.ids)
         links = await self._store.known_links(feed.id, want.links)
         found = identity.resolve(feed, parsed.entries, state.by_link, known, links, now)
+        self._windows.propose(
+            feed.id, None if pushed else window.following(feed, self._windows.of(feed.id), parsed, known, found)
+        )
+        left_out = window.left_out(parsed)
         etag, last_modified = validators(response.headers)
         new = sum(item.version == 1 for item in found.items)
         if self.hubs is not None and not pushed:
@@ -331,10 +353,15 @@ class Collector:
             await self.hubs.polled(feed, offered, state.baseline_done and new > 0)
         answer = politeness.Answer(
             headers=response.headers, polled=url, permanent=response.permanent, etag=etag, last_modified=last_modified,
-            body_hash=digest, interval=parsed.meta.interval, skip=parsed.meta.skip, entries=len(parsed.entries),
-            known=found.known, new=new, odd=found.odd, trusted=self._trusted(feed), breaking=self._breaks(feed), pushed=pushed,
+            body_hash=digest, interval=parsed.meta.interval, skip=parsed.meta.skip,
+            entries=left_out + len(parsed.entries),
+            known=left_out + found.known, new=new, odd=found.odd,
+            trusted=self._trusted(feed), breaking=self._breaks(feed), pushed=pushed,
         )  # fmt: skip
-        state_after = dataclasses.replace(politeness.after_answer(feed, state, answer, now), by_link=found.by_link)
+        agreed, differed = proof(state, parsed.agrees)
+        state_after = dataclasses.replace(
+            politeness.after_answer(feed, state, answer, now), by_link=found.by_link, agreed=agreed, differed=differed
+        )
         first, since = not state.baseline_done, now - self._baseline_s
         fresh = (
             {item.id for item in found.items if item.id in found.dated and item.published >= since} if self._baseline_s else ()

@@ -20,6 +20,8 @@ IMPORTS: dict[str, tuple[str, ...]] = {
     "apprise": ("notifiers/apprise.py",),
     "asyncpg": ("storage/",),
     "feedparser": ("monitor/collect/parse.py",),
+    "feedparser_rs": ("monitor/collect/fast.py",),
+    "fastfeedparser": (),
     "trafilatura": ("monitor/collect/article.py",),
 }  # fmt: skip
 
@@ -29,7 +31,7 @@ CALLS: dict[str, tuple[str, ...]] = {
     "TCPConnector": ("monitor/net.py",),
     "open_connection": (), "create_connection": (), "open_unix_connection": (), "urlopen": (), "urlretrieve": (),
     "fetch_url": (), "fetch_response": (), "system": (), "popen": (), "eval": (), "exec": (), "Markup": (), "full_load": (),
-    "unsafe_load": (),
+    "unsafe_load": (), "parse_url_with_limits": (),
     "from_string": ("notifiers/render.py",),  # its own packaged templates
 }  # fmt: skip
 USER_TEXT = ("rules/", "monitor/config.py")
@@ -73,6 +75,10 @@ def _bad_call(call: ast.Call, path: str) -> str:
         call.args and isinstance(call.args[0], ast.Call) and _name(call.args[0].func) == "BytesIO"
     ):
         return "feedparser.parse() gets a BytesIO made on the spot: given a text, it opens files and addresses"
+    if name == "feedparser_rs.parse" and not (
+        call.args and isinstance(call.args[0], ast.Call) and _name(call.args[0].func) == "bytes"
+    ):
+        return "feedparser_rs.parse() gets bytes made on the spot: given a text, it fetches addresses"
     if name in {"yaml.load", "torch.load"}:
         return f"{name}() makes objects out of data"
     if name.startswith("re.") and last in RE_CALLS and _allowed(path, USER_TEXT) and not _fixed(call.args[0]):
@@ -130,6 +136,8 @@ def test_templates_escape_everything() -> None:
         ("await_ = asyncio.open_connection('a', 1)", "monitor/x.py"),
         ("import feedparser\nfeedparser.parse(body)", "monitor/collect/parse.py"),
         ("import feedparser\nfeedparser.parse(url)", "monitor/collect/parse.py"),
+        ("import feedparser_rs", "monitor/collect/parse.py"),
+        ("import feedparser_rs\nfeedparser_rs.parse(url)", "monitor/collect/fast.py"),
         ("import trafilatura\ntrafilatura.fetch_url(u)", "monitor/collect/article.py"),
         ("yaml.load(text)", "rules/x.py"),
         ("re.compile(pattern)", "rules/x.py"),
@@ -150,6 +158,7 @@ def test_the_finder_finds(source: str, path: str) -> None:
     ("source", "path"),
     [
         ("from io import BytesIO\nimport feedparser\nfeedparser.parse(BytesIO(body))", "monitor/collect/parse.py"),
+        ("import feedparser_rs\nfeedparser_rs.parse(bytes(body), sanitize_html=False)", "monitor/collect/fast.py"),
         ("re.compile(r'\\d+' + WORD)", "rules/x.py"),
         ("re.sub(f'{SPACES}+', ' ', text)", "rules/x.py"),
         ("re.compile(pattern)", "monitor/facts/x.py"),

@@ -32,7 +32,7 @@ from monitor.schedule import Collector
 from storage.open import open_store
 
 class InProcess:
-    async def parse(self, body, content_type, url):
+    async def parse(self, body, content_type, url, *_):
         return parse(body, content_type, url)
 
 async def main(folder, url, now):

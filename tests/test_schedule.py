@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any
 
 import pytest
@@ -12,6 +12,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from monitor.clock import VirtualClock
+from monitor.collect.fast import Engine
 from monitor.collect.parse import Parsed, parse
 from monitor.collect.politeness import NEVER
 from monitor.collect.service import Parser, parser_worker
@@ -31,11 +32,13 @@ class InProcess:
     def __init__(self) -> None:
         self.parsed = 0
 
-    async def parse(self, body: bytes, content_type: str, url: str) -> Parsed:
+    async def parse(
+        self, body: bytes, content_type: str, url: str, engine: Engine = Engine.TRUTH, known: Sequence[str] = ()
+    ) -> Parsed:
         self.parsed += 1
         if body == b"poison":
             raise FetchError(url, "quarantined" if self.parsed >= 3 else "bad_feed", "a worker died")
-        parsed = parse(body, content_type, url)
+        parsed = parse(body, content_type, url, engine, known)
         if parsed.problem:
             raise FetchError(url, parsed.problem, parsed.hint)
         return parsed
@@ -65,9 +68,7 @@ class World:
         await self._server.start_server()
         self.base = str(self._server.make_url("")).rstrip("/")
         self.door = Door("desk@example.org", ["127.0.0.0/8"], clock=self.clock)
-        self.collector = Collector(
-            self.store, self.door, self.parser, self.clock, woken=self._wake, **self._settings
-        )
+        self.collector = Collector(self.store, self.door, self.parser, self.clock, woken=self._wake, **self._settings)
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -136,6 +137,41 @@ async def test_recent_items_of_a_baseline_are_news_where_the_operator_asks_for_t
             "Title 2": False,
             "Undated": True,
         }
+
+
+async def test_a_crash_loop_hammers_nobody(world: World) -> None:
+    """Each start finds the next time, or the lease of a poll that a crash broke off, in the store."""
+    world.pages["/a"] = rss(1)
+    await world.watch("/a")
+    await world.poll()
+    for n in range(30):
+        world.collector = Collector(world.store, world.door, world.parser, world.clock)
+        await world.poll(after=5.0)
+        if n == 15:
+            await world.store.hasten(["/a"], world.clock.now())
+            (_,) = await world.store.claim_due_feeds(world.clock.now(), 1, Pace().lease)  # and dies
+    assert len(world.requests) == 1
+
+
+async def test_credentials_go_to_the_feeds_own_origin_only(store: Store) -> None:
+    async with World(store, headers=lambda feed_id: {"Authorization": "Bearer x"}) as world:
+        other = World(store)
+        async with other:
+            other.pages["/new"] = rss(1)
+            world.pages |= {"/a": lambda _: web.Response(status=301, headers={"Location": other.base + "/new"})}
+            await world.watch("/a", every=DAY / 2)
+            for _ in range(4):
+                await world.poll()
+            assert {r.headers.get("Authorization") for r in world.requests} == {"Bearer x"}
+            assert len(other.requests) == 4 and {r.headers.get("Authorization") for r in other.requests} == {None}
+
+
+async def test_a_feed_whose_story_breaks_is_polled_at_its_fastest(store: Store) -> None:
+    async with World(store, breaking=lambda family: True) as world:
+        world.pages["/a"] = rss(1)
+        await world.watch("/a", every=300.0, fastest=90.0)
+        await world.poll()
+        assert 90 <= (await world.state()).due - world.clock.now() <= 95
 
 
 async def test_without_hints_a_feed_is_polled_at_its_wished_interval(world: World) -> None:
@@ -322,7 +358,7 @@ async def test_a_poll_that_lost_its_lease_stores_nothing(world: World) -> None:
 async def test_a_defect_is_an_error_of_its_feed_only(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     real = world.parser.parse
 
-    async def broken(body: bytes, content_type: str, url: str) -> Parsed:
+    async def broken(body: bytes, content_type: str, url: str, *_: object) -> Parsed:
         if url.endswith("/a"):
             raise ZeroDivisionError
         return await real(body, content_type, url)

@@ -49,7 +49,7 @@ def signed(secret: str, body: bytes, method: str = "sha256") -> str:
 
 
 class InProcess:
-    async def parse(self, body: bytes, content_type: str, url: str) -> Parsed:
+    async def parse(self, body: bytes, content_type: str, url: str, *_: object) -> Parsed:
         parsed = parse(body, content_type, url)
         if parsed.problem:
             raise FetchError(url, parsed.problem, parsed.hint)

@@ -69,6 +69,12 @@ def _guid(guid: str | None) -> str | None:
     return link if not fragment or _COUNTER_FRAGMENT.fullmatch(fragment) else f"{link}#{fragment}"
 
 
+def own_names(entry: Entry) -> tuple[str, str] | None:
+    """The GUID and the link by which an entry is known where no other has either; None where it lacks one."""
+    guid = _guid(entry.guid)
+    return None if guid is None or entry.link is None else (guid, canonical_link(entry.link))
+
+
 @dataclass(frozen=True, slots=True)
 class _Named:
     """An entry with the identities that it may be known by, the preferred first."""

@@ -6,17 +6,21 @@ import calendar
 import dataclasses
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from io import BytesIO
+from operator import attrgetter
 from typing import Any
 from urllib.parse import urljoin
 
 import feedparser
 
 from monitor.clock import parse_instant
+from monitor.collect import fast
 from monitor.collect.discovery import find_feeds
+from monitor.collect.fast import Engine
 from monitor.collect.markup import html_to_text
+from monitor.collect.sitemap import Page, is_sitemap, read_sitemap
 from monitor.model import Entry, Json
 from monitor.text import clean_title
 
@@ -27,6 +31,13 @@ _ENTRIES = 20_000
 _KEY_LENGTH = 2_000
 _TITLE_MARKUP = 20_000
 _WHOLE_TO_BROKEN = 20
+_CHALLENGE_WITHIN = 100_000
+# Pages that stand between a program and a site: Cloudflare, DataDome, Imperva, PerimeterX, AWS, captchas in general.
+_CHALLENGE = re.compile(
+    rb"<title>\s*(?:just a moment|attention required! \| cloudflare|access denied|pardon our interruption|human verification|"
+    rb"are you a (?:robot|human))|_cf_chl_opt|captcha-delivery\.com|px-captcha|awswafcookiedomainlist",
+    re.I,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,37 +56,93 @@ class FeedMeta:
 
 @dataclass(frozen=True, slots=True)
 class Parsed:
-    """What a body was. `problem` is empty for a feed, else `not_a_feed` with the `hint` in words; entries in feed order."""
+    """What a body was. `problem` is empty for a feed, else `not_a_feed` with the `hint` in words; entries in feed order.
+
+    Where the fast engine read it: `agrees` says whether feedparser read the same (True where that was proven before), and
+    `digests` stands for all entries, in feed order; those of them that the caller knew are left out of `entries`."""
 
     meta: FeedMeta = FeedMeta()
     entries: tuple[Entry, ...] = ()
     problem: str = ""
     hint: str = ""
+    agrees: bool | None = None
+    digests: tuple[str, ...] = ()
 
     def to_json(self) -> Json:
-        return dataclasses.asdict(self)
+        return {
+            "meta": dataclasses.asdict(self.meta),
+            "entries": [_entry_fields(e) for e in self.entries],
+            "problem": self.problem,
+            "hint": self.hint,
+            "agrees": self.agrees,
+            "digests": "".join(self.digests),
+        }
 
     @classmethod
     def from_json(cls, row: Json) -> Parsed:
-        """The inverse of `to_json`. Raises TypeError or KeyError for what a sane worker never sends."""
+        """The inverse of `to_json`. Raises TypeError, ValueError or KeyError for what a sane worker never sends."""
         meta = FeedMeta(**row["meta"] | {"skip": tuple(row["meta"]["skip"]), "hubs": tuple(row["meta"]["hubs"])})
-        return cls(meta, tuple(Entry(**e) for e in row["entries"]), row["problem"], row["hint"])
+        entries = tuple([Entry(*fields) for fields in row["entries"]])
+        return cls(meta, entries, row["problem"], row["hint"], row["agrees"], split_digests(row["digests"]))
 
 
-def parse(body: bytes, content_type: str, url: str) -> Parsed:
-    """Read a body as a feed, whatever it is; `url` makes relative links absolute."""
+_entry_fields = attrgetter(*Entry.__dataclass_fields__)
+
+
+def split_digests(joined: str) -> tuple[str, ...]:
+    """Digests of entries that were put one behind the other."""
+    return tuple([joined[at : at + fast.DIGEST] for at in range(0, len(joined), fast.DIGEST)])
+
+
+def parse(body: bytes, content_type: str, url: str, engine: Engine = Engine.TRUTH, known: Collection[str] = ()) -> Parsed:
+    """Read a body as a feed, whatever it is; `url` makes relative links absolute. `known` are digests of entries that the fast
+    engine need not give again."""
     start = body[:4096].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
     if start.startswith(b"{"):
         return _json_feed(body, url)
     if re.match(rb"(?:<!--.{0,2000}?-->\s*|<\?xml[^>]*>\s*)*<(?:!doctype\s+html|html)[\s>]", start, re.S):
         return _page(body, url)
-    return _xml_feed(body, content_type, url)
+    if is_sitemap(start):
+        return _sitemap(body, url)
+    return _xml_feed(body, content_type, url) if engine is Engine.TRUTH else _by_both(body, content_type, url, engine, known)
 
 
 def _page(body: bytes, url: str) -> Parsed:
+    if _CHALLENGE.search(body[:_CHALLENGE_WITHIN]):
+        return Parsed(problem="blocked", hint="the answer is a page that asks whether a person reads it")
     feeds = find_feeds(body, url)
     named = f"; it names these feeds: {', '.join(f.url for f in feeds[:5])}" if feeds else ""
     return Parsed(problem="not_a_feed", hint=f"the answer is a web page{named}")
+
+
+# ------------------------------------------------------------------------------------------------------------------ sitemaps
+
+
+def _sitemap(body: bytes, url: str) -> Parsed:
+    found = read_sitemap(body)
+    if found.news or (found.pages == 0 and not found.others):
+        names = {page.outlet for page in found.news}
+        languages = {_language(page.language) for page in found.news}
+        meta = FeedMeta(_title(names.pop()) if len(names) == 1 else "", languages.pop() if len(languages) == 1 else None)
+        return Parsed(meta, tuple(_news(page, url) for page in found.news[:_ENTRIES]))
+    if found.others:
+        named = ", ".join(sorted(found.others, key=lambda other: "news" not in other.lower())[:5])
+        return Parsed(problem="not_a_feed", hint=f"the answer is an index of sitemaps; it names {named}")
+    return Parsed(problem="not_a_feed", hint="the answer is a sitemap without news: it has no titles")
+
+
+def _news(page: Page, url: str) -> Entry:
+    link = _link(page.location, url)
+    return Entry(
+        guid=None,
+        link=link,
+        title=_title(page.title) or page.location[:200],
+        summary="",
+        content="",
+        published=page.published,
+        updated=page.modified,
+        language=_language(page.language),
+    )
 
 
 # ----------------------------------------------------------------------------------------------------------------- RSS, Atom
@@ -89,20 +156,46 @@ def _xml_feed(body: bytes, content_type: str, url: str) -> Parsed:
     found = feedparser.parse(BytesIO(body), response_headers=headers, sanitize_html=False, resolve_relative_uris=False)
     if not found.entries and not found.get("version"):
         return Parsed(problem="not_a_feed", hint="the answer cannot be read as RSS, Atom or JSON Feed")
-    feed = found.feed
-    language = _language(_get(feed, "language"))
-    return Parsed(
-        FeedMeta(
-            title=_title(_get(feed, "title")),
-            language=language,
-            interval=_wish(_get(feed, "ttl"), _get(feed, "sy_updateperiod"), _get(feed, "sy_updatefrequency")),
-            skip=skipped_hours(body),
-            hubs=tuple(_links(feed, "hub", url)),
-            link=next(iter(_links(feed, "alternate", url)), None),
-            topic=next(iter(_links(feed, "self", url)), None),
-        ),
-        tuple(_entry(e, language, url) for e in found.entries[:_ENTRIES]),
+    language = _language(_get(found.feed, "language"))
+    return Parsed(_meta(found.feed, body, language, url), tuple(_entry(e, language, url) for e in found.entries[:_ENTRIES]))
+
+
+def _meta(feed: Any, body: bytes, language: str | None, url: str) -> FeedMeta:
+    return FeedMeta(
+        title=_title(_get(feed, "title")),
+        language=language,
+        interval=_wish(_get(feed, "ttl"), _get(feed, "sy_updateperiod"), _get(feed, "sy_updatefrequency")),
+        skip=skipped_hours(body),
+        hubs=tuple(_links(feed, "hub", url)),
+        link=next(iter(_links(feed, "alternate", url)), None),
+        topic=next(iter(_links(feed, "self", url)), None),
     )
+
+
+def _by_both(body: bytes, content_type: str, url: str, engine: Engine, known: Collection[str]) -> Parsed:
+    """By the fast engine where it is proven; by feedparser too where that is being proven, or the fast one has nothing."""
+    served = engine is Engine.FAST
+    quick = _quick(body, content_type, url, known if served else ())
+    if quick is not None and served:
+        return dataclasses.replace(quick, agrees=True)
+    truth = _xml_feed(body, content_type, url)
+    if truth.problem:
+        return truth
+    agrees = quick is not None and (quick.meta, quick.entries) == (truth.meta, truth.entries)
+    return dataclasses.replace(truth, agrees=agrees, digests=quick.digests if quick is not None and agrees else ())
+
+
+def _quick(body: bytes, content_type: str, url: str, known: Collection[str]) -> Parsed | None:
+    body, content_type = _readable(body, content_type)
+    if not body.isascii() and "charset=utf-8" not in content_type:
+        return None
+    raw = fast.read(body, _ENTRIES)
+    if raw is None:
+        return None
+    language = _language(raw.feed["language"])
+    digests = tuple(fast.digests(raw.rows, url, language))
+    rows = [row for row, digest in zip(raw.rows, digests, strict=True) if digest not in known]
+    return Parsed(_meta(raw.feed, body, language, url), tuple([_entry(e, language, url) for e in rows]), digests=digests)
 
 
 def _readable(body: bytes, content_type: str) -> tuple[bytes, str]:

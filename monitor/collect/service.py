@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import dataclasses
 import hashlib
 from collections import OrderedDict
 from collections.abc import Sequence
 from typing import Any
 
 from monitor.collect.article import extract, robots_allow
-from monitor.collect.parse import Parsed, parse
+from monitor.collect.discovery import FeedLink, find_feeds
+from monitor.collect.fast import Engine
+from monitor.collect.parse import Parsed, parse, split_digests
 from monitor.errors import FetchError, WorkerDied, WorkerError
 from monitor.model import Json
 from monitor.worker import Worker
@@ -25,9 +28,13 @@ _REMEMBERED = 1000
 class ParserService:
     """The worker's side; JSON in and out."""
 
-    def parse(self, body_b64: str, content_type: str, url: str) -> Json:
-        """`Parsed` as JSON."""
-        return parse(base64.b64decode(body_b64), content_type, url).to_json()
+    def parse(self, body_b64: str, content_type: str, url: str, engine: str = "truth", known: str = "") -> Json:
+        """`Parsed` as JSON; `known` are digests of entries, one behind the other."""
+        return parse(base64.b64decode(body_b64), content_type, url, Engine(engine), frozenset(split_digests(known))).to_json()
+
+    def feeds(self, body_b64: str, url: str) -> list[list[str]]:
+        """The feeds that a page names, each as address and title."""
+        return [[link.url, link.title] for link in find_feeds(base64.b64decode(body_b64), url)]
 
     def article(self, body_b64: str, url: str) -> str:
         """The article's text, or an empty text."""
@@ -59,16 +66,26 @@ class Parser:
             self._free.put_nowait(worker)
         self._deaths: OrderedDict[str, int] = OrderedDict()
 
-    async def parse(self, body: bytes, content_type: str, url: str) -> Parsed:
-        """Raises `FetchError` of kind `not_a_feed`, `bad_feed` (a worker died of it, or could not read it) or `quarantined`."""
-        row = await self._call(body, url, "parse", content_type, url)
+    async def parse(
+        self, body: bytes, content_type: str, url: str, engine: Engine = Engine.TRUTH, known: Sequence[str] = ()
+    ) -> Parsed:
+        """The body as entries; see `monitor.collect.parse.parse`. Raises `FetchError` of kind `not_a_feed`, `bad_feed` (a
+        worker died of it, or could not read it) or `quarantined`."""
+        args = (content_type, url, str(engine), "".join(known))
+        if engine is Engine.TRUTH:
+            return _parsed(await self._call(body, url, "parse", *args), url)
         try:
-            parsed = Parsed.from_json(row)
-        except (KeyError, TypeError, AttributeError):
-            raise FetchError(url, "bad_feed", "the parser gave back something else than entries") from None
-        if parsed.problem:
-            raise FetchError(url, parsed.problem, parsed.hint)
-        return parsed
+            return _parsed(await self._call(body, url, "parse", *args, counted=False), url)
+        except FetchError as error:
+            if error.kind != "bad_feed":
+                raise
+        # The fast engine may be what the worker died of; that must not be held against the body.
+        alone = _parsed(await self._call(body, url, "parse", content_type, url), url)
+        return dataclasses.replace(alone, agrees=False)
+
+    async def feeds(self, body: bytes, url: str) -> list[FeedLink]:
+        """The feeds that a page names; raises as `parse` does."""
+        return [FeedLink(str(link), str(title)) for link, title in await self._call(body, url, "feeds", url)]
 
     async def article(self, body: bytes, url: str) -> str:
         """The text of an article page, or an empty text; raises as `parse` does."""
@@ -83,7 +100,7 @@ class Parser:
         for worker in self._workers:
             await worker.stop()
 
-    async def _call(self, body: bytes, url: str, method: str, *args: str) -> Any:
+    async def _call(self, body: bytes, url: str, method: str, *args: str, counted: bool = True) -> Any:
         digest = body_hash(body)
         if self._deaths.get(digest, 0) >= DEATHS:
             raise FetchError(url, "quarantined", f"this body has killed {DEATHS} workers and is not tried again")
@@ -91,6 +108,8 @@ class Parser:
         try:
             return await worker.call(method, base64.b64encode(body).decode(), *args, deadline=self._deadline)
         except WorkerDied as error:
+            if not counted:
+                raise FetchError(url, "bad_feed", str(error)) from None
             deaths = self._count(digest)
             kind = "quarantined" if deaths >= DEATHS else "bad_feed"
             raise FetchError(url, kind, f"{error} (death {deaths} of {DEATHS} of this body)") from None
@@ -105,3 +124,13 @@ class Parser:
         if len(self._deaths) > _REMEMBERED:
             self._deaths.popitem(last=False)
         return self._deaths[digest]
+
+
+def _parsed(row: Any, url: str) -> Parsed:
+    try:
+        parsed = Parsed.from_json(row)
+    except (KeyError, TypeError, ValueError, AttributeError):
+        raise FetchError(url, "bad_feed", "the parser gave back something else than entries") from None
+    if parsed.problem:
+        raise FetchError(url, parsed.problem, parsed.hint)
+    return parsed

@@ -12,6 +12,7 @@ from sqlite_utils.db import Database
 from sqlite_utils.migrations import Migrations
 
 from storage.migrations.collecting import m0005_collecting
+from storage.migrations.engines import m0009_engines
 from storage.migrations.first import (
     m0001_feeds_and_items,
     m0002_stories_facts_ledgers,
@@ -33,6 +34,7 @@ _STEPS = (
     m0006_story_edits,
     m0007_silences,
     m0008_readings,
+    m0009_engines,
 )
 
 _migrations = Migrations("wirewatch")
