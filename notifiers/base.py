@@ -127,4 +127,13 @@ class Paced(Protocol):
     per_second: float
 
 
+@runtime_checkable
+class Probed(Protocol):
+    """A notifier whose channel can be greeted without a message."""
+
+    async def probe(self) -> Result:
+        """SENT where a message could now be handed over; never raises for what the other side does."""
+        ...
+
+
 Notifiers = Mapping[str, Notifier]

@@ -94,26 +94,43 @@ class EmailNotifier:
 
     async def send(self, payload: Json, recipient: str, key: str) -> Result:
         content = build(payload, self._settings.sender, recipient, key).as_bytes()
-        client = aiosmtplib.SMTP(
+        client = self._client()
+        try:
+            return self._concealed(await self._transact(client, content, recipient))
+        finally:
+            client.close()
+
+    async def probe(self) -> Result:
+        """Greet the relay, log in, name the sender, and leave."""
+        client = self._client()
+        try:
+            await self._open(client)
+            await client.quit(timeout=_QUIT_WAIT_S)
+        except _TROUBLES as error:
+            return self._concealed(_unopened(error, self._settings.host))
+        finally:
+            client.close()
+        return Result(Fate.SENT, f"{self._settings.host}:{self._settings.port} takes mail from {self._settings.sender}")
+
+    async def close(self) -> None:
+        return None
+
+    # -- one transaction --------------------------------------------------------------------------------------------------
+
+    def _client(self) -> aiosmtplib.SMTP:
+        return aiosmtplib.SMTP(
             hostname=self._settings.host,
             port=self._settings.port,
             timeout=self._settings.timeout,
             use_tls=self._settings.tls == "implicit",
             start_tls=False,  # `_open` does it, and goes no further without
         )
-        try:
-            result = await self._transact(client, content, recipient)
-        finally:
-            client.close()
+
+    def _concealed(self, result: Result) -> Result:
         password = self._password.get_secret_value() if self._password is not None else ""
         hidden = parts_of_password(self._settings.user or "", password)
         said = None if result.provider_id is None else conceal(result.provider_id, hidden)
         return Result(result.fate, conceal(result.detail, hidden), said)
-
-    async def close(self) -> None:
-        return None
-
-    # -- one transaction --------------------------------------------------------------------------------------------------
 
     async def _transact(self, client: aiosmtplib.SMTP, content: bytes, recipient: str) -> Result:
         host = self._settings.host
