@@ -250,6 +250,8 @@ class _Watch:
         if not self._pipeline.started:
             await self._load()
         await self._book.prepare(self._language.embed_texts)
+        for answer in await self._pipeline.edit_stories():
+            self._log.info("request done", **answer)
         while not self._daemon._stop.is_set() and (records := await self._pipeline.step()) is not None:
             self._breaking.note((r.placement.story for r in records if r.placement is not None), self._clock.now())
             self._sending.wake()

@@ -248,6 +248,18 @@ def _moves(edit: StoryEdit, homes: Mapping[str, str]) -> list[Move]:
     return moves
 
 
+def done(record: StepRecord) -> Json:
+    """The answer to a request that was carried out: the edit's id and the stories as they are now."""
+    rows = [{"id": s.id, "title": s.title, "items": s.items} for s in record.stories]
+    return {"ok": True, "edit": record.story_edits[0].id, "stories": rows}
+
+
+def refused(error: Exception) -> Json:
+    """The answer to one that cannot be."""
+    missing = f"the request lacks {error}" if isinstance(error, KeyError) else str(error)
+    return {"ok": False, "error": missing}
+
+
 async def alone(store: Store, edits: Sequence[StoryEdit]) -> Grouper:
     """A grouping that holds only the stories which these edits are about: for a command that finds no daemon, and for stories
     that are live no more."""

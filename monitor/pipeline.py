@@ -21,30 +21,35 @@ from dataclasses import replace
 
 import numpy as np
 
-from monitor import judging, log, steps
+from monitor import edits, judging, log, steps
 from monitor.clock import Clock, iso
 from monitor.errors import StoreUnavailable
 from monitor.failpoints import hit
 from monitor.gazetteer import Gazetteer
 from monitor.judging import Concern, Judged, Recipients, Standing, StateKey, ToOwner, both, to_nobody
 from monitor.language import Analysis, Language
+from monitor.ledger import life, merge
 from monitor.model import (
     Event,
+    EventName,
     Feed,
     Item,
     Json,
     LedgerState,
     Observation,
     Pending,
+    Placement,
     RuleState,
     Silence,
     StepRecord,
     Story,
     Vector,
 )
+from monitor.requests import EDIT_STORIES
 from monitor.rulebook import Rulebook
-from monitor.steps import LedgerKey, Placed, StoryPlaces
+from monitor.steps import Consulted, LedgerKey, Placed, StoryPlaces
 from monitor.stories.group import Grouper
+from monitor.stories.group import Placed as Decided
 from notifiers.base import Notice
 from rules.rule import Context
 from storage.base import MOST_DEATHS, Store
@@ -55,6 +60,10 @@ BATCH = 64
 _TIMERS = 64
 _QUOTES = 4096
 _LIVE_S = 30 * 86400.0
+_MOST_EDITS = 10_000
+_CATCH_UP_S = 3600.0
+"""How long after a start silences that came due meanwhile are judged."""
+
 _PUT_OFF_S = 3600.0
 """How long what could not be decided waits for its next try."""
 
@@ -80,6 +89,12 @@ class _Overlay:
         if missing:
             self._rules |= dict.fromkeys(missing) | dict(await self._store.rule_states(missing))
         return {key: row for key in keys if (row := self._rules[key]) is not None}
+
+    async def memories(self, keys: Sequence[str]) -> list[RuleState]:
+        """What rules remember of these keys, in the store or since."""
+        stored = {(m.rule, m.key): m.state for m in await self._store.rule_memories(keys)}
+        since = {key: row for key, row in self._rules.items() if key[1] in keys and row is not None}
+        return [RuleState(rule, key, row) for (rule, key), row in (stored | since).items()]
 
     async def remembering(self, keys: Sequence[str]) -> dict[str, frozenset[str]]:
         """By key, the rules that remember it, in the store or since."""
@@ -121,7 +136,7 @@ class Pipeline:
         self._feeds: dict[str, Feed] = {}
         self._quotes: OrderedDict[str, Vector] = OrderedDict()
         self._put_off: dict[tuple[str, int], float] = {}
-        self._quiet_until = 0.0
+        self._quiet_until = self._awake_since = 0.0
         self._log = log.get("pipeline")
         self.started = False
         """Set once the live stories are in memory."""
@@ -138,7 +153,9 @@ class Pipeline:
         self._grouper.set_families({feed.id: feed.family for feed in self._feeds.values()})
         live = await self._store.live_items(self._clock.now() - _LIVE_S)
         model = self._language.model_id
-        self._grouper.rebuild((row.item, row.story, row.vector if row.model_id == model else None) for row in live)
+        made = [kept.edit for kept in reversed(await self._store.story_edits(_MOST_EDITS))]
+        self._grouper.rebuild(((row.item, row.story, row.vector if row.model_id == model else None) for row in live), made)
+        self._awake_since = self._awake_since if self.started else self._clock.now()
         self.started = True
 
     async def step(self) -> tuple[StepRecord, ...] | None:
@@ -199,9 +216,9 @@ class Pipeline:
     async def _one(self, pending: Pending, analysis: Analysis, overlay: _Overlay) -> StepRecord:
         """One item version, from its analysis to the alerts that it causes."""
         item, feed, now = pending.item, pending.feed, self._clock.now()
-        change = self._grouper.place(item, analysis.vector, analysis.reading, now)
-        self._grouper.apply(change)
-        placement = change.placement
+        decided = self._grouper.place(item, analysis.vector, analysis.reading, now)
+        self._grouper.apply(decided)
+        placement, merged = await self._merge(decided, overlay, now)
         places = await self._places_of(placement.story, overlay)
         facts = steps.in_story(item, feed, analysis.reading, placement.story, places, self._gazetteer)
         placed = Placed(item, feed, placement, facts, pending.baseline)
@@ -209,8 +226,9 @@ class Pipeline:
         states = await self._states_of(observations, places, overlay)
         similar = await self._likeness(observations, states)
         consulted = steps.consult(observations, states, self._gazetteer, similar)
-        events = (*consulted.events, *steps.story_events(placed), steps.text_event(placed))
-        judged = await self._judge(events, placed, overlay, now)
+        lived = steps.live(placed, await overlay.ledgers(steps.life_keys(placed)), now, self._book.quiets)
+        events = (*consulted.events, *lived.events, steps.text_event(placed))
+        judged = await self._judge(events, placed, overlay, now, lived.phase)
         return StepRecord(
             at=now,
             item_id=item.id,
@@ -222,13 +240,29 @@ class Pipeline:
             reading=analysis.reading,
             reader=analysis.reader,
             facts=facts,
-            events=consulted.events,
-            ledgers=consulted.ledgers,
-            rule_states=judged.states,
+            events=(*consulted.events, *(e for e in lived.events if e.name is EventName.REVIVED)),
+            ledgers=(*merged.ledgers, *consulted.ledgers, *lived.ledgers),
+            rule_states=(*merged.rule_states, *judged.states),
+            story_edits=decided.edits,
             edges=judged.edges,
             suppressed=judged.suppressed,
             deliveries=judged.deliveries,
         )
+
+    async def _merge(self, decided: Decided, overlay: _Overlay, now: float) -> tuple[Placement, StepRecord]:
+        """The placement in stories as they are once those that the item shows to be one are; and what ledgers and rules make
+        of it."""
+        placement, record = decided.placement, StepRecord(at=now)
+        for edit in decided.edits:
+            after = {story.id: story for story in self._grouper.apply(edit)}
+            placement = replace(placement, story=after.get(placement.story.id, placement.story))
+            move = edits.Move(edit.story_id, edit.into or edit.story_id)
+            states = await overlay.ledgers(merge.keys_of((move.source, move.target)))
+            followed = edits.follow(move, states, steps.inside(self._gazetteer))
+            told = edits.remembered(move, followed, await overlay.memories(edits.memory_keys(followed)))
+            record = replace(record, ledgers=(*record.ledgers, *followed.ledgers), rule_states=(*record.rule_states, *told))
+            overlay.put(record)
+        return placement, record
 
     async def _places_of(self, story: Story, overlay: _Overlay) -> StoryPlaces:
         key = steps.places_key(story.id)
@@ -242,8 +276,8 @@ class Pipeline:
         story = steps.places_key(observations[0].story_id)
         return await overlay.ledgers([story, *steps.ledger_keys(observations, places.keys)])
 
-    async def _judge(self, events: Sequence[Event], placed: Placed, overlay: _Overlay, now: float) -> Judged:
-        context = self._context(placed.story, placed.item, placed.feed)
+    async def _judge(self, events: Sequence[Event], placed: Placed, overlay: _Overlay, now: float, phase: str | None) -> Judged:
+        context = self._context(placed.story, placed.item, placed.feed, phase)
         concerns = await self._concerned(events, context, overlay)
         if not concerns:
             return Judged()
@@ -270,9 +304,20 @@ class Pipeline:
     def _standing(self) -> Standing:
         return Standing(self._feeds, self._recipients, self._book.in_force, self._silences, self._to_owner)
 
-    def _context(self, story: Story, item: Item | None, feed: Feed | None) -> Context:
+    def _context(self, story: Story, item: Item | None, feed: Feed | None, phase: str | None) -> Context:
         about = self._book.about(self._grouper.centroid(story.id))
-        return Context(item, feed, story, self._gazetteer, about)
+        return Context(item, feed, story, self._gazetteer, about, phase)
+
+    async def _subject(self, story_id: str, overlay: _Overlay, now: float) -> tuple[Story | None, Feed | None, str | None]:
+        """What a timer is about: its story as it is now, or the feed that stands for one, and the story's phase."""
+        if story_id.startswith(steps.FEED):
+            feed = self._feeds.get(story_id.removeprefix(steps.FEED))
+            return (steps.story_of_feed(feed) if feed else None), feed, None
+        story = await self._store.story(story_id)
+        if story is None:
+            return None, None, None
+        row = (await overlay.ledgers([("life", story.id)])).get(("life", story.id))
+        return story, None, life.phase(life.Life.from_json(row), now) if row else None
 
     async def _items_of(
         self, concerns: Sequence[Concern], states: Mapping[StateKey, Json], known: dict[str, Item]
@@ -352,26 +397,47 @@ class Pipeline:
         return (record,)
 
     async def _fire_ledger(self, state: LedgerState, overlay: _Overlay, now: float) -> StepRecord:
-        consulted = steps.fire_ledger(state, now, self._gazetteer)
+        if state.ledger in {"life", "feeds"} and state.due is not None and state.due < self._awake_since:
+            # Nobody looked while it came due: what was said meanwhile comes in now.
+            return StepRecord(at=now, ledgers=(replace(state, due=self._awake_since + _CATCH_UP_S),))
+        consulted = await self._fired(state, now)
         judged = Judged()
-        story = await self._store.story(consulted.events[0].story_id) if consulted.events else None
+        story, feed, phase = None, None, None
+        if consulted.events:
+            story, feed, phase = await self._subject(consulted.events[0].story_id, overlay, now)
         if story is not None:
-            context = self._context(story, None, None)
+            context = self._context(story, None, feed, phase)
             concerns = await self._concerned(consulted.events, context, overlay)
             states = await overlay.rules(judging.state_keys(concerns))
             items = await self._items_of(concerns, states, {})
             judged = self._judged(concerns, states, context, items, now)
         return _timer_record(now, judged, consulted.ledgers, consulted.events)
 
+    async def _fired(self, state: LedgerState, now: float) -> Consulted:
+        """What a ledger's timer comes to. Stories that went into others and feeds that nobody watches fall silent unheard."""
+        if state.ledger == "life":
+            story = await self._store.story(state.key)
+            if story is None or story.id != state.key:
+                return Consulted((), (replace(state, due=None),))
+            lived = steps.fall_silent(state, story, now, self._book.quiets)
+            return Consulted(lived.events, lived.ledgers)
+        if state.ledger == "feeds":
+            watched = {feed.id: feed for feed, _ in await self._store.feeds()}
+            if state.key not in watched:
+                return Consulted((), (replace(state, due=None),))
+            lived = steps.stop_posting(state, watched[state.key], now, self._book.quiets)
+            return Consulted(lived.events, lived.ledgers)
+        return steps.fire_ledger(state, now, self._gazetteer)
+
     async def _fire_rule(self, state: RuleState, overlay: _Overlay, now: float) -> StepRecord:
         rule = self._book.rule(state.rule)
         row = (await overlay.rules([(state.rule, state.key)]))[state.rule, state.key]
-        story = await self._store.story(row["story"])
+        story, feed, phase = await self._subject(row["story"], overlay, now)
         if rule is None or story is None:
             # The rule is gone, or its story: nobody waits any more.
             return StepRecord(at=now, rule_states=(replace(state, due=None),))
         items = dict(await self._store.items(sorted(held_items(row))))
-        context = self._context(story, None, None)
+        context = self._context(story, None, feed, phase)
         spent = await overlay.rules(judging.budget_keys(rule))
         args = (context, items, self._standing(), now)
         judged, again = judging.fire_rule(rule, replace(state, state=row), spent, *args)
@@ -380,12 +446,46 @@ class Pipeline:
             overlay.put(record)
             # Its story may have a place by now: the same events before the same rule once more.
             last = items.get(again[-1].item_id or "")
-            context = self._context(story, last, self._feeds.get(last.feed_id) if last else None)
+            context = self._context(story, last, self._feeds.get(last.feed_id) if last else feed, phase)
             concerns = [c for c in await self._concerned(again, context, overlay) if c.rule.name == rule.name]
             states = await overlay.rules(judging.state_keys(concerns))
             more = self._judged(concerns, states, context, items, now)
             record = _timer_record(now, both(judged, more))
         return record
+
+    # -- by hand ----------------------------------------------------------------------------------------------------------
+
+    async def edit_stories(self) -> list[Json]:
+        """Do what people ask of stories; returns the answers."""
+        answers = []
+        for request in await self._store.requests():
+            if request.kind == EDIT_STORIES:
+                answer = await self._edit(request.args)
+                await self._store.answer(request.id, answer, self._clock.now())
+                answers.append({"kind": request.kind} | answer)
+        return answers
+
+    async def _edit(self, args: Json) -> Json:
+        now, inside = self._clock.now(), steps.inside(self._gazetteer)
+        try:
+            wanted = await edits.wanted(self._store, args, now)
+        except (edits.Refused, KeyError, TypeError, ValueError) as error:
+            return edits.refused(error)
+        try:
+            record = await edits.carried_out(self._store, self._grouper, wanted, inside, self._book.quiets, now)
+            await self._store.commit_steps([record])
+        except KeyError:
+            # A story that is live no more: it is edited beside the grouping, which is then filled anew.
+            self._grouper.rollback()
+            alone = await edits.alone(self._store, wanted)
+            record = await edits.carried_out(self._store, alone, wanted, inside, self._book.quiets, now)
+            await self._store.commit_steps([record])
+            await self.start()
+        except BaseException:
+            self._grouper.rollback()
+            raise
+        self._grouper.commit()
+        return edits.done(record)
 
     # -- the rest ---------------------------------------------------------------------------------------------------------
 

@@ -18,11 +18,17 @@ async def _add_feed(store: Store, args: Json, now: float) -> Json:
     return {"ok": True}
 
 
+async def _remove_feed(store: Store, args: Json, now: float) -> Json:
+    return {"ok": await store.remove_feed(str(args["id"]))}
+
+
 async def _edit_delivery(store: Store, args: Json, now: float) -> Json:
     return {"ok": await store.edit_delivery(args["key"], args["action"], now)}
 
 
 ACCEPT_RULES = "accept_rules"
+EDIT_STORIES = "edit_stories"
+"""Answered by the pipeline, which has the stories in memory; see `monitor.edits.wanted` for its arguments."""
 
 
 async def _accept_rules(store: Store, args: Json, now: float) -> Json:
@@ -67,6 +73,7 @@ async def _acknowledge(store: Store, args: Json, now: float) -> Json:
 
 _KINDS: dict[str, Callable[[Store, Json, float], Awaitable[Json]]] = {
     "add_feed": _add_feed,
+    "remove_feed": _remove_feed,
     "edit_delivery": _edit_delivery,
     ACCEPT_RULES: _accept_rules,
     SILENCE: _silence,
@@ -85,6 +92,8 @@ async def execute_open(store: Store, now: float) -> list[dict[str, Any]]:
     """Do all that is asked and not yet answered; returns the answers."""
     answers = []
     for request in await store.requests():
+        if request.kind == EDIT_STORIES:
+            continue
         try:
             answer = await execute(store, request.kind, request.args, now)
         except (KeyError, TypeError, ValueError) as error:

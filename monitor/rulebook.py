@@ -14,7 +14,7 @@ from monitor.errors import ConfigError
 from monitor.gazetteer import Gazetteer
 from monitor.model import RuleState, StepRecord, Vector
 from notifiers.base import Notice
-from rules import watch
+from rules import story, watch
 from rules.load import Surroundings, read_folder
 from rules.match import Matcher
 from rules.rule import Rule
@@ -43,6 +43,8 @@ class Rulebook:
         self.rules = rules
         self.matcher = Matcher.of(rules, self._gazetteer)
         self._by_name = {rule.name: rule for rule in rules}
+        self.quiets = story.quiets(rule for rule in rules if rule.mode != "off")
+        """The silences of stories and feeds that rules wait for, in seconds."""
 
     def rule(self, name: str) -> Rule | None:
         """A rule in force, by its name."""

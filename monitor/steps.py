@@ -3,6 +3,7 @@
 facts        = in_story(...)                  places linked by the story's country, each fact anchored or not
 observations = observe(placed)                with outlet, family, independent origin
 consulted    = consult(observations, states)  events, and the ledgers after them
+lived        = live(placed, states)           first report, burst, revival; the story's phase; the feed's rhythm
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from monitor.gazetteer import Gazetteer, Place
-from monitor.ledger import control, figures, statements
+from monitor.ledger import control, figures, life, rhythm, statements
 from monitor.ledger.names import fold
 from monitor.ledger.origins import origin_of
 from monitor.model import (
@@ -277,22 +278,100 @@ def inside(gazetteer: Gazetteer) -> figures.Inside:
 # ------------------------------------------------------------------------------------------------------------ stories and words
 
 
-def story_events(placed: Placed) -> Iterator[Event]:
-    """What the item does to its story: opens it, or adds an origin to it. Rules say how many origins make a burst."""
-    story, item = placed.story, placed.item
-    names = [EventName.FIRST_REPORT] if placed.placement.opened else [EventName.BURST] if len(story.origins) > 1 else []
+FEED = "feed:"
+"""How the id begins that stands for a feed where an event wants a story: a feed that falls silent has none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lived:
+    """What an item version, or time, did to the life of its story and the rhythm of its feed. `phase` is where the story is."""
+
+    events: tuple[Event, ...]
+    ledgers: tuple[LedgerState, ...] = ()
+    phase: str | None = None
+
+
+def life_keys(placed: Placed) -> list[LedgerKey]:
+    """The ledgers that `live` looks at."""
+    return [("life", placed.story.id), ("feeds", placed.feed.id)]
+
+
+def live(placed: Placed, states: States, now: float, quiets: Sequence[float]) -> Lived:
+    """The item opens its story, adds an origin to it or brings it back, and its feed has posted. Rules say how many origins
+    make a burst; `quiets` are the silences that they name."""
+    item, story, origin = placed.item, placed.story, placed.placement.origin or placed.feed.family
+    before = _life(story.id, states)
+    if item.version > 1 and not placed.placement.opened:
+        return Lived(tuple(_reported(placed, before, 0.0)), phase=life.phase(before, now))
+    after, silent = life.arrive(before, origin, item.published)
+    rhythms = _rhythm(placed.feed.id, states)
+    posted = rhythm.post(rhythms, item.published)
+    ledgers = [LedgerState("life", story.id, after.to_json(), life.due(after, quiets))]
+    if posted != rhythms:
+        ledgers.append(LedgerState("feeds", placed.feed.id, posted.to_json(), rhythm.due(posted, tuple(quiets))))
+    back = silent if before.loud and silent >= min((life.QUIET_S, *quiets)) else 0.0
+    return Lived(tuple(_reported(placed, after, back)), tuple(ledgers), life.phase(after, now))
+
+
+def _life(story_id: str, states: States) -> life.Life:
+    row = states.get(("life", story_id))
+    return life.Life(story_id) if row is None else life.Life.from_json(row)
+
+
+def _rhythm(feed_id: str, states: States) -> rhythm.Rhythm:
+    row = states.get(("feeds", feed_id))
+    return rhythm.Rhythm(feed_id) if row is None else rhythm.Rhythm.from_json(row)
+
+
+def _reported(placed: Placed, lived: life.Life, back: float) -> Iterator[Event]:
+    """What the item does to its story. `back` is how long it had been silent, where the item brings it back."""
+    names = [EventName.FIRST_REPORT] if placed.placement.opened else [EventName.BURST] if len(placed.story.origins) > 1 else []
+    if back:
+        names.append(EventName.REVIVED)
     for name in names:
-        yield Event(
-            name=name,
-            kind=Kind.STORY,
-            key=story.id,
-            at=item.seen,
-            story_id=story.id,
-            newsworthy=True,
-            item_id=item.id,
-            new=story.title,
-            origins=story.origins,
-        )
+        silent = back if name is EventName.REVIVED else None
+        yield _of_story(name, placed.story, lived, placed.item.seen, item_id=placed.item.id, silent=silent)
+
+
+def _of_story(
+    name: EventName, story: Story, lived: life.Life, at: float, item_id: str | None = None, silent: float | None = None
+) -> Event:
+    return Event(
+        name=name,
+        kind=Kind.STORY,
+        key=story.id,
+        at=at,
+        story_id=story.id,
+        newsworthy=True,
+        item_id=item_id,
+        new=story.title,
+        origins=story.origins,
+        times=lived.times,
+        silent=silent,
+    )
+
+
+def fall_silent(state: LedgerState, story: Story, now: float, quiets: Sequence[float]) -> Lived:
+    """What the timer of a story's life comes to."""
+    lived, reached = life.fire(life.Life.from_json(state.state), now, quiets)
+    events = tuple(_of_story(EventName.QUIET, story, lived, now, silent=silent) for silent in reached)
+    return Lived(events, (replace(state, state=lived.to_json(), due=life.due(lived, quiets)),), life.phase(lived, now))
+
+
+def stop_posting(state: LedgerState, feed: Feed, now: float, quiets: Sequence[float]) -> Lived:
+    """What the timer of a feed's rhythm comes to. The event is keyed by the silence: each is told once."""
+    posted, silent = rhythm.fire(rhythm.Rhythm.from_json(state.state), now, tuple(quiets))
+    ledgers = (replace(state, state=posted.to_json(), due=rhythm.due(posted, tuple(quiets))),)
+    if silent is None:
+        return Lived((), ledgers)
+    key, story = f"{FEED}{feed.id}/{int(posted.last)}", f"{FEED}{feed.id}"
+    event = Event(EventName.FEED_SILENT, Kind.STORY, key, now, story, True, new=feed.name, silent=silent)
+    return Lived((event,), ledgers)
+
+
+def story_of_feed(feed: Feed) -> Story:
+    """What stands for a story where a feed itself is the news."""
+    return Story(f"{FEED}{feed.id}", feed.name, 0.0, 0.0, 0, country=feed.country, families=(feed.family,))
 
 
 def text_event(placed: Placed) -> Event:

@@ -46,7 +46,7 @@ from rules.rule import Match, Rule
 __all__ = ["Decision", "EdgePlan", "alert_id", "decide", "fire", "keys_of"]
 
 _E = EventName
-ONCE = frozenset({_E.MATCHED, _E.FIRST_REPORT, _E.BURST, _E.NEW_STATEMENT, _E.REVERSED})
+ONCE = frozenset({_E.MATCHED, _E.FIRST_REPORT, _E.BURST, _E.FEED_SILENT, _E.NEW_STATEMENT, _E.REVERSED})
 """Events that are told once for a key; all other opening events begin a new alert when they come again."""
 
 

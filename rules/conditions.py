@@ -188,7 +188,7 @@ class PlaceShape:
         return {"anyOf": [PLACE.schema(), Names().schema()]}
 
 
-PHASES = ("new", "burst", "running", "quiet", "revived")
+PHASES = ("breaking", "developing", "fading")
 
 STORY = Fields(
     {
@@ -209,6 +209,6 @@ COMMON: dict[str, Key] = {
     "reliability": Key(RELIABILITY, doc="this Admiralty letter or better"),
     "party": Key(OrNull(Names()), doc="the party for which the outlet speaks; null: none"),
     "text": Key(Terms(), doc="words, phrases, stems*, {pattern: ...}"),
-    "story": Key(STORY, doc="{about: ..., at_least: 0.3}"),
+    "story": Key(STORY, doc="{about: ..., at_least: 0.3, phase: breaking}"),
 }
 """Conditions that every kind has, beside the fields of its fact."""

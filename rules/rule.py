@@ -105,6 +105,7 @@ class Context:
     story: Story
     gazetteer: Gazetteer
     about: Mapping[str, float]
+    phase: str | None = None  # where the story is in its life: breaking, developing, fading; None where nobody knows
 
 
 @dataclass(frozen=True, slots=True)

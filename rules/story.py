@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from monitor.model import Event, Kind
 from monitor.model import EventName as E
 from rules.conditions import COMMON, PHASES
 from rules.kind import PLACE, KindSpec
+from rules.rule import Rule
 from rules.shapes import AnyOf, Choice, Duration, Either, Fields, Key, Number, Text
 
 ORIGINS = Fields(
@@ -26,6 +27,18 @@ ABOUT = Fields(
 )
 
 
+DEFAULT_QUIET = 12 * 3600.0
+"""For how long a story must have been silent where a rule does not say, in seconds."""
+
+OF_SILENCE = frozenset({E.QUIET, E.REVIVED, E.FEED_SILENT})
+
+
+def quiets(rules: Iterable[Rule]) -> tuple[float, ...]:
+    """The silences that these rules wait for, in seconds, the shortest first."""
+    named = (float((rule.where or {}).get("quiet", DEFAULT_QUIET)) for rule in rules if OF_SILENCE & rule.events)
+    return tuple(sorted(set(named)))
+
+
 def words(event: Event) -> Mapping[str, str]:
     """Fields of titles beside those that every kind has."""
     return {"origins": str(len(event.origins)) if event.origins else ""}
@@ -38,7 +51,7 @@ SPEC = KindSpec(
         "origins": Key(ORIGINS, doc="{at_least: 5, within: 1h}"),
         "phase": Key(AnyOf(Choice(PHASES)), doc="where the story is in its life"),
         "about": Key(Either(ABOUT, Text()), doc="what the story is about, in a few words"),
-        "quiet": Key(Duration(), doc="silent for so long after being loud (12h)"),
+        "quiet": Key(Duration(), doc="for QUIET, REVIVED and FEED_SILENT: silent for so long (12h)"),
     },
     titles={
         E.FIRST_REPORT: "First report: {story}",
@@ -50,13 +63,5 @@ SPEC = KindSpec(
     },
     words=words,
     title_fields=frozenset({"origins"}),
-    gives={
-        "phase": {
-            "new": frozenset({E.FIRST_REPORT}),
-            "burst": frozenset({E.BURST}),
-            "quiet": frozenset({E.QUIET}),
-            "revived": frozenset({E.REVIVED}),
-        }
-    },
     common={name: key for name, key in COMMON.items() if name != "story"},
 )

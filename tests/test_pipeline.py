@@ -269,10 +269,10 @@ async def test_a_defect_in_one_timer_holds_up_no_other(desk: Bench, monkeypatch:
     await desk.analyse()
     fire = judging.fire_rule
 
-    def broken(rule: Rule, state: Any, context: Any, *args: Any) -> Any:
+    def broken(rule: Rule, state: Any, spent: Any, context: Any, *args: Any) -> Any:
         if "Idlib market" in context.story.title:
             raise ZeroDivisionError("a defect")
-        return fire(rule, state, context, *args)
+        return fire(rule, state, spent, context, *args)
 
     monkeypatch.setattr(judging, "fire_rule", broken)
     await desk.fire(16)

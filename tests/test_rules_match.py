@@ -24,9 +24,10 @@ from monitor.model import (
     Value,
 )
 from rules.load import load_file
-from rules.match import Matcher, abouts, compile_rule, match
+from rules.match import Matcher, abouts, compile_rule, match, most_within
 from rules.passage import passage
 from rules.rule import Context, Match, Rule
+from rules.story import quiets
 from rules.title import MAX_TITLE, fill, render_title
 
 FEED = Feed("f", "https://a.example/rss", "Outlet A", "alpha", language="en", reliability="B")
@@ -243,12 +244,12 @@ def test_what_has_no_place(
         ("{story: {about: war}}", True),
         ("{story: {about: war, at_least: 0.6}}", False),
         ("{story: {about: nobody has compared this}}", True),
-        ("{story: {phase: running}}", True),
-        ("{story: {phase: [new, burst]}}", False),
+        ("{story: {phase: developing}}", True),
+        ("{story: {phase: [breaking, fading]}}", False),
     ],
 )
 def test_where_an_item_comes_from(scene: Scene, where: str, passed: bool) -> None:
-    changes = {"the_item": item("Town falls", "The OFFENSIVE goes on."), "about": {"war": 0.5}}
+    changes = {"the_item": item("Town falls", "The OFFENSIVE goes on."), "about": {"war": 0.5}, "phase": "developing"}
     assert scene.verdict(rule("territory", where), taken(), **changes).passed is passed
 
 
@@ -312,14 +313,55 @@ def test_every_gate_says_what_it_saw(scene: Scene) -> None:
 
 def test_story_rules(scene: Scene) -> None:
     a_rule = rule("story", "{origins: {at_least: 3, within: 1h}, about: war}")
-    burst = event(E.BURST, Kind.STORY, origins=("a", "b", "c"))
+    burst = event(E.BURST, Kind.STORY, origins=("a", "b", "c"), times=(0.0, 1800.0, 3600.0))
     assert match(a_rule, burst, scene.context(about={"war": 0.4})).passed is True
     assert match(a_rule, event(E.BURST, Kind.STORY, origins=("a",)), scene.context(about={"war": 0.4})).passed is False
-    late = replace(burst, at=3601.0)
+    late = replace(burst, times=(0.0, 1800.0, 3601.0))
     assert match(a_rule, late, scene.context(about={"war": 0.4})).passed is False
     assert match(a_rule, burst, scene.context(about={"war": 0.1})).passed is False
     assert abouts(a_rule) == {"war"}
-    assert match(rule("story", "{phase: burst}"), burst, scene.context()).passed is True
+    assert match(rule("story", "{phase: breaking}"), burst, scene.context(phase="breaking")).passed is True
+    assert match(rule("story", "{origins: {at_least: 3}}"), replace(burst, times=()), scene.context()).passed is True
+
+
+def test_a_burst_is_any_time_of_a_story_in_which_enough_origins_came() -> None:
+    hour = 3600.0
+    times = (0.0, 9 * hour, 9.2 * hour, 9.5 * hour, 9.9 * hour, 30 * hour)
+    assert [most_within(times, within) for within in (0.0, 0.5 * hour, hour, 9 * hour, 48 * hour)] == [1, 3, 4, 4, 6]
+    assert most_within((), hour) == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "silent", "quiet", "passed"),
+    [
+        (E.QUIET, 6.0, "6h", True),
+        (E.QUIET, 12.0, "6h", False),  # told when six hours were over
+        (E.QUIET, 12.0, None, True),
+        (E.QUIET, 6.0, None, False),
+        (E.REVIVED, 20.0, "6h", True),
+        (E.REVIVED, 5.0, "6h", False),
+        (E.REVIVED, 11.0, None, False),
+        (E.FEED_SILENT, 3.0, None, True),  # strange by the feed's own rhythm
+        (E.FEED_SILENT, 3.0, "6h", False),
+        (E.FEED_SILENT, 7.0, "6h", True),
+        (E.BURST, None, "6h", True),
+    ],
+)
+def test_silences(scene: Scene, name: E, silent: float | None, quiet: str | None, passed: bool) -> None:
+    where = f"{{quiet: {quiet}}}" if quiet else "{}"
+    a_rule = rule("story", where, "events: [QUIET, REVIVED, FEED_SILENT, BURST]")
+    told = event(name, Kind.STORY, silent=silent * 3600 if silent else None)
+    assert match(a_rule, told, scene.context()).passed is passed
+
+
+def test_the_silences_that_rules_wait_for() -> None:
+    rules = [
+        rule("story", "{quiet: 6h}", "events: [QUIET]"),
+        rule("story", "{quiet: 2h}", "events: [BURST]"),
+        rule("story", more="events: [REVIVED]"),
+        rule("casualty"),
+    ]
+    assert quiets(rules) == (6 * 3600.0, 12 * 3600.0)
 
 
 def test_a_matcher_asks_only_rules_that_listen(scene: Scene) -> None:

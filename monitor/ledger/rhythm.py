@@ -27,8 +27,9 @@ _FORGETS = 14 * 24 * HOUR  # the time in which the longest silence counts half
 
 @dataclass(frozen=True, slots=True)
 class Rhythm:
-    """`first` and `last` are when the feed's first and latest items were published, `mean` the moving mean of its gaps,
-    `longest` its longest silence, slowly forgotten, `told` how much of its present silence has been told; seconds."""
+    """`first` and `last` are when the feed's first and latest items were published, `posts` how many came each after the last,
+    `mean` the moving mean of their gaps, `longest` its longest silence, slowly forgotten, `told` how much of its present
+    silence has been told; seconds."""
 
     feed_id: str
     first: float = 0.0
@@ -52,8 +53,8 @@ def post(rhythm: Rhythm, at: float) -> Rhythm:
     if not rhythm.posts:
         return replace(rhythm, first=at, last=at, posts=1)
     gap = at - rhythm.last
-    if gap <= 0:
-        return replace(rhythm, first=min(rhythm.first, at), posts=rhythm.posts + 1)
+    if gap <= 0:  # what was posted together, or comes late, says nothing of gaps
+        return replace(rhythm, first=min(rhythm.first, at))
     weight = max(_WEIGHT, 1 / rhythm.posts)
     kept = rhythm.longest * 0.5 ** (gap / _FORGETS)
     mean = rhythm.mean + weight * (gap - rhythm.mean)
