@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
-from monitor.collect.opml import read_opml
+from monitor.collect.lists import read_list
 from monitor.errors import ConfigError, Problem
 from monitor.gazetteer import Gazetteer
 from monitor.model import Feed, make_id
@@ -164,7 +164,7 @@ class Config(_Part):
     embedder: EmbedderSettings = Field(default=EmbedderSettings(), description="see below")
     net: NetSettings = Field(default=NetSettings(), description="see below")
     feeds: tuple[FeedSettings, ...] = Field(default=(), description="the feeds to watch")
-    feeds_from: str | None = Field(default=None, description="an OPML file with more feeds")
+    feeds_from: str | None = Field(default=None, description="a file with more feeds: OPML, JSON, or an address on each line")
     notifiers: dict[str, registry.AnySettings] = Field(default_factory=dict, description="channels to people, by name")
     operator: Names = Field(default=(), description="notifiers that are told of dead feeds, refused rules, dead letters")
     fallback: Names = Field(default=(), description="notifiers that get an alert whose own are all paused")
@@ -242,12 +242,12 @@ def check(path: Path) -> tuple[Problem, ...]:
 
 
 def all_feeds(config: Config) -> tuple[Feed, ...]:
-    """The feeds that the configuration names, in the file itself and in its OPML file. Raises ConfigError."""
+    """The feeds that the configuration names, in the file itself and in its list. Raises ConfigError."""
     feeds = [settings.feed() for settings in config.feeds]
     if config.feeds_from is not None:
         path = config.folder / config.feeds_from
         try:
-            feeds += read_opml(path.read_bytes())
+            feeds += read_list(path.read_bytes())
         except (OSError, ValueError) as error:
             raise ConfigError(f"{path}: {error}") from None
     return tuple({feed.id: feed for feed in reversed(feeds)}.values())

@@ -244,3 +244,51 @@ def test_the_next_poll_is_always_after_the_wish_and_soon_enough(
     feed = dataclasses.replace(FEED, every=every)
     seconds = wait(feed=feed, headers=headers, interval=interval)
     assert every * 0.999 <= seconds <= max(DAY, every) * 1.06 + HOUR
+
+
+# ------------------------------------------------------------------------------------------------------------------ the rhythm
+
+RHYTHMIC = dataclasses.replace(OLD, rhythm=120.0, longest=3600.0, posts=100, shown=20, last_new=NOW - 60)
+WISHED = dataclasses.replace(FEED, fastest=60.0)
+
+
+@pytest.mark.parametrize(
+    ("changes", "answered", "seconds"),
+    [
+        ({}, {"new": 0}, 120),
+        ({"rhythm": 30.0}, {"new": 0}, 60),
+        ({"rhythm": 900.0}, {"new": 0}, 300),
+        ({"rhythm": 120.0, "posts": 5}, {"new": 0}, 300),
+        ({"last_new": NOW - 1800}, {"new": 0}, 300),
+        ({"last_new": NOW - 5 * 3600}, {"new": 0}, 600),
+        ({"last_new": NOW - 5 * 3600}, {"new": 0, "breaking": True}, 60),
+        ({"last_new": NOW - 1800}, {"new": 0, "trusted": True}, 1200),
+        ({"rhythm": 900.0}, {"entries": 10, "new": 6, "known": 4}, 60),
+        ({"last_gap": NOW - 3600}, {"new": 0, "trusted": True}, 60),
+        ({"last_gap": NOW - 7 * 3600, "last_new": NOW - 1800}, {"new": 0}, 300),
+        ({}, {"headers": {"cache-control": "max-age=900"}}, 900),
+        ({}, {"interval": 1800.0}, 1800),
+    ],
+)
+def test_polling_follows_how_a_feed_posts(changes: dict[str, object], answered: dict[str, object], seconds: float) -> None:
+    state = dataclasses.replace(RHYTHMIC, **changes)  # type: ignore[arg-type]
+    assert wait(state, WISHED, **answered) == about(seconds)
+
+
+def test_feeds_that_begin_together_are_spread_over_their_interval() -> None:
+    feeds = [dataclasses.replace(FEED, id=str(n)) for n in range(1000)]
+    waits = sorted(after_answer(f, FeedState(f.id), answer(), NOW).due - NOW for f in feeds)
+    assert waits[0] >= 75 and waits[-1] <= 316 and 170 <= waits[500] <= 210
+    assert max(later - earlier for earlier, later in itertools.pairwise(waits)) < 5
+
+
+def test_the_operators_every_is_never_undercut_where_fastest_says_so() -> None:
+    feed = dataclasses.replace(FEED, fastest=300.0)
+    assert wait(RHYTHMIC, feed, breaking=True) == about(300)
+    assert wait(RHYTHMIC, dataclasses.replace(FEED, every=30.0), breaking=True) == about(30)
+
+
+def test_what_a_hub_pushed_teaches_the_rhythm_and_nothing_about_validators_or_gaps() -> None:
+    state = after_answer(FEED, RHYTHMIC, answer(pushed=True, known=0, entries=10, new=10, etag='"x"', headers={}), NOW)
+    assert (state.etag, state.body_hash, state.gaps, state.last_new) == ('"a"', None, 0, NOW)
+    assert state.posts == 110

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from urllib.parse import urljoin
+from urllib.parse import urljoin, urlsplit
 
 from lxml import etree
 
@@ -50,3 +50,21 @@ def _absolute(base: str, href: str) -> str | None:
     except ValueError:
         return None
     return target if href.strip() and target.startswith(("http://", "https://")) else None
+
+
+_PATHS = (
+    "/feed", "/rss", "/feed.xml", "/rss.xml", "/atom.xml", "/index.xml", "/feed.json", "/feeds/posts/default",
+    "/news-sitemap.xml",
+)  # fmt: skip
+
+
+def common_paths(url: str) -> tuple[str, ...]:
+    """Where sites that do not name their feed often have one: below the page's own path, then at the root."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return ()
+    root = f"{parts.scheme}://{parts.netloc}"
+    own = parts.path.rstrip("/")
+    below = (f"{root}{own}{path}" for path in _PATHS[:2]) if own else ()
+    return tuple(dict.fromkeys((*below, *(root + path for path in _PATHS))))

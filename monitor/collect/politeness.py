@@ -17,6 +17,7 @@ from monitor.model import Feed, FeedState, make_id
 LONGEST = DAY
 NEVER = 253402300799.0  # the end of the year 9999
 _JITTER = 0.05
+_SPREAD = 0.25  # of its interval is the least that a feed waits after its first poll
 _FIRST_RETRY = 15.0
 _MOVED_POLLS, _MOVED_FOR = 3, DAY
 _RETURN_AFTER = 5  # errors at the new address until the old one is tried in turn with it
@@ -145,7 +146,11 @@ def after_skipped(due: float, skip: tuple[int, ...]) -> float:
 
 def _due(feed: Feed, state: FeedState, answer: Answer, now: float) -> float:
     asked = max(cache_wait(answer.headers, now), state.interval or 0.0)
-    wait = min(max(_pace(feed, state, answer, now), asked), max(LONGEST, feed.every))
+    wished = _pace(feed, state, answer, now)
+    if state.polls == 1:
+        # Feeds that were added together must not be polled together for ever: their items would come in heaps, too.
+        wished = max(min(feed.fastest, wished), wished * (_SPREAD + (1 - _SPREAD) * fraction(feed.id, "first")))
+    wait = min(max(wished, asked), max(LONGEST, feed.every))
     return after_skipped(now + wait * (1 + _JITTER * fraction(feed.id, str(state.polls))), state.skip)
 
 
