@@ -26,7 +26,6 @@ from rules.alert_gates import (
     RANK,
     RECHECK_S,
     STEPPED,
-    STILL,
     UNPLACED_S,
     CountsFor,
     Drop,
@@ -41,7 +40,7 @@ from rules.alert_gates import (
 )
 from rules.alert_plan import Decision, Draft, EdgePlan, Record, alert_id, marked_with, reaches_confirm, send
 from rules.alert_state import Hold, Life
-from rules.rule import Match, Rule
+from rules.rule import STILL, Match, Rule
 
 __all__ = ["Decision", "EdgePlan", "alert_id", "decide", "fire", "keys_of"]
 

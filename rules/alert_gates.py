@@ -10,13 +10,10 @@ from zoneinfo import ZoneInfo
 from monitor.clock import iso
 from monitor.model import EDGE_OF_EVENT, Bounds, EdgeName, Event, EventName, Gate, Silence, Value
 from rules.alert_state import Life
-from rules.rule import QuietHours, Rule
+from rules.rule import STILL, QuietHours, Rule
 
 STEPPED = frozenset({EventName.INCREASED, EventName.DECREASED, EventName.COUNT_INCREASED})
 """Events that a rule's step and thresholds judge."""
-
-STILL = frozenset({EventName.REPEATED, EventName.CORROBORATED})
-"""What says that an alert still holds."""
 
 ASIDE = frozenset({EventName.CONFLICT, EventName.DISPUTED, EventName.DENIED})
 """Events whose value does not become the last one alerted."""

@@ -101,7 +101,7 @@ class CompiledRule:
 
 
 def _event_gate(rule: Rule, event: Event) -> Gate:
-    listens = event.name in rule.events and event.kind is rule.fact
+    listens = event.name in rule.hears and event.kind is rule.fact
     return Gate("event", listens, str(event.name) if listens else f"{event.name}, which is not among its events")
 
 
@@ -121,7 +121,7 @@ class Matcher:
         listening: dict[tuple[Kind, EventName], Index] = {}
         for place, one in enumerate(compiled):
             needed = probe(one.rule, KINDS[one.rule.fact], gazetteer)
-            for name in one.rule.events:
+            for name in one.rule.hears:
                 listening.setdefault((one.rule.fact, name), Index()).add(place, needed)
         return cls(compiled, {one.rule.name: place for place, one in enumerate(compiled)}, listening)
 

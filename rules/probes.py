@@ -8,11 +8,11 @@ conditions gives a probe is always asked.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, Protocol
 
 from monitor.gazetteer import Gazetteer
-from monitor.model import Event, Item
+from monitor.model import CasualtyFigure, Event, Item, Statement, TerritoryChange
 from rules import conditions
 from rules.kind import KindSpec
 from rules.names import name_of
@@ -53,6 +53,7 @@ def probe(rule: Rule, spec: KindSpec, gazetteer: Gazetteer) -> Probe | None:
 
 _ORDER = ("text", "speaker", "name", "gainer", "loser", "feed", "family", "place", "source", "language")
 """The most telling first."""
+_FIELDS = frozenset(f.name for cls in (TerritoryChange, CasualtyFigure, Statement) for f in fields(cls))
 
 
 def _keys(rule: Rule, name: str, value: Any, spec: KindSpec, gazetteer: Gazetteer) -> set[str] | None:
@@ -62,6 +63,8 @@ def _keys(rule: Rule, name: str, value: Any, spec: KindSpec, gazetteer: Gazettee
         return _countries(rule, value, gazetteer)
     if name in ("feed", "family"):
         return {fold(text.strip()) for text in value}
+    if name not in _FIELDS or name in conditions.COMMON:
+        return None
     shape = spec.conditions[name].shape
     if isinstance(shape, OrNull) and value != (None,):
         shape = shape.shape
@@ -139,8 +142,7 @@ def _of_family(name: str, event: Event, context: Context, seen: Seen) -> Iterato
 
 def _of_field(name: str, event: Event, context: Context, seen: Seen) -> Iterator[str]:
     """A field of the fact: its value, and the words of what it names."""
-    attribute = "within" if name == "in" else name
-    for value in (getattr(event.fact, attribute, None), getattr(event.fact, f"{attribute}_id", None)):
+    for value in (getattr(event.fact, name, None), getattr(event.fact, f"{name}_id", None)):
         if value is not None:
             yield str(value)
             yield from seen.words(str(value).replace("_", " ")).keys

@@ -9,6 +9,9 @@ from typing import Any
 from monitor.gazetteer import Gazetteer
 from monitor.model import Event, EventName, Feed, Gate, Item, Kind, Story
 
+STILL = frozenset({EventName.REPEATED, EventName.CORROBORATED})
+"""What says that an alert still holds."""
+
 SEVERITIES = ("low", "medium", "high", "critical")
 
 
@@ -94,6 +97,11 @@ class Rule:
     minimum: Mapping[str, str] | None = None
     once_per: str = "story"
     tests: tuple[RuleTest, ...] = ()
+
+    @property
+    def hears(self) -> frozenset[EventName]:
+        """The events it looks at: its own, and where alerts are repeated those that say that one still holds."""
+        return self.events if self.repeat_interval is None else self.events | STILL
 
 
 @dataclass(frozen=True, slots=True)
