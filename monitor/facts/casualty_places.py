@@ -170,7 +170,9 @@ def _names_other(sentence: Span, start: int, end: int) -> bool:
     if any(words.category(t.lower_) for t in name if t.ent_type_ not in _PLACE_ENTS and t.lower_ != "refugee"):
         return True
     inside = start > sentence.start and doc[start].ent_iob_ == "I" and doc[start].ent_type_ == "ORG"
-    return inside and doc[start - 1].ent_type_ == "ORG" and doc[start - 1].pos_ == "ADP"  # "the State in the Greater Sahara"
+    return bool(
+        inside and doc[start - 1].ent_type_ == "ORG" and doc[start - 1].pos_ == "ADP"
+    )  # "the State in the Greater Sahara"
 
 
 def _is_seat(sentence: Span, start: int, end: int) -> bool:

@@ -31,6 +31,9 @@ _PRONOUN_PLACES: Final = frozenset({"it", "them", "there", "both"})
 _LEFT_BREAKS: Final = frozenset(
     ["that", "and", "as", "while", "but", "says", "said", "after", "when", "where", "because", "if", "since", "before"]
 ) | frozenset(',"“:—–')
+_NEAR: Final = 400  # code points within which one battle is told
+_SPEAKS: Final = 2  # the strength of predicates that speak of control
+_WE: Final = frozenset({"we", "our forces", "our troops", "our fighters", "our army", "our soldiers"})
 _TAKEN: Final = frozenset({"captured", "recaptured"})
 _DENY: Final = frozenset({"deny", "dispute", "reject", "refute", "dismiss"})
 _CONTESTED: Final = frozenset({"take", "enter", "approach", "hold", "under", "encircle"})
@@ -83,7 +86,7 @@ class _Reader:
             if not any(fact.status == "denied" for fact in self._facts[told:]):
                 self._facts += list(self._denials(sentence, self._facts[:told]))
             self._judge.remember(sentence.start_char, sentence.end_char, self._facts[told:])
-        facts = _without_doubles(self._without_vague(self._facts))
+        facts = _without_doubles(self._without_vague(_with_losers(self._facts)))
         return [replace(f, id=f"{self._section.within}.territory.{n}") for n, f in enumerate(facts, 1)]
 
     def _without_vague(self, facts: Sequence[TerritoryChange]) -> list[TerritoryChange]:
@@ -120,16 +123,29 @@ class _Reader:
             return
         if predicate.token.lower_ == "fleeing":
             return  # tells of people on the run, not of a place given up
+        if predicate.token.lemma_.lower() == "leave" and predicate.strength == 0:
+            if not self._moved_out(predicate, loser):
+                return
+            predicate = replace(predicate, strength=1)
+        if predicate.frame == "hand" and gainer is not None:
+            predicate = replace(predicate, told=True)
         if predicate.frame == "leave" and not (
             loser and any(self._actors.perhaps_armed(n) for n in (loser.name, loser.phrase))
         ):
             return
+        gainer, loser = self._spoken(predicate, gainer), self._spoken(predicate, loser)
+        parties = [n for p in (gainer, loser) if p is not None for n in (p.name, p.phrase) if n]
+        if not parties and predicate.strength >= _SPEAKS and (party := self._reporter(predicate)) is not None:
+            parties, predicate = [party], replace(predicate, told=True)
         for mention in mentions:
-            find = self._judge.proved(
-                mention, predicate, [n for p in (gainer, loser) if p is not None for n in (p.name, p.phrase) if n]
-            )
+            find = self._judge.proved(mention, predicate, parties)
             if find is not None:
                 yield self._fact(predicate, find, gainer, loser, sentence)
+
+    def _moved_out(self, predicate: Predicate, loser: Party | None) -> bool:
+        """Whether people under arms left a place for good: "troops have left the town", not "left the base for X"."""
+        bound = any(c.dep_ == "prep" and c.lower_ in {"for", "to", "with"} for c in predicate.token.children)
+        return loser is not None and self._actors.armed(loser.name) and not bound
 
     def _voiced(self, predicate: Predicate, limit: int) -> Predicate:
         """A participle behind a noun is active where its own place follows: "cut the road, conquered fifty villages"."""
@@ -139,7 +155,7 @@ class _Reader:
         return predicate
 
     def _mentions(self, predicate: Predicate, sentence: Span) -> list[Mention]:
-        on_left = predicate.passive or (predicate.frame == "fall" and not predicate.noun)
+        on_left = (predicate.passive and predicate.frame != "expelled") or (predicate.frame == "fall" and not predicate.noun)
         if on_left:
             return self._left(predicate, sentence)
         if (
@@ -169,6 +185,10 @@ class _Reader:
             subject = next((c for c in token.head.children if c.dep_ in {"nsubj", "nsubjpass"} and c.i < token.i), None)
             if subject is not None:
                 stop = subject.right_edge.idx + len(subject.right_edge.text)
+        if subject is None and token.head.dep_ == "attr" and any(c.lower_ == "to" for c in token.children):
+            # "X became the first capital to fall to Y"
+            subject = next((c for c in token.head.head.children if c.dep_ == "nsubj"), None)
+            stop = subject.right_edge.idx + len(subject.right_edge.text) if subject is not None else stop
         if subject is not None and subject.lower_ in {"which", "that", "who"} and token.dep_ == "relcl":
             return self._of_antecedent(token.head, predicate)
         if subject is not None and subject.lower_ in _PRONOUN_PLACES:
@@ -205,8 +225,10 @@ class _Reader:
         frame = predicate.frame
         if predicate.noun:
             by = self._behind(predicate, limit, "by")
-            if frame == "fall":
+            if frame in {"fall", "pass"}:
                 return self._behind(predicate, limit, "to"), None
+            if frame == "hand":
+                return self._behind(predicate, limit, "to"), by or self._possessor(predicate)
             if frame == "lose":
                 return self._behind(predicate, limit, "to"), self._possessor(predicate) or self._announcer(predicate)
             if frame == "leave":
@@ -221,6 +243,9 @@ class _Reader:
             return (self._roles.resolved(party, predicate.token, predicate.token) if party else None), None
         if frame == "fall":
             return self._behind(predicate, limit, r"(?:in)?to(?: the hands of)?"), self._behind(predicate, limit, "from")
+        if predicate.frame == "expelled":
+            subject = self._roles.subject(predicate)
+            return self._roles.agent(predicate, limit), subject
         if predicate.passive:
             agent = self._roles.agent(predicate, limit)
             agent = self._roles.resolved(agent, predicate.token, predicate.token) if agent else None
@@ -229,7 +254,7 @@ class _Reader:
             return agent, None
         if predicate.token.lower_ in _INCLUDE:
             return self._whose_gains(predicate), None
-        subject = self._roles.subject(predicate)
+        subject = self._doer(self._roles.subject(predicate), predicate)
         if frame in {"lose", "hand"}:
             return self._behind(predicate, limit, "to"), subject
         if frame == "leave":
@@ -239,6 +264,20 @@ class _Reader:
             known = owner and owner.lower() not in {"a", "an", "the"}
             return subject, Party(owner, predicate.token.idx, predicate.end) if known else None
         return subject, None
+
+    def _doer(self, party: Party | None, predicate: Predicate) -> Party | None:
+        """Who stands behind an operation: "an offensive by X", "the rebel push", "the army opens a front that ..."."""
+        if party is None or party.name.split()[-1].lower() not in self._sets["operations"]:
+            return party
+        by = re.match(r"\s+(?:\w+ )?by (?:the )?", self._text[party.end : party.end + 40])
+        agent = self._roles.phrase_at(party.end + by.end(), party.end + 120) if by else None
+        owner = party.name.rpartition(" ")[0]
+        if agent is None and self._actors.perhaps_armed(owner):
+            return replace(party, name=re.sub(r"['’]s?$", "", owner))
+        root = predicate.token.sent.root
+        subject = next((c for c in root.children if c.dep_ == "nsubj" and c.i < predicate.token.i), None)
+        main = self._roles.phrase_around(subject) if agent is None and subject is not None else agent
+        return main if main is not None and self._actors.armed(main.name) else party
 
     def _behind(self, predicate: Predicate, limit: int, word: str) -> Party | None:
         match = (
@@ -268,6 +307,22 @@ class _Reader:
         """The state, where a ministry or president speaks of what troops did."""
         name = self._judge.state_of(party.name) if party is not None else None
         return replace(party, name=name) if party is not None and name is not None else party
+
+    def _reporter(self, predicate: Predicate) -> str | None:
+        """ "X has been captured, the rebels say": a party to the war that tells of it."""
+        start = predicate.token.idx
+        said = source_of(self._said, start, start + len(predicate.token.text))
+        name = said.speaker if said is not None else None
+        return name if name is not None and self._actors.armed(name) else None
+
+    def _spoken(self, predicate: Predicate, party: Party | None) -> Party | None:
+        """ "We have liberated X, the commander said": whoever says it, and theirs are people under arms."""
+        if party is None or party.name.lower() not in _WE:
+            return party
+        start = predicate.token.idx
+        said = source_of(self._said, start, start + len(predicate.token.text))
+        named = said.speaker if said is not None and said.speaker else party.name
+        return replace(party, name=re.sub(r"^the ", "", named, flags=re.IGNORECASE), phrase="our forces")
 
     def _announcer(self, predicate: Predicate, deed: bool = False) -> Party | None:
         """ "The army announces the capture of X": the army's own deed. Who admits or denies one need not have done it."""
@@ -321,7 +376,8 @@ class _Reader:
             lost = lost or self._adversary(gained) or self._roles.garrison(mention, gained)
             lost = lost or self._judge.invaded(find.place, gained, source.speaker if source else None)
             if lost is None and predicate.frame in _CONTESTED and (find.place or mention.head):
-                lost = self._roles.other_party(sentence, gained, source.speaker if source else None)
+                speaker_name = source.speaker if source else None
+                lost = self._roles.other_party(sentence, gained, speaker_name, around=predicate.frame != "approach")
         gained, lost = self._as_before(mention, gained, lost)
         change, part = self._change(predicate, mention)
         place = find.place
@@ -355,6 +411,8 @@ class _Reader:
         status, why = status_of(token, self._section, self._year)
         if status not in LIVE_STATUSES:
             return status, why
+        if token.dep_ == "advcl" and any(c.dep_ == "mark" and c.lower_ == "since" for c in token.children):
+            return "historic", "since then"
         words = {t.lower_ for t in token.subtree}
         reduced = token.dep_ == "acl" and token.tag_ == "VBN" and token.head.dep_ != "ROOT" and predicate.passive
         passing = token.dep_ == "relcl" or reduced
@@ -478,6 +536,17 @@ def _confidence(find: Find, predicate: Predicate, gainer: str | None) -> float:
         + (0.1 if gainer else 0.0)
     )
     return round(min(score, 0.95), 2)
+
+
+def _with_losers(facts: Sequence[TerritoryChange]) -> list[TerritoryChange]:
+    """Losers that the text tells later: who denies it, and from whom the same party took a place near by."""
+
+    def loser(fact: TerritoryChange) -> str | None:
+        denied = next((f.loser for f in facts if f.status == "denied" and f.place == fact.place and f.loser), None)
+        near = (f for f in facts if f.gainer == fact.gainer and f.change in _TAKEN and abs(f.start - fact.start) < _NEAR)
+        return denied or next((f.loser for f in near if f.loser), None)
+
+    return [replace(f, loser=loser(f)) if f.loser is None and f.gainer is not None and f.change in _TAKEN else f for f in facts]
 
 
 def _without_doubles(facts: Iterable[TerritoryChange]) -> list[TerritoryChange]:

@@ -17,7 +17,7 @@ from monitor.facts.lexicon import load
 
 _CONTROL: Final = r"(?:\s*[\w-]+ly\b)?\s+(?:the\s+|a\s+)?(?:[\"“]?[\w-]+\s+){0,2}?control[\"”]?\s+(?:of|over)\b"
 _UNDER: Final = (
-    r"\s+(?:[\w-]+\s+){0,1}?under\s+(?:the\s+)?(?:[\w-]*full\w*\s+|complete\s+)?(?P<owner>(?:[\w'’-]+\s+){0,4}?)"
+    r"\s+(?:[\w-]+\s+){0,2}?under\s+(?:the\s+)?(?:[\w-]*full\w*\s+|complete\s+)?(?P<owner>(?:[\w'’-]+\s+){0,4}?)"
     r"(?:control|rule|occupation)\b(?P<of>\s+(?:of|by)\b)?"
 )
 _IN_HANDS: Final = (
@@ -31,6 +31,11 @@ _SKIP: Final = re.compile(
     re.IGNORECASE,
 )
 _BY_THEN: Final = re.compile(r"\s+(by) (?:\w+day|night|the end)")  # "in rebel hands by Friday" tells of a change
+_PASSES: Final = re.compile(
+    r"control (?:of|over) [^.;,]{3,70}?\b(?:pass|went|gone|goes|fell|fall|revert|return|shift|transfer|hand|cede|move)\w*\s"
+    r"(?:over |back )?to\b",
+    re.IGNORECASE,
+)
 _AUX: Final = frozenset(
     {"was", "were", "been", "being", "be", "is", "are", "get", "gets", "got", "getting", "'s", "’s", "remains", "remained"}
 )
@@ -40,6 +45,8 @@ TELLING: Final = ("announcers", "admitters", "deniers")  # the sets of words tha
 _OF_PEOPLE: Final = re.compile(
     r"\s+of\s+(?:all\s+)?(?:the\s+|its\s+|their\s+)?(?P<people>(?:[\w'’-]+\s+){0,4}?[\w'’-]+)\s+from\b"
 )
+_CLOSING: Final = frozenset('"”’')
+_HEADLINE: Final = 12  # words of a headline without a verb
 _BEFORE_NOUNS: Final = frozenset(["the", "a", "an", "of", "its", "their", "his", "this", "for", "in", "'s", "’s", "no", "any"])
 
 
@@ -150,6 +157,9 @@ def predicates(sentence: Span, text: str, language: str = "en") -> Iterator[Pred
     """The predicates of a sentence, in order."""
     known = frames(language)
     limit = sentence.end_char
+    headline = _held_in_headline(sentence, text)
+    if headline is not None:
+        yield headline
     for token in sentence:
         low = token.lower_
         if low in known.nouns and _is_noun(token):
@@ -158,6 +168,20 @@ def predicates(sentence: Span, text: str, language: str = "en") -> Iterator[Pred
             found = _verb(token, known.verbs[low], known, text, limit)
             if found is not None:
                 yield found
+
+
+def _held_in_headline(sentence: Span, text: str) -> Predicate | None:
+    """ "Derna now under rebel control": a headline without a verb."""
+    if sentence.end - sentence.start > _HEADLINE or any(t.pos_ in {"VERB", "AUX"} for t in sentence):
+        return None
+    under = next((t for t in sentence if t.lower_ == "under" and t.i > sentence.start), None)
+    if under is None:
+        return None
+    behind = under.nbor(-1).idx + len(under.nbor(-1).text)
+    match = re.compile(_UNDER).match(text, behind, sentence.end_char)
+    if match is None or not match["owner"].strip():
+        return None
+    return Predicate(under, "under", "captured", 2, match.end(), passive=True, owner=match["owner"].strip())
 
 
 def _named(token: Token) -> bool:
@@ -178,7 +202,7 @@ def _attributive(token: Token) -> bool:
 def _is_noun(token: Token) -> bool:
     previous = token.nbor(-1) if token.i > token.sent.start else None
     following = token.nbor(1) if token.i + 1 < len(token.doc) else None
-    if following is None or following.lower_ not in {"of", "from", "by", "to"}:
+    if following is None or following.lower_ not in {"of", "from", "by", "to", "over"}:
         return False
     if token.lower_ in {"fall", "retreat", "capture", "recapture"}:
         led = previous is not None and (
@@ -191,9 +215,18 @@ def _is_noun(token: Token) -> bool:
     return bool(token.pos_ in {"NOUN", "VERB", "PROPN"})
 
 
+def _passed(token: Token, text: str, limit: int) -> bool:
+    """ "Control of X passed to Y", "was handed to Y"."""
+    return _PASSES.match(text, token.idx, limit) is not None
+
+
 def _noun(token: Token, row: tuple[str, str, int], text: str, limit: int) -> Iterator[Predicate]:
     frame, change, strength = row
     following = token.nbor(1)
+    if frame == "pass":
+        if _passed(token, text, limit):
+            yield Predicate(token, frame, change, strength, following.idx + len(following.text), noun=True, told=True)
+        return
     people = _OF_PEOPLE.match(text, token.idx + len(token.text), limit) if frame == "leave" else None
     if people is not None:
         yield Predicate(token, frame, change, strength, people.end(), noun=True, owner=people["people"])
@@ -209,6 +242,8 @@ def _verb(token: Token, forms: Sequence[tuple[str, int]], known: Frames, text: s
         for row in known.rows.get(verb, ()):
             match = row.pattern.match(text, end, limit)
             if match is None or (row.kind in {"", "people"} and not _usable(token, form, row)):
+                continue
+            if row.frame == "expelled" and not _passive(token, form, verb, text, match.end()):
                 continue
             if row.kind == "under":
                 return _under(token, row, match)
@@ -261,7 +296,8 @@ def _usable(token: Token, form: int, row: _Row) -> bool:
     previous = token.nbor(-1) if token.i > token.sent.start else None
     if previous is None:
         return False
-    return previous.lower_ not in _BEFORE_NOUNS and previous.tag_ not in {"JJ", "POS"}
+    led = previous.tag_ == "JJ" and previous.lower_ != "military"  # "the military retake X"
+    return previous.lower_ not in _BEFORE_NOUNS and not led and previous.tag_ != "POS"
 
 
 def _passive(token: Token, form: int, verb: str, text: str, end: int) -> bool:
@@ -300,5 +336,6 @@ def _headline(token: Token, text: str, end: int) -> bool:
 
 
 def _skip(text: str, end: int, limit: int) -> int:
+    end += text[end : end + 1] in _CLOSING  # 'have "liberated" the town'
     match = _SKIP.match(text, end, limit)
     return match.end() if match else end

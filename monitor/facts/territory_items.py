@@ -16,6 +16,7 @@ _HELD: Final = re.compile(
 _ADJECTIVES: Final = frozenset({"JJ", "RB", "DT", "VB", "PR"})
 _FINITE: Final = frozenset({"VBD", "VBZ", "VBP", "MD", "VB"})
 _DEFINITE: Final = frozenset({"the", "its", "their", "his", "this", "that"})
+_SETTLEMENTS: Final = frozenset({"city", "town", "village", "settlement"})
 _TERRITORY: Final = frozenset({"territory", "territories", "land", "lands", "area", "areas", "ground"})
 
 
@@ -216,6 +217,8 @@ class ItemReader:
             return [replace(mention, count=quantity if quantity != 1 else None)]
         if kind == "facility" and not self._definite(start):
             return [mention]
+        if noun in _SETTLEMENTS | {"area"} and not self._definite(start):
+            return [mention]  # "Ruritania retakes village"
         return [replace(mention, back=True)] if self._definite(start) else []
 
     def _head_noun(self) -> int:
@@ -236,8 +239,9 @@ class ItemReader:
         if kind == "facility" and self._in("site_links") and (follows or self._low(1) in {"the", "its"}):
             return self._sited(first, noun)
         if noun in _TERRITORY and link in {"in", "of", "inside", "around"} and follows:
+            inside = link == "in" and noun in {"area", "areas"}  # "areas in Hama province" are parts of it
             self._i += 1
-            return [replace(self._take_name(follows), part="area", head=noun)]
+            return [replace(self._take_name(follows), part="part" if inside else "area", head=noun)]
         return []
 
     def _directly(self, first: Word, noun: str, kind: str) -> list[Mention]:

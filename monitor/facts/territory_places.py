@@ -299,4 +299,10 @@ def _with_examples(found: list[Mention], named: list[Mention]) -> list[Mention]:
     while kept and kept[-1].name is None and kept[-1].count is None and not (kept[-1].part == "facility" and kept[-1].holder):
         kept.pop()
     part = last.part if last.name is None else "whole"
-    return [*kept, *(replace(m, part=part if m.part == "whole" else m.part, holder=m.holder or last.holder) for m in named)]
+    return [
+        *kept,
+        *(
+            replace(m, part=part if m.part == "whole" and m.head is None else m.part, holder=m.holder or last.holder)
+            for m in named
+        ),
+    ]

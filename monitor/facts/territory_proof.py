@@ -22,6 +22,7 @@ _ANY_SETTLEMENT: Final = frozenset({"city", "town", "village", "settlement", "lo
 _POSSESSIVE: Final = re.compile(r"['’]s?$")
 _NOUN_BEFORE: Final = re.compile(r"(\w+)\s+of\s+(?:the\s+)?$|(\w+)\s+$")
 _ACRONYM: Final = re.compile(r"[A-Z]{2,6}s?|[A-Z]\w*[ -]?\d*[A-Z]\d*")
+_SIDES: Final = frozenset({"Western", "Eastern", "Northern", "Southern"})
 _SPEAKS: Final = 2  # the strength of predicates that speak of control
 _OFFICE: Final = re.compile(
     r"\b(?:minist(?:ry|er)(?: of [Dd]efen[cs]e)?|[Mm]inistry|MoD|MOD|[Pp]resident|PM|[Pp]remier|[Ss]pokes\w+|[Cc]hief of staff"
@@ -29,6 +30,7 @@ _OFFICE: Final = re.compile(
 )
 _TOWN: Final = 5_000  # inhabitants of a place that is known beyond its country
 _THE: Final = re.compile(r"^the ", re.IGNORECASE)
+_ITS: Final = re.compile(r"\b(?:its|their) (?:[\w-]+ ){0,2}$", re.IGNORECASE)
 _NEAR_KEPT: Final = 6
 
 
@@ -66,16 +68,24 @@ class PlaceJudge:
         armed = any(self._actors.armed(p) for p in parties) or (
             mention.holder is not None and self._actors.perhaps_armed(mention.holder)
         )
+        military = mention.head is not None and mention.head.split()[0] in {"army", "military", "barracks", "garrison"}
         perhaps = armed or any(self._actors.perhaps_armed(p) for p in parties)
+        armed = armed or (military and perhaps)
+        if mention.head is not None and mention.name is not None and self._is_holder(mention.place):
+            mention = replace(mention, place=mention.head, name=None, holder=mention.place)  # "an ISIL camp"
         if mention.head in self._nouns.sets["vague"] and mention.name is None:
             return None
         if self._landmark(mention, predicate):
             return None
         if mention.name is None or not any(c.isupper() for c in mention.name):
-            counted = strength >= 2 and self.war > 1 and mention.count is not None
+            if predicate.frame == "leave" and mention.head in _ANY_SETTLEMENT:
+                return None  # "left town"
+            settled = mention.head is not None and mention.head.removesuffix("s") in _ANY_SETTLEMENT
+            counted = strength >= 2 and ((self.war > 1 and mention.count is not None) or (perhaps and settled))
             return Find(mention, None) if strength >= 1 and (armed or counted) else None
         words = mention.name.split()
-        if {words[0], words[-1]} & self._sets["nonplaces"] or self._gazetteer.country(mention.name) is not None:
+        first = {words[0]} - (_SIDES if len(words) > 1 else set())
+        if (first | {words[-1]}) & self._sets["nonplaces"] or self._gazetteer.country(mention.name) is not None:
             return None
         place = self._link(mention, parties)
         headed = mention.head is not None and (mention.part != "area" or strength >= 2)
@@ -120,7 +130,7 @@ class PlaceJudge:
     @property
     def unnamed(self) -> frozenset[str]:
         """Plurals of settlements and areas: vague where they stand alone."""
-        return self._nouns.sets["plurals"]
+        return self._nouns.sets["plurals"] | _ANY_SETTLEMENT
 
     def state_of(self, name: str) -> str | None:
         """The country behind a ministry or an office: "Russia's defence ministry" is Russia; None for others."""
@@ -147,7 +157,8 @@ class PlaceJudge:
 
     def _abroad(self, name: str, parties: Sequence[str]) -> Place | None:
         """The town of this name in another country, where a state takes it and only one country has such a town."""
-        if not any(self._gazetteer.country(_THE.sub("", p)) is not None for p in parties):
+        states = any(self._gazetteer.country(_THE.sub("", p)) is not None for p in parties)
+        if not states and not any(self._actors.armed(p) and self._actors.country_of(p) is not None for p in parties):
             return None
         found = self._gazetteer.link(name)
         towns = {p.country for p in self._gazetteer.lookup(name) if p.population >= _TOWN}
@@ -188,6 +199,11 @@ class PlaceJudge:
         actor = self._actors.resolve(name) or self._actors.resolve(name.rstrip("s"))
         return actor is not None and (actor.kind != "official" or not self._gazetteer.lookup(name))
 
+    def _is_holder(self, name: str) -> bool:
+        """An armed group that only tells whose place it is."""
+        actor = self._actors.resolve(name)
+        return actor is not None and actor.kind == "party"
+
     def _is_person(self, mention: Mention, strength: int = 0) -> bool:
         """Called a person by the parser, or begins like one. The parser's word is only a vote: names that are built like
         names of places outweigh it, and nobody takes control of a person."""
@@ -223,6 +239,8 @@ class PlaceJudge:
         self._read_up()
         here = self._places_named(self.scanner, sentence.start_char, min(sentence.end_char, mention.start))
         candidates = [m for m in [*self._named, *here] if m.name]
+        if mention.part == "facility" and _ITS.search(self._text[: mention.start]):
+            return self._owned(mention, candidates)
         if mention.head is not None:
             same = [m for m in candidates if m.head == mention.head]
             candidates = same or [m for m in candidates if m.part == "whole" and mention.head in _ANY_SETTLEMENT]
@@ -231,6 +249,11 @@ class PlaceJudge:
         chosen = candidates[-1]
         part = mention.part if mention.part != "whole" else chosen.part
         return replace(mention, place=chosen.place, name=chosen.name, part=part, head=chosen.head or mention.head, back=False)
+
+    def _owned(self, mention: Mention, candidates: Sequence[Mention]) -> Mention | None:
+        """ "Saraqib and its airport": the facility of the settlement before it."""
+        owner = next((m for m in reversed(candidates) if m.part == "whole"), None)
+        return replace(mention, name=f"{owner.name} {mention.head}", back=False) if owner is not None else None
 
     def remember(self, start: int, end: int, facts: Iterable[TerritoryChange]) -> None:
         """Note what a sentence named, and the places of its facts above all."""

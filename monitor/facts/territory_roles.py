@@ -71,6 +71,9 @@ _TIME_FIRST: Final = re.compile(
 _ARTICLE: Final = re.compile(r"^(?:the|a|an)\s+", re.IGNORECASE)
 _JOINS: Final = frozenset({"of", "and", "to", "with", "/"})
 _UNCLOSED: Final = re.compile(r"\s*\([^)]*$")
+_TRAILING: Final = re.compile(
+    r" (?:hands|control|attack|attacks|assault)$|(?: [\w-]+)? (?:minutes|hours?|days?|weeks?|months?|years?)$"
+)  # "rebel hands", "Islamic State nine months"
 _ON_ITS_SIDE: Final = re.compile(
     r"(?:\b(?:backed|supported|led|aided|helped|joined|assisted|accompanied) by|\balongside|\bhelp of|\bincluding"
     r"|\b(?:allied|affiliated|aligned) (?:with|to)|\b(?:linked|loyal) to)"
@@ -227,6 +230,11 @@ class Roles:
                 last = self._end_of(child)
             elif child.dep_ == "appos" and child.i == last + 2:
                 last = max(last, child.right_edge.i)
+        while " and " in self._doc[first : last + 1].text and first - 1 > head.sent.start and self._doc[first - 1].text == ",":
+            member = self._before(self._doc[first - 1])  # "A, B and others"
+            if member is None or not self._actors.armed(member.name):
+                break
+            first = next(t.i for t in head.sent if t.idx >= member.start)
         party = self._party(first, last + 1)
         if last + 1 < len(self._doc) and self._doc[last + 1].lower_ in {"loyal", "aligned", "allied"}:
             return self.phrase_at(party.start, head.sent.end_char) or party
@@ -301,7 +309,7 @@ class Roles:
     def _party(self, first: int, end: int) -> Party:
         span = self._doc[first:end]
         name = _TIME_FIRST.sub("", _ARTICLE.sub("", span.text)).strip(" ,'\"")
-        name = re.sub(r"\s+", " ", name)
+        name = _TRAILING.sub("", re.sub(r"\s+", " ", name))
         name = _UNCLOSED.sub("", name)
         return Party(name, span.start_char, span.end_char, span.text)
 
@@ -355,7 +363,13 @@ class Roles:
             for match in pattern.finditer(self._text, max(predicate.token.idx, place_end - 1), limit):
                 party = self.phrase_at(match.end(), limit)
                 if party is not None and self._is_party(party.name) and not self.same_party(party.name, gainer):
-                    return _FLEEING.sub("", re.split(r"['’]s ", party.name)[0])
+                    return _FLEEING.sub("", re.split(r"['’]s (?![A-Z])", party.name)[0])
+        held = next(
+            (m["who"] for m in _HELD.finditer(self._text, predicate.token.sent.start_char, limit) if self._is_party(m["who"])),
+            None,
+        )
+        if held is not None and not self.same_party(held, gainer):
+            return held
         owned = _OWNED.search(self._text, predicate.token.idx, limit)
         if owned and self._actors.armed(owned["who"]) and not _same(owned["who"], gainer):
             return _ARTICLE.sub("", owned["who"])
@@ -370,21 +384,25 @@ class Roles:
         return owner if self._actors.armed(owner) and not self.same_party(owner, gainer) else None
 
     def _is_party(self, name: str) -> bool:
-        return self._actors.armed(name) or bool(re.search(r"\b(?:government|control|army|group)\b", name.lower()))
+        return self._actors.armed(name) or bool(
+            re.search(r"\b(?:government|control|occupation|rule|army|group)\b", name.lower())
+        )
 
-    def other_party(self, sentence: Span, gainer: str | None, source: str | None) -> str | None:
+    def other_party(self, sentence: Span, gainer: str | None, source: str | None, around: bool = True) -> str | None:
         """The only other armed party that the sentence names, else the only one that the sentences around it name."""
         if gainer is None:
             return None
         here = self._parties_in(sentence, [gainer, source])
         if here:
             return here[0] if len(here) == 1 else None
+        if not around:
+            return None
         sentences = list(self._doc.sents)
         at = next(i for i, s in enumerate(sentences) if s.start == sentence.start)
-        around: list[str] = []
+        names: list[str] = []
         for other in [*sentences[max(0, at - _BACK) : at], *sentences[at + 1 : at + 2]]:
-            around += [n for n in self._parties_in(other, [gainer, source, *around]) if self._actors.resolve(n)]
-        return around[0] if len(around) == 1 else None
+            names += [n for n in self._parties_in(other, [gainer, source, *names]) if self._actors.resolve(n)]
+        return names[0] if len(names) == 1 else None
 
     def _parties_in(self, sentence: Span, known: Sequence[str | None]) -> list[str]:
         names: list[str] = []
@@ -424,15 +442,16 @@ _LOSERS: Final = tuple(
         r"\b(?:held|controlled|occupied|defended|dominated|seized|run) by\s+(?:the\s+)?",
         r"\b(?:driv|drove|forc|push|kick|chas)\w* (?:out|back|away)\s+(?:the\s+)?(?:last\s+)?(?:remaining\s+)?",
         r"\b(?:defeating|expelling|ousting|routing|repelling)\s+(?:the\s+)?",
-        r"\b(?:stronghold|bastion|redoubt|base|foothold)s? (?:of|for)\s+(?:the\s+)?",
+        r"\b(?:stronghold|bastion|redoubt|base|foothold|line|capital|positions)s? (?:of|for)\s+(?:the\s+)?",
         r"\b(?:clashes|fighting|battles?|combat|fight) (?:with|against)\s+(?:the\s+)?",
         r"\bagainst\s+(?:the\s+)?",
-        r"\bending\s+(?:[\w-]+\s+){0,4}?(?=[\w-]+ (?:control|occupation|rule)\b)",
+        r"\bending\s+(?:[\w-]+\s+){0,4}?(?:of\s+)?(?=[\w-]+ (?:control|occupation|rule)\b)",
         r"\b(?:withdrawal|retreat|surrender|departure|defeat|evacuation) of\s+(?:the\s+)?(?:last\s+)?(?:group of\s+)?",
         r"\bas\s+(?:the\s+)?(?=[\w' -]{3,50}\b(?:retreat|withdr|abandon|flee|fled|pull))",
         r"\bafter\s+(?:the\s+)?(?=[\w' -]{3,50}\b(?:retreat|withdr|abandon|flee|fled|pull|left|surrender))",
     )
 )
+_HELD: Final = re.compile(r"(?P<who>[\w'’]+)-(?:held|controlled|occupied)\b")
 _OWNED: Final = re.compile(
     r"(?P<who>[A-Z][\w'’]+(?: [A-Z][\w'’]+){0,3}|rebel|regime|junta|government|jihadist)"
     r"(?:['’]s? |'?s? )(?:last |remaining |main |key )*(?:stronghold|positions|bastion|defen[cs]es)"

@@ -25,6 +25,7 @@ _QUOTE_MARKS: Final = frozenset("‘’'ʿʾʻʼ`")
 _LINKS_THAT_ARE_WORDS: Final = frozenset({"as", "at", "an"})
 _OF_NAMES: Final = frozenset({"republic", "kingdom"})
 _OF_BARE_NAMES: Final = frozenset({"gulf", "port", "bay", "isle", "cape", "strait", "straits", "horn", "sea"})
+_HEIGHTS: Final = frozenset({"hill", "height", "heights", "point", "hilltop"})
 _SINGULAR_S: Final = frozenset({"headquarters", "barracks", "steelworks", "crossroads", "outskirts"})
 POSSESSIVE: Final = re.compile(r"(?:(?<!\bRa)(?<!\bra)['’]s|(?<=s)['’])\Z")
 
@@ -125,7 +126,8 @@ def _more(words: Sequence[Word], size: int) -> int:
     word, gap = words[size], words[size].start - words[size - 1].end
     if gap > 1 or word.text.startswith("\n"):
         return 0
-    if (word.named and word.tag != "VBZ") or (word.text.isdigit() and len(word.text) <= 3):
+    height = size == 1 and words[0].low in _HEIGHTS  # "Hill 1070"
+    if (word.named and word.tag != "VBZ") or (word.text.isdigit() and len(word.text) <= 3 + height):
         return 1
     following = words[size + 1] if size + 1 < len(words) else None
     if following is None:
