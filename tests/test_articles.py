@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 from collections.abc import AsyncIterator
 from typing import Any
@@ -38,9 +39,14 @@ class World:
     def __init__(self, store: Store) -> None:
         self.store, self.clock, self.paths, self.woken = store, VirtualClock(NOW), [], 0
         self.pages: dict[str, web.Response | bytes] = {}
+        self.now_asked = self.most = 0
 
     async def answer(self, request: web.Request) -> web.Response:
         self.paths.append(request.path)
+        self.now_asked += 1
+        self.most = max(self.most, self.now_asked)
+        await asyncio.sleep(0)  # lets the others in
+        self.now_asked -= 1
         page = self.pages.get(request.path)
         if isinstance(page, bytes):
             return web.Response(body=page, content_type="text/plain" if request.path == "/robots.txt" else "text/html")
@@ -122,6 +128,7 @@ async def test_pages_without_an_article_change_nothing(world: World, page: bytes
     [
         ("auto", "", "https://a.example/", True),
         ("auto", "Carried by the feed.", "https://a.example/", False),
+        ("never", "", "https://a.example/", False),
         ("always", "Carried by the feed.", "https://a.example/", True),
         ("never", "", "https://a.example/", False),
         ("always", "", None, False),
@@ -135,3 +142,74 @@ def test_which_articles_are_wanted(full_text: str, text: str, link: str | None, 
 def test_a_text_that_says_no_more_than_the_item_makes_no_version() -> None:
     assert with_text(ITEM, "Short.") is None
     assert with_text(dataclasses.replace(ITEM, text=TEXT), TEXT) is None
+
+
+def test_an_item_that_tells_enough_is_left_alone() -> None:
+    assert not wants_article(FEED, dataclasses.replace(ITEM, summary="A long report. " * 100))
+
+
+WALLS = [
+    "We value your privacy. We and our 842 partners store and access information on your device.",
+    "Nous utilisons des cookies pour personnaliser le contenu. Vous pouvez accepter les cookies ou les refuser.",
+    "Please enable JavaScript and disable your ad blocker to proceed.",
+]
+TEASER = "Engineers reached the bridge at Qarma on Monday and found two spans in the river, an official said in the evening."
+DEMANDS = [
+    "Subscribe to continue reading this article.",
+    "Already a subscriber? Log in.",
+    "La suite est réservée. Il vous reste 72% de cet article à lire.",
+    "Jetzt weiterlesen mit einem Monatsabo.",
+    "للمشتركين فقط: تابع القراءة",
+]
+
+
+def page(*paragraphs: str, head: str = "") -> bytes:
+    body = "".join(f"<p>{p}</p>" for p in paragraphs)
+    return (
+        f"<html><head><title>Bridge</title>{head}</head><body><article><h1>Bridge</h1>{body}</article></body></html>".encode()
+    )
+
+
+@pytest.mark.parametrize("wall", WALLS)
+def test_a_page_that_asks_for_consent_is_no_article(wall: str) -> None:
+    assert extract(page(wall, wall.replace("privacy", "choices") + " More.", TEASER), "https://a.example/") == ""
+
+
+@pytest.mark.parametrize("demand", DEMANDS)
+def test_the_beginning_in_front_of_a_paywall_is_no_article(demand: str) -> None:
+    told = [TEASER, TEASER.replace("Monday", "Tuesday"), TEASER.replace("Monday", "Friday")]
+    assert extract(page(*told), "https://a.example/") != ""
+    assert extract(page(*told, demand), "https://a.example/") == ""
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        '<script type="application/ld+json">{"@type": "NewsArticle", "isAccessibleForFree": false}</script>',
+        '<script type="application/ld+json">{"@type": "NewsArticle", "isAccessibleForFree":"False"}</script>',
+        '<meta property="article:content_tier" content="locked">',
+    ],
+)
+def test_a_page_that_declares_itself_paid_is_refused(head: str) -> None:
+    assert extract(page(*TEXT.split(". "), head=head), "https://a.example/") == ""
+
+
+def test_a_whole_article_loses_only_what_asks_at_its_ends() -> None:
+    told = [TEASER.replace("Monday", f"day {n}") for n in range(14)]
+    told[7] = "The ministry said sites that use cookies must ask, a rule that the press has fought since spring."
+    text = extract(page(*told, "Subscribe to continue reading our newsletters."), "https://a.example/")
+    assert "Subscribe" not in text and "use cookies must ask" in text and "day 13" in text
+    free = '<script type="application/ld+json">{"isAccessibleForFree": true}</script>'
+    assert "day 13" in extract(page(*told, head=free), "https://a.example/")
+
+
+async def test_a_wall_leaves_the_feeds_own_text(world: World) -> None:
+    world.pages["/1"] = page(*WALLS, *DEMANDS)
+    (only,) = await world.offer("/1")
+    assert (only.version, only.body) == (1, "A summary.")
+
+
+async def test_one_host_is_asked_by_two_at_a_time_at_most(world: World) -> None:
+    world.pages |= {f"/{n}": PAGE for n in range(12)}
+    await world.offer(*(f"/{n}" for n in range(12)))
+    assert world.most <= 2
