@@ -20,7 +20,7 @@ from rules.match import Matcher
 from rules.rule import Rule
 from storage.base import Store
 
-_SINCE = ""  # the key under which a rule's own beginning is kept
+SINCE = ""  # the key under which a rule's own beginning is kept
 
 Embed = Callable[[Sequence[str]], Awaitable[Sequence[Vector | None]]]
 
@@ -108,12 +108,12 @@ class WatchedRulebook(Rulebook):
     async def _note_since(self) -> None:
         """A rule that is new here watches from now on; the store remembers since when."""
         names = [rule.name for rule in self.rules]
-        known = await self._store.rule_states([(name, _SINCE) for name in names])
+        known = await self._store.rule_states([(name, SINCE) for name in names])
         now = self._clock.now()
-        new = tuple(RuleState(name, _SINCE, {"since": now}) for name in names if (name, _SINCE) not in known)
+        new = tuple(RuleState(name, SINCE, {"since": now}) for name in names if (name, SINCE) not in known)
         if new:
             await self._store.commit_steps([StepRecord(at=now, rule_states=new)])
-        self.in_force = {name: known.get((name, _SINCE), {"since": now})["since"] for name in names}
+        self.in_force = {name: known.get((name, SINCE), {"since": now})["since"] for name in names}
 
     async def _take(self, reload: watch.Reload) -> None:
         for file in reload.applied:

@@ -170,6 +170,12 @@ class Store(Protocol):
         """By link, the latest stored version of the item of this feed that carries it; the newest item where several do."""
         ...
 
+    async def known_entries(
+        self, feed_id: str, ids: Sequence[str], links: Sequence[str]
+    ) -> tuple[Mapping[str, Item], Mapping[str, Item]]:
+        """`known_items` and `known_links` of one moment."""
+        ...
+
     async def commit_poll(self, record: PollRecord) -> None:
         """T1: store items, versions, validators, health and next time, release the lease, and mark each item pending."""
         ...
@@ -406,6 +412,10 @@ class Store(Protocol):
 
     async def past(self, since: float, until: float) -> list[Past]:
         """Item versions that were analysed between these instants, in the order in which they were."""
+        ...
+
+    async def past_of_items(self, ids: Sequence[str]) -> list[Past]:
+        """The analysed versions of these items, in order."""
         ...
 
     async def past_of_story(self, story_id: str) -> list[Past]:

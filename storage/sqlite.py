@@ -105,6 +105,13 @@ class SqliteStore:
     async def known_links(self, feed_id: str, links: Sequence[str]) -> Mapping[str, Item]:
         return await self._readers.run(lambda db: sqlite_reads.known_links(db, feed_id, links))
 
+    async def known_entries(
+        self, feed_id: str, ids: Sequence[str], links: Sequence[str]
+    ) -> tuple[Mapping[str, Item], Mapping[str, Item]]:
+        return await self._readers.run(
+            lambda db: (sqlite_reads.known_items(db, feed_id, ids), sqlite_reads.known_links(db, feed_id, links))
+        )
+
     async def commit_poll(self, record: PollRecord) -> None:
         await self._write(lambda db: sqlite_collect.commit_poll(db, record))
         hit("after_t1")
@@ -291,6 +298,9 @@ class SqliteStore:
 
     async def past(self, since: float, until: float) -> list[Past]:
         return await self._readers.run(lambda db: sqlite_history.past(db, since, until))
+
+    async def past_of_items(self, ids: Sequence[str]) -> list[Past]:
+        return await self._readers.run(lambda db: sqlite_history.past_of_items(db, ids))
 
     async def past_of_story(self, story_id: str) -> list[Past]:
         return await self._readers.run(lambda db: sqlite_history.past_of_story(db, story_id))

@@ -40,6 +40,11 @@ def past(db: Connection, since: float, until: float) -> list[Past]:
     return list(_read(db, f"{_PAST} AND v.analysed_at >= ? AND v.analysed_at <= ?{_IN_ORDER}", [since, until]))
 
 
+def past_of_items(db: Connection, ids: Sequence[str]) -> list[Past]:
+    where = f"{_PAST} AND v.item_id IN (SELECT value FROM json_each(?)){_IN_ORDER}"
+    return list(_read(db, where, [json.dumps(list(ids))]))
+
+
 _AKIN = """
 WITH mine AS (SELECT item_id FROM story_items WHERE story_id = ?)
 SELECT item_id FROM mine

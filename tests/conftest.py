@@ -238,7 +238,7 @@ def command(models: Models, monkeypatch: pytest.MonkeyPatch) -> Command:
     from monitor.cli import offline
 
     @asynccontextmanager
-    async def loaded() -> AsyncIterator[Models]:
+    async def loaded(*_: object, **__: object) -> AsyncIterator[Models]:
         yield models
 
     monkeypatch.setattr(offline, "loaded_models", loaded)

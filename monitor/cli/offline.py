@@ -28,6 +28,8 @@ from rules.load import Surroundings, load_texts, read_folder
 from rules.rule import Rule
 from storage.open import open_store
 
+__all__ = ["loaded_models", "perform_backtest", "perform_replay", "perform_tests"]
+
 _FOREVER = 1e12
 _EPOCH = parse_instant("2000-01-01")
 

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 
 from monitor.clock import iso
 from monitor.config import EmbedderSettings
@@ -140,7 +141,8 @@ async def backtest(
     sent: list[Sent] = []
     held: Counter[str] = Counter()
     last = since
-    async with scratch(models, both, pasts[0].at if pasts else since, grouper=lambda: PinnedGrouper(known.pins)) as engine:
+    pinned = partial(PinnedGrouper, known.pins, compares=any(past.story_id is None for past in pasts))
+    async with scratch(models, both, pasts[0].at if pasts else since, grouper=pinned) as engine:
         for n, past in enumerate(pasts):
             _add(await engine.again(past), since, sent, held)
             last = max(last, past.at)

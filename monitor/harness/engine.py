@@ -19,7 +19,7 @@ from monitor.config import EmbedderSettings
 from monitor.gazetteer import Gazetteer
 from monitor.harness.documents import StreamLine
 from monitor.language import Language, worker_processes
-from monitor.model import Feed, FeedState, Item, PollRecord, StepRecord, make_id
+from monitor.model import Feed, FeedState, Item, PollRecord, Silence, StepRecord, make_id
 from monitor.pipeline import Pipeline
 from monitor.rulebook import Rulebook
 from monitor.stories.group import Grouper
@@ -55,9 +55,10 @@ class Engine:
         *,
         feeds: Iterable[Feed] = (),
         recipients: Mapping[str, tuple[str, ...]] | None = None,
+        silences: Iterable[Silence] = (),
         grouper: Callable[[], Grouper] = Grouper,
     ) -> None:
-        self._store, self._clock = store, clock
+        self._store, self._clock, self._silences = store, clock, tuple(silences)
         self.book = rules if isinstance(rules, Rulebook) else Rulebook(rules, models.gazetteer)
         self._language = models.language
         named = {name: (name,) for rule in self.book.rules for name in rule.notify}
@@ -76,6 +77,8 @@ class Engine:
 
     async def start(self) -> None:
         """Learn what rules compare with, and what the store holds."""
+        for silence in self._silences:
+            await self._store.add_silence(silence)
         await self.book.prepare(self._language.embed_texts)
         await self._pipeline.start()
         for row in await self._store.live_items(0.0):

@@ -9,8 +9,9 @@ from rich.table import Table
 from rich.text import Text
 
 from monitor.facts.extract import FactReader
+from monitor.harness.describe import describe
 from monitor.harness.documents import BadLine, Given
-from monitor.model import CasualtyFigure, Document, Fact, Json, Kind, Reading, Statement, TerritoryChange, fact_to_json
+from monitor.model import Document, Json, Kind, Reading, fact_to_json
 
 _COLOURS = {
     Kind.TERRITORY: "black on bright_green",
@@ -44,16 +45,3 @@ def picture(document: Document, reading: Reading, explain: bool) -> RenderableTy
         table.add_row(*(Text(cell) for cell in cells))
     title = Text(document.title or document.id, "bold")
     return Group(title, shown, Text(), table if reading.facts else Text("no facts", "dim"), Text())
-
-
-def describe(fact: Fact) -> str:
-    """A fact in a few words."""
-    match fact:
-        case TerritoryChange():
-            what = f"{fact.count} {fact.place}" if fact.count is not None else fact.place or "a place"
-            return " ".join(p for p in (what, fact.change, f"by {fact.gainer}" if fact.gainer else "") if p)
-        case CasualtyFigure():
-            bounds = f"{fact.low if fact.low is not None else '?'}..{fact.high if fact.high is not None else ''}"
-            return f"{fact.metric} {bounds if fact.low != fact.high else fact.low} {fact.name or fact.category}"
-        case Statement():
-            return f"{fact.speaker} {fact.cue or 'says'}"

@@ -23,20 +23,28 @@ class Pin:
 
 
 class PinnedGrouper(Grouper):
-    """Places the items of `pins` (by item id) where they belong; any other is placed as ever. Stories never merge."""
+    """Places the items of `pins` (by item id) where they belong; any other is placed as ever. Stories never merge. With
+    `compares` False no other is to come, and the words of items are left out."""
 
-    def __init__(self, pins: Mapping[str, Pin]) -> None:
+    def __init__(self, pins: Mapping[str, Pin], *, compares: bool = True) -> None:
         super().__init__()
-        self._pins = pins
+        self._pins, self._compares = pins, compares
 
     def place(self, item: Item, vector: Vector | None, reading: Reading | None, now: float) -> Placed:
         pin = self._pins.get(item.id)
         if pin is None:
             return super().place(item, vector, reading, now)
         self.index.check(vector)
-        member = self._member(item, vector, reading)
+        compares = self._compares or vector is None
+        member = self._member(item if compares else replace(item, title="", summary="", text="", link=None), vector, reading)
         first = self.index.member(pin.copy_of) if pin.copy_of else None
-        member = replace(member, story_id=pin.story_id, first_copy=pin.copy_of, origin=first.origin if first else member.family)
+        member = replace(
+            member,
+            title=item.title,
+            story_id=pin.story_id,
+            first_copy=pin.copy_of,
+            origin=first.origin if first else member.family,
+        )
         opened = not self.index.members_of(pin.story_id)
         state = (
             StoryState(Story(pin.story_id, member.title, member.seen, member.seen, 0), ())
