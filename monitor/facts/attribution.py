@@ -411,7 +411,7 @@ def _make(
 def _is_thought(section: Section, start: int, end: int, stance: str | None, mode: str) -> bool:
     """Whether the content tells what was said: a clause, a demand or denial, a quotation of some length. A noun ("announced a
     deal"), a quoted word ("a “tough guy”") and the few words before a summary is cut off do not."""
-    tokens = [t for t in section.doc if start <= t.idx < end and t.is_alpha]
+    tokens = [t for t in section.doc.within(start, end) if t.is_alpha]
     if len(tokens) < _FEW and _is_cut(section, end):
         return False
     if stance in ("denies", "demands", "threatens") or (mode == "verbatim" and len(tokens) >= _LONG):

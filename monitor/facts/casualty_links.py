@@ -165,6 +165,8 @@ class _Linker:
 
     def _toll_at(self, k: int) -> str | None:
         for phrase, metric in self._words.tolls:
+            if self._doc[k].lower_ != phrase[0]:
+                continue
             part = self._doc[k : k + len(phrase)]
             if k + len(phrase) <= self._stop and tuple(t.lower_ for t in part) == phrase and not self._counted(k):
                 return metric

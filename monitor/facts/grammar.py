@@ -6,7 +6,7 @@ library's own tokens take, and nothing here refers to the library's memory. Name
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from typing import Any, overload
 
@@ -279,7 +279,7 @@ def _depth(token: Token) -> float:
 class Doc:
     """A text as words, sentences and names. `text` is what the offsets count."""
 
-    __slots__ = ("ents", "sentences", "text", "tokens")
+    __slots__ = ("_places", "ents", "sentences", "text", "tokens")
 
     def __init__(self, text: str, words: Sequence[Word], spaces: Sequence[bool]) -> None:
         self.text = text
@@ -290,6 +290,7 @@ class Doc:
         for i, (word, space) in enumerate(zip(words, spaces, strict=True)):
             self.tokens.append(Token(self, i, at, word, " " if space else ""))
             at += len(word.text) + space
+        self._places = [token.idx for token in self.tokens]
 
     def __len__(self) -> int:
         return len(self.tokens)
@@ -318,8 +319,7 @@ class Doc:
 
     def char_span(self, start: int, end: int, *, alignment_mode: str = "strict") -> Span | None:
         """The tokens over text[start:end]. "strict": None unless both are edges of tokens; "expand": all that are touched."""
-        places = [token.idx for token in self.tokens]
-        first, last = bisect_right(places, start) - 1, bisect_right(places, end - 1) - 1
+        first, last = bisect_right(self._places, start) - 1, bisect_right(self._places, end - 1) - 1
         if first < 0 or last < 0:
             return None
         opening, closing = self.tokens[first], self.tokens[last]
@@ -328,6 +328,10 @@ class Doc:
             return Span(self, first + behind, max(last + 1, first + behind))
         strict = opening.idx == start and closing.idx + len(closing.text) == end
         return Span(self, first, last + 1) if strict else None
+
+    def within(self, start: int, end: int) -> list[Token]:
+        """The tokens that begin in text[start:end]."""
+        return self.tokens[bisect_left(self._places, start) : bisect_left(self._places, end)]
 
     # ------------------------------------------------------------------------------------------------------- filling in
 

