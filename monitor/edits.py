@@ -260,6 +260,17 @@ def refused(error: Exception) -> Json:
     return {"ok": False, "error": missing}
 
 
+async def by_command(store: Store, args: Json, inside: Inside, now: float) -> Json:
+    """Do what is asked, where no daemon runs. Rules are not loaded: the silences that they name are looked at by the daemon."""
+    try:
+        made = await wanted(store, args, now)
+    except Refused as error:
+        return refused(error)
+    record = await carried_out(store, await alone(store, made), made, inside, (), now)
+    await store.commit_steps([record])
+    return done(record)
+
+
 async def alone(store: Store, edits: Sequence[StoryEdit]) -> Grouper:
     """A grouping that holds only the stories which these edits are about: for a command that finds no daemon, and for stories
     that are live no more."""

@@ -2,54 +2,14 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 from typing import Any
 
 import click
 
-from monitor.cli.common import config_option, json_option, run, seconds, show, since_option, store_of, when
+from monitor.cli.common import config_option, json_option, run, show, store_of, when
 
 limit_option = click.option("--limit", default=50, show_default=True, help="At most so many rows.")
-
-
-@click.command()
-@config_option
-@since_option
-@limit_option
-@json_option
-def stories(config_path: Path, since: str, limit: int, as_json: bool) -> None:
-    """List stories, the latest first.
-
-    Example: wirewatch stories --since 24h
-    """
-
-    async def rows() -> list[dict[str, Any]]:
-        async with store_of(config_path) as store:
-            found = await store.stories(time.time() - seconds(since), limit)
-        return [
-            {
-                "id": s.id,
-                "title": s.title,
-                "items": s.items,
-                "first_seen": when(s.first_seen),
-                "last_seen": when(s.last_seen),
-                "country": s.country,
-                "place": s.place,
-                "families": list(s.families),
-                "origins": len(s.origins),
-            }
-            for s in found
-        ]
-
-    columns = {
-        "story": lambda r: r["id"],
-        "last": lambda r: r["last_seen"],
-        "items": lambda r: str(r["items"]),
-        "origins": lambda r: str(r["origins"]),
-        "title": lambda r: r["title"],
-    }
-    show(run(rows()), as_json, columns)
 
 
 @click.command()

@@ -23,7 +23,7 @@ _COMMANDS: dict[str, tuple[str, str]] = {
     "schema": ("monitor.cli.setup:schema", "Print the JSON Schema of rule files, for editors."),
     "rules": ("monitor.cli.rules:rules", "List rules, accept an edit that waits."),
     "feeds": ("monitor.cli.feeds:feeds", "List feeds and how they fare; add, import and export them."),
-    "stories": ("monitor.cli.looking:stories", "List stories."),
+    "stories": ("monitor.cli.stories:stories", "List stories; merge, split and pin them."),
     "alerts": ("monitor.cli.alerts:alerts", "List alerts, show and acknowledge one, count what rules told."),
     "silence": ("monitor.cli.silence:silence", "Silence alerts for a while, list and end silences."),
     "outbox": ("monitor.cli.outbox:outbox", "List, retry and cancel deliveries."),
