@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from importlib import resources
 from pathlib import Path
+from typing import Any
 
 import click
 from rich.console import Console
@@ -16,6 +17,7 @@ from rich.progress import Progress, TextColumn, TimeElapsedColumn
 
 from monitor import config
 from monitor.clock import parse_instant
+from monitor.config import Config
 from monitor.errors import ConfigError, Problem
 from monitor.gazetteer import Gazetteer
 from monitor.harness import documents
@@ -24,6 +26,8 @@ from monitor.harness.engine import loaded_models, opened
 from monitor.harness.replay import Outcome
 from monitor.harness.replay import replay as run_stream
 from monitor.harness.ruletests import Result, run_tests
+from monitor.net import Door
+from notifiers import registry
 from rules.load import Surroundings, load_texts, read_folder
 from rules.rule import Rule
 from storage.open import open_store
@@ -52,11 +56,18 @@ def _loaded(texts: Mapping[str, str], unreadable: Sequence[Problem] = (), *, qui
     return loaded.rules
 
 
-async def perform_replay(stream: Path, db: Path | None, rules: Path | None) -> Outcome:
-    """Run a stream; the outcome holds everything that is written."""
-    loaded = load_rules(rules)
+async def perform_replay(stream: Path, db: Path | None, rules: Path | None, config_path: Path | None = None) -> Outcome:
+    """Run a stream; the outcome holds everything that is written. The configuration says what is known of its feeds (named by
+    name, address or id) and who its notifiers write to."""
+    settings = None if config_path is None else config.require(config_path)
+    loaded = load_rules(rules or (settings.rules_folder if settings else None))
+    known: dict[str, Any] = {}
+    if settings is not None:
+        known = {"feeds": config.all_feeds(settings), "recipients": await _recipients(settings)}
+    embedder = settings.embedder if settings else config.EmbedderSettings()
     with tempfile.TemporaryDirectory(prefix="wirewatch-replay-") as folder:
-        async with loaded_models() as models, opened(db or Path(folder) / "replay.db", models, loaded, _EPOCH) as engine:
+        path = db or Path(folder) / "replay.db"
+        async with loaded_models(embedder) as models, opened(path, models, loaded, _EPOCH, **known) as engine:
             with _progress() as progress:
                 task = progress.add_task("loading", total=None)
                 return await run_stream(
@@ -64,6 +75,15 @@ async def perform_replay(stream: Path, db: Path | None, rules: Path | None) -> O
                     documents.stream(_lines(stream)),
                     lambda count, at: progress.update(task, completed=count, description=at),
                 )
+
+
+async def _recipients(settings: Config) -> dict[str, tuple[str, ...]]:
+    """Who the configured notifiers write to."""
+    async with Door(settings.net.user_agent_contact or "", []) as door:
+        made = {name: registry.make(name, one, settings.folder, door) for name, one in settings.notifiers.items()}
+        for notifier in made.values():
+            await notifier.close()
+    return {name: notifier.recipients for name, notifier in made.items()}
 
 
 def _progress() -> Progress:

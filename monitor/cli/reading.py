@@ -54,6 +54,13 @@ def extract(files: tuple[Path, ...], as_json: bool, explain: bool) -> None:
 @click.option("--alerts", "alerts_out", type=click.Path(path_type=Path), help="Write one JSON line for each edge of an alert.")
 @click.option("--stories", "stories_out", type=click.Path(path_type=Path), help='Write {"id", "story"} for each line.')
 @click.option("--suppressed", "suppressed_out", type=click.Path(path_type=Path), help="Write what was held back, and why.")
+@click.option(
+    "-c",
+    "--config",
+    "config_path",
+    type=click.Path(path_type=Path, exists=True),
+    help="What wirewatch.yaml says of feeds, notifiers and the model; its rules unless --rules is given.",
+)
 def replay(
     stream: Path,
     db: Path | None,
@@ -61,6 +68,7 @@ def replay(
     alerts_out: Path | None,
     stories_out: Path | None,
     suppressed_out: Path | None,
+    config_path: Path | None,
 ) -> None:
     """Run the items of STREAM (JSON lines "id", "feed", "title", "summary", "text", "link", "published", "seen") through the
     daemon's pipeline on the clock of "seen". Nothing is sent: deliveries stop at the outbox.
@@ -71,7 +79,7 @@ def replay(
     from monitor.cli.offline import perform_replay
 
     log.configure("warning")
-    outcome = asyncio.run(perform_replay(stream, db, rules))
+    outcome = asyncio.run(perform_replay(stream, db, rules, config_path))
     for path, rows in ((alerts_out, outcome.alerts), (stories_out, outcome.stories), (suppressed_out, outcome.suppressed)):
         if path is not None:
             path.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), "utf-8")
@@ -87,8 +95,9 @@ def replay(
 @click.command()
 @click.argument("rules", nargs=-1, type=click.Path(path_type=Path, exists=True))
 @click.option("--json", "as_json", is_flag=True, help="One JSON line for each test.")
+@click.option("--junit", type=click.Path(path_type=Path, dir_okay=False), help="Write a JUnit report for a build server.")
 @click.option("-v", "--verbose", is_flag=True, help="Show the tests that pass, too.")
-def test(rules: tuple[Path, ...], as_json: bool, verbose: bool) -> None:
+def test(rules: tuple[Path, ...], as_json: bool, junit: Path | None, verbose: bool) -> None:
     """Run the tests inside rule files or folders of them (./rules by default), by the daemon's own code with the real models.
 
     Ends with 1 where a test fails, 78 where a file is refused.
@@ -105,6 +114,10 @@ def test(rules: tuple[Path, ...], as_json: bool, verbose: bool) -> None:
             click.echo(json.dumps(result.to_json(), ensure_ascii=False))
         elif verbose or not result.passed:
             click.echo(result.text())
+    if junit is not None:
+        from monitor.harness.junit import report
+
+        junit.write_bytes(report(results))
     failed = sum(not result.passed for result in results)
     click.echo(f"{len(results) - failed} passed, {failed} failed", err=True)
     sys.exit(Exit.FINDINGS if failed else Exit.OK)

@@ -56,23 +56,23 @@ async def explain(
     known = await recall(pasts, models, settings or EmbedderSettings(), {rule.fact})
     models = Models(Remembering(models.language, known.analyses), models.gazetteer)
     book = ListeningBook(rule, models, around.in_force)
-    run = _Run(rule, book, models, around.silences, frozenset(wanted), {past.feed.id: past.feed for past in pasts})
+    run = Run(rule, book, models, around.silences, frozenset(wanted), {past.feed.id: past.feed for past in pasts})
     start = pasts[0].at if pasts else 0.0
     told = {"recipients": around.recipients, "silences": around.silences}
     async with scratch(models, book, start, grouper=partial(PinnedGrouper, known.pins), **told) as engine:
         for past in pasts:
             await _step(engine, run, past)
         run.take(await engine.run_until((pasts[-1].at if pasts else start) + _AFTER_S))
-    return _explanations(run, recorded)
+    return explanations(run, recorded)
 
 
 async def explain_now(engine: Engine, rule: Rule, past: Past, models: Models, silences: Sequence[Silence]) -> Explanation:
     """What this rule would make of an item that comes now, by an engine that stands where the daemon does and listens to it."""
     assert isinstance(engine.book, ListeningBook)
-    run = _Run(rule, engine.book, models, silences, frozenset({past.item.id}), {past.feed.id: past.feed})
+    run = Run(rule, engine.book, models, silences, frozenset({past.item.id}), {past.feed.id: past.feed})
     await _step(engine, run, past)
     run.take(await engine.run_until(past.at + _AFTER_S))
-    return _explanations(run, None)[0]
+    return explanations(run, None)[0]
 
 
 async def recorded_of(store: Store, rule: Rule, items: Iterable[str], since: float) -> dict[str, tuple[Told, ...]]:
@@ -111,30 +111,39 @@ class ListeningBook(Rulebook):
 
 
 @dataclass(slots=True)
-class _Run:
+class Run:
     """An engine that runs one rule, and what is noted of the items that are asked about."""
 
     rule: Rule
     book: ListeningBook
     models: Models
-    silences: Sequence[Silence]
-    wanted: frozenset[str]
-    feeds: Mapping[str, Feed]
+    silences: Sequence[Silence] = ()
+    wanted: frozenset[str] = frozenset()
+    feeds: Mapping[str, Feed] = field(default_factory=dict)
     states: dict[str, Json] = field(default_factory=dict)
     found: list[tuple[Past, str | None, tuple[Gate, ...], tuple[Met, ...]]] = field(default_factory=list)
     told: list[Told] = field(default_factory=list)
     held: list[Suppressed] = field(default_factory=list)
 
     def take(self, records: Iterable[StepRecord], past: Past | None = None) -> None:
-        """Note what these steps came to; `past` is the item version that caused one of them."""
+        """Note what these steps came to; `past` is the item version that caused one of them, else it is known by what was
+        heard."""
         for record in records:
-            if past is not None and (record.item_id, record.version) == (past.item.id, past.item.version):
-                self._note(past, record)
+            own = past or self._heard(record)
+            if own is not None and (record.item_id, record.version) == (own.item.id, own.item.version):
+                self._note(own, record)
             self.states |= {state.key: state.state for state in record.rule_states}
             for edge in record.edges:
                 to = (d.notifier for d in record.deliveries if any((e.alert, e.n) == (edge.alert, edge.n) for e in d.edges))
                 self.told.append(Told(edge, tuple(dict.fromkeys(to)) or self.rule.notify))
             self.held += record.suppressed
+
+    def _heard(self, record: StepRecord) -> Past | None:
+        """The item of a step, where it was never stored: every item makes a text event, so that its surroundings were heard."""
+        for _, context in self.book.heard:
+            if context.item is not None and context.feed is not None and context.item.id == record.item_id:
+                return Past(context.item, context.feed, False, record.at, None, None, None, None, None, None)
+        return None
 
     def _note(self, past: Past, record: StepRecord) -> None:
         if past.item.id in self.wanted:
@@ -173,12 +182,12 @@ class _Run:
         return (Gate("watching", not older, f"the rule watches since {iso(since)}" + (", this began before" if older else "")),)
 
 
-async def _step(engine: Engine, run: _Run, past: Past) -> None:
+async def _step(engine: Engine, run: Run, past: Past) -> None:
     run.book.heard.clear()
     run.take(await engine.again(past, baseline=past.baseline), past)
 
 
-def _explanations(run: _Run, recorded: Mapping[str, tuple[Told, ...]] | None) -> list[Explanation]:
+def explanations(run: Run, recorded: Mapping[str, tuple[Told, ...]] | None) -> list[Explanation]:
     found = []
     for past, story, gates, met in run.found:
         item_id = past.item.id

@@ -8,6 +8,7 @@ from typing import Any
 
 from monitor.harness.documents import StreamLine
 from monitor.harness.engine import Models, scratch
+from monitor.harness.explain import ListeningBook, Run, explanations
 from monitor.model import AlertEdge, Bounds, Json, Suppressed, fact_to_json
 from notifiers.base import Notice
 from notifiers.render import value
@@ -29,6 +30,7 @@ class Result:
     missing: tuple[Mapping[str, Any], ...]
     surplus: tuple[AlertEdge, ...]
     suppressed: tuple[Suppressed, ...]
+    silent: tuple[tuple[int, str], ...] = ()  # for a test that failed: which items told nothing, by minute, and why
     notices: tuple[Notice, ...] = ()  # what a daemon's operator would be told: an item that could not be analysed
 
     @property
@@ -44,6 +46,7 @@ class Result:
             "passed": self.passed,
             "missing": [dict(e) for e in self.missing],
             "surplus": [_described(e) for e in self.surplus],
+            "silent": [{"at": f"{minute}m", "why": why} for minute, why in self.silent],
         }
 
     def text(self) -> str:
@@ -53,7 +56,10 @@ class Result:
         lines += [f"     fired, not expected: {_described(edge)}" for edge in self.surplus]
         lines += [f"     {notice.subject}: {'; '.join(notice.lines)}" for notice in self.notices]
         if not self.passed:
-            lines += [f"     kept back ({s.reason}): {', '.join(s.events)}" for s in self.suppressed]
+            lines += [
+                f"     kept back ({s.reason}): {', '.join(s.events)}{f' ({s.why})' if s.why else ''}" for s in self.suppressed
+            ]
+            lines += [f"     item at {minute}m: {why}" for minute, why in self.silent]
         return "\n".join(lines)
 
 
@@ -74,18 +80,24 @@ async def run_tests(rules: Sequence[Rule], models: Models) -> list[Result]:
 
 async def _run(rule: Rule, test: RuleTest, models: Models) -> Result:
     lines = sorted((_line(i, row) for i, row in enumerate(test.items)), key=lambda line: line.seen)
+    book = ListeningBook(rule, models, None)
+    run = Run(rule, book, models, wanted=frozenset(line.id for line in lines))
     edges: list[AlertEdge] = []
-    suppressed: list[Suppressed] = []
-    async with scratch(models, [rule], START) as engine:
+    async with scratch(models, book, START) as engine:
         for line in lines:
-            for record in await engine.poll([line]):
-                edges += record.edges
-                suppressed += record.suppressed
-        for record in await engine.run_until((lines[-1].seen if lines else START) + 86400.0):
-            edges += record.edges
-            suppressed += record.suppressed
+            book.heard.clear()
+            run.take(await engine.poll([line]))
+        run.take(await engine.run_until((lines[-1].seen if lines else START) + 86400.0))
+    edges = [told.edge for told in run.told]
     missing, surplus = match_all(test.expect, edges)
-    return Result(rule.name, test, rule.file, missing, surplus, tuple(suppressed), tuple(engine.notices))
+    silent = _silent(run) if missing else ()
+    return Result(rule.name, test, rule.file, missing, surplus, tuple(run.held), silent, tuple(engine.notices))
+
+
+def _silent(run: Run) -> tuple[tuple[int, str], ...]:
+    """The items that told nothing, each with the reason."""
+    quiet = [one for one in explanations(run, None) if not one.now]
+    return tuple((int(one.past.at - START) // 60, one.answer) for one in quiet)
 
 
 def _line(i: int, row: Mapping[str, Any]) -> StreamLine:
