@@ -18,7 +18,7 @@ from monitor.collect.fetch import HostWaits, Verdict, request_headers, validator
 from monitor.collect.parse import Parsed
 from monitor.collect.service import body_hash
 from monitor.collect.websub import Offer
-from monitor.collect.window import Window, Windows
+from monitor.collect.window import Names, Seen, Windows
 from monitor.errors import FencedOff, FetchError
 from monitor.failpoints import hit
 from monitor.model import Feed, FeedState, Item, PollRecord
@@ -281,7 +281,7 @@ class Collector:
         except FetchError as error:
             _log.info("what was pushed cannot be read", feed=due.feed.name, error=str(error))
             return None
-        return await self._read(due, response, parsed, body_hash(pushed.body), url, self._clock.now(), pushed=True)
+        return await self._read(due, response, Seen(parsed), body_hash(pushed.body), url, self._clock.now(), pushed=True)
 
     def _strike(self, host: str, error: FetchError) -> None:
         """Leave a host alone that asks for it, or that did not answer several times in a row."""
@@ -311,7 +311,8 @@ class Collector:
                     raise FetchError(url, "quarantined", "the body that killed the parser is still there")
                 return PollRecord(feed.id, due.fence, now, self._unchanged(feed, state, response, url, now))
             try:
-                parsed = await self._parsed(feed, state, response)
+                before = self._windows.of(feed.id) if engine_for(state) is Engine.FAST and not state.by_link else {}
+                answer = await self._seen(feed, state, response, before)
             except FetchError as error:
                 if error.kind == "quarantined":
                     # Kept, so that the same body is known again after a restart.
@@ -319,33 +320,35 @@ class Collector:
                     return dataclasses.replace(failed, state=dataclasses.replace(failed.state, body_hash=digest))
                 raise
             hit("parsed")
-            return await self._read(due, response, parsed, digest, url, now)
+            return await self._read(due, response, answer, digest, url, now, before)
 
-    async def _parsed(self, feed: Feed, state: FeedState, response: Response) -> Parsed:
-        """The answer's entries, without those that are stored as they are where they can be told apart."""
-        engine, content_type = engine_for(state), response.headers.get("content-type", "")
-        before = self._windows.of(feed.id) if engine is Engine.FAST and not state.by_link else Window()
-        parsed = await self._parser.parse(response.body, content_type, response.url, engine, window.digests_of(before))
-        if window.stands_alone(feed, before, parsed):
-            return parsed
-        return await self._parser.parse(response.body, content_type, response.url, engine)
+    async def _seen(self, feed: Feed, state: FeedState, response: Response, before: Names) -> Seen:
+        """The answer's entries, without those of `before` where the others can do without them."""
+        args = response.body, response.headers.get("content-type", ""), response.url, engine_for(state)
+        answer = window.seen(feed, before, await self._parser.parse(*args, tuple(before)))
+        return answer if answer.stands_alone else window.seen(feed, {}, await self._parser.parse(*args))
 
     def _own_headers(self, feed: Feed, url: str) -> Mapping[str, str]:
         """Credentials go to the origin that they were given for, wherever the feed has moved."""
         return self._headers(feed.id) if self._headers is not None and _origin(url) == _origin(feed.url) else {}
 
     async def _read(
-        self, due: DueFeed, response: Response, parsed: Parsed, digest: str, url: str, now: float, *, pushed: bool = False
+        self,
+        due: DueFeed,
+        response: Response,
+        seen: Seen,
+        digest: str,
+        url: str,
+        now: float,
+        before: Names | None = None,
+        *,
+        pushed: bool = False,
     ) -> PollRecord:
-        feed, state = due.feed, due.state
+        feed, state, parsed = due.feed, due.state, seen.parsed
         want = identity.wanted(feed, parsed.entries, state.by_link)
-        known = await self._store.known_items(feed.id, want.ids)
-        links = await self._store.known_links(feed.id, want.links)
+        known, links = await self._store.known_entries(feed.id, want.ids, want.links)
         found = identity.resolve(feed, parsed.entries, state.by_link, known, links, now)
-        self._windows.propose(
-            feed.id, None if pushed else window.following(feed, self._windows.of(feed.id), parsed, known, found)
-        )
-        left_out = window.left_out(parsed)
+        self._windows.propose(feed.id, window.following(seen, before or {}, known, found))
         etag, last_modified = validators(response.headers)
         new = sum(item.version == 1 for item in found.items)
         if self.hubs is not None and not pushed:
@@ -354,8 +357,8 @@ class Collector:
         answer = politeness.Answer(
             headers=response.headers, polled=url, permanent=response.permanent, etag=etag, last_modified=last_modified,
             body_hash=digest, interval=parsed.meta.interval, skip=parsed.meta.skip,
-            entries=left_out + len(parsed.entries),
-            known=left_out + found.known, new=new, odd=found.odd,
+            entries=seen.left_out + len(parsed.entries),
+            known=seen.left_out + found.known, new=new, odd=found.odd,
             trusted=self._trusted(feed), breaking=self._breaks(feed), pushed=pushed,
         )  # fmt: skip
         agreed, differed = proof(state, parsed.agrees)

@@ -3,7 +3,7 @@
 A worker is a fresh interpreter (no fork: the parent has threads) with an address-space limit. A call that runs past
 its deadline,
 or whose process dies, raises `WorkerDied`; the next call starts a new process. The wire is a length-prefixed JSON frame each
-way, so that a worker taken over by hostile input can hand back nothing but values.
+way, so that a worker taken over by hostile input can hand back nothing but values; bytes go to it as they are, behind it.
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ from typing import Any, BinaryIO
 from monitor.errors import WorkerDied, WorkerError
 from monitor.model import Json
 
-_HEADER = struct.Struct(">Q")
+_HEADER = struct.Struct(">Q")  # of an answer: its size
+_REQUEST = struct.Struct(">QQ")  # sizes of a request's frame and of the bytes behind it
 _STDERR_KEPT = 4000
 _LARGEST_ANSWER = 1 << 27
 
@@ -64,16 +65,16 @@ class Worker:
         async with self._lock:
             return await self._ensure()
 
-    async def call(self, method: str, *args: Any, deadline: float) -> Any:
-        """Call a method of the worker's object. Raises `WorkerDied` when the process ended or was killed at the deadline, and
-        `WorkerError` with the remote message when the method raised."""
+    async def call(self, method: str, *args: Any, deadline: float, blob: bytes | None = None) -> Any:
+        """Call a method of the worker's object, with `blob` as its first argument where one is given. Raises `WorkerDied` when
+        the process ended or was killed at the deadline, and `WorkerError` with the remote message when the method raised."""
         async with self._lock:
             await self._ensure()
             if self._recycle and self._calls >= self._recycle:
                 await self._stop()
                 await self._ensure()
             self._calls += 1
-            return await self._exchange([method, *args], deadline)
+            return await self._exchange([method, blob is not None, *args], deadline, blob or b"")
 
     async def stop(self) -> None:
         """End the process."""
@@ -100,13 +101,13 @@ class Worker:
         while chunk := await self._process.stderr.read(4096):
             self._stderr = (self._stderr + chunk)[-_STDERR_KEPT:]
 
-    async def _exchange(self, message: Any, deadline: float) -> Any:
+    async def _exchange(self, message: Any, deadline: float, blob: bytes = b"") -> Any:
         process = self._process
         assert process is not None and process.stdin is not None and process.stdout is not None
         body = json.dumps(message).encode()
         try:
             async with asyncio.timeout(deadline):
-                process.stdin.write(_HEADER.pack(len(body)) + body)
+                process.stdin.write(_REQUEST.pack(len(body), len(blob)) + body + blob)
                 await process.stdin.drain()
                 (size,) = _HEADER.unpack(await process.stdout.readexactly(_HEADER.size))
                 if size > _LARGEST_ANSWER:
@@ -163,11 +164,12 @@ def _describe(code: int) -> str:
     return f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
 
 
-def _read(stream: BinaryIO) -> Any:
-    header = stream.read(_HEADER.size)
-    if len(header) < _HEADER.size:
+def _read(stream: BinaryIO) -> tuple[Any, bytes]:
+    header = stream.read(_REQUEST.size)
+    if len(header) < _REQUEST.size:
         raise EOFError
-    return json.loads(stream.read(_HEADER.unpack(header)[0]))
+    size, behind = _REQUEST.unpack(header)
+    return json.loads(stream.read(size)), stream.read(behind)
 
 
 def _write(stream: BinaryIO, ok: bool, value: Any) -> None:
@@ -186,7 +188,7 @@ def serve(target: str, memory: int) -> None:
         resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     module, _, name = target.partition(":")
-    settings = _read(requests)
+    settings, _ = _read(requests)
     try:
         served = getattr(importlib.import_module(module), name)(**settings)
         _write(answers, True, served.info() if hasattr(served, "info") else {})
@@ -195,9 +197,11 @@ def serve(target: str, memory: int) -> None:
         return
     while True:
         try:
-            method, *args = _read(requests)
+            (method, has_blob, *args), blob = _read(requests)
         except EOFError:
             return
+        if has_blob:
+            args.insert(0, blob)
         try:
             answer = getattr(served, method)(*args)
         except MemoryError:

@@ -275,9 +275,9 @@ async def test_errors_back_off_and_are_forgiven(world: World) -> None:
 async def test_a_permanent_redirect_is_followed_for_good_after_a_day(world: World) -> None:
     world.pages |= {"/a": lambda r: web.Response(status=301, headers={"Location": "/new"}), "/new": rss(1)}
     await world.watch("/a", every=DAY / 2)
-    for _ in range(4):
+    for _ in range(5):
         await world.poll()
-    assert [r.path for r in world.requests] == ["/a", "/new"] * 3 + ["/new"]
+    assert [r.path for r in world.requests] == ["/a", "/new"] * 4 + ["/new"]
     assert (await world.state()).health == "moved" and (await world.state()).moved_to == f"{world.base}/new"
 
 

@@ -58,10 +58,43 @@ _ORIGINAL_LINK = b"origLink"
 
 @dataclass(frozen=True, slots=True)
 class Raw:
-    """A feed as the engine gave it: rows under feedparser's names, so that one function makes entries of either."""
+    """A feed as the engine gave it. Rows are made under feedparser's names, so that one function makes entries of either."""
 
     feed: dict[str, Any]
-    rows: tuple[dict[str, Any], ...]
+    entries: tuple[Any, ...]
+    updated: bool
+    published: bool
+
+    def row(self, e: Any) -> dict[str, Any]:
+        """One entry."""
+        return {
+            "id": e.id,
+            "link": e.link,
+            "title": e.title,
+            "summary": e.summary,
+            "content": [{"value": part.value} for part in e.content],
+            "links": _links(e.links) if not e.link else [],
+            "language": e.language,
+            "published_parsed": e.published_parsed if self.published else None,
+            "updated_parsed": e.updated_parsed if self.updated else None,
+        }
+
+    def digests(self, *around: str | None) -> tuple[str, ...]:
+        """One for each entry: equal where all that its row is made of is equal, `around` (base address, language) too."""
+        start = hashlib.blake2b(repr((around, self.updated, self.published)).encode(*_ANY), digest_size=DIGEST // 2)
+        made = []
+        for e in self.entries:
+            content = [part.value for part in e.content]
+            links = [(link.rel, link.href) for link in e.links] if not e.link else None
+            digest = start.copy()
+            # The instants are read from these very texts.
+            parts = (e.id, e.link, e.title, e.summary, content, links, e.language, e.published, e.updated)
+            digest.update(repr(parts).encode(*_ANY))
+            made.append(digest.hexdigest())
+        return tuple(made)
+
+
+_ANY = ("utf-8", "surrogatepass")
 
 
 def read(body: bytes, most: int) -> Raw | None:
@@ -73,10 +106,11 @@ def read(body: bytes, most: int) -> Raw | None:
         found = feedparser_rs.parse(bytes(body), sanitize_html=False, resolve_relative_uris=False)
     except (ValueError, RuntimeError, OverflowError):
         return None
-    if found.bozo or not found.entries:
+    entries = tuple(found.entries[:most])
+    if found.bozo or not entries:
         return None
     updated, published = _UPDATED.search(body) is not None, _PUBLISHED.search(body) is not None
-    return Raw(_feed(found.feed), tuple([_row(e, updated, published) for e in found.entries[:most]]))
+    return Raw(_feed(found.feed), entries, updated, published)
 
 
 def _feed(feed: Any) -> dict[str, Any]:
@@ -92,32 +126,3 @@ def _feed(feed: Any) -> dict[str, Any]:
 
 def _links(links: Iterable[Any]) -> list[dict[str, Any]]:
     return [{"rel": link.rel, "href": link.href} for link in links]
-
-
-def _row(e: Any, updated: bool, published: bool) -> dict[str, Any]:
-    return {
-        "id": e.id,
-        "link": e.link,
-        "title": e.title,
-        "summary": e.summary,
-        "content": [{"value": part.value} for part in e.content],
-        "links": _links(e.links) if not e.link else [],
-        "language": e.language,
-        "published_parsed": _moment(e.published_parsed) if published else None,
-        "updated_parsed": _moment(e.updated_parsed) if updated else None,
-    }
-
-
-def _moment(moment: Any) -> tuple[int, ...] | None:
-    return tuple(moment) if moment else None
-
-
-def digests(rows: Iterable[dict[str, Any]], *around: str | None) -> list[str]:
-    """One for each row: equal where everything that an entry is made of is equal, `around` (base address, language) too."""
-    start = hashlib.blake2b(repr(around).encode("utf-8", "surrogatepass"), digest_size=DIGEST // 2)
-    made = []
-    for row in rows:
-        digest = start.copy()
-        digest.update(repr(row).encode("utf-8", "surrogatepass"))
-        made.append(digest.hexdigest())
-    return made

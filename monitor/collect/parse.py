@@ -193,8 +193,8 @@ def _quick(body: bytes, content_type: str, url: str, known: Collection[str]) -> 
     if raw is None:
         return None
     language = _language(raw.feed["language"])
-    digests = tuple(fast.digests(raw.rows, url, language))
-    rows = [row for row, digest in zip(raw.rows, digests, strict=True) if digest not in known]
+    digests = raw.digests(url, language)
+    rows = [raw.row(e) for e, digest in zip(raw.entries, digests, strict=True) if digest not in known]
     return Parsed(_meta(raw.feed, body, language, url), tuple([_entry(e, language, url) for e in rows]), digests=digests)
 
 

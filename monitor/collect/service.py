@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import base64
 import dataclasses
 import hashlib
 from collections import OrderedDict
@@ -21,28 +20,28 @@ from monitor.worker import Worker
 MEMORY = 1 << 30  # address space of a worker, bytes
 DEADLINE = 20.0  # seconds for one body
 DEATHS = 3  # a body that has killed so many workers is not tried again
-_RECYCLE = 1000
+_RECYCLE = 10_000  # a start costs as much as a thousand bodies by the fast engine
 _REMEMBERED = 1000
 
 
 class ParserService:
-    """The worker's side; JSON in and out."""
+    """The worker's side; bodies and JSON in, JSON out."""
 
-    def parse(self, body_b64: str, content_type: str, url: str, engine: str = "truth", known: str = "") -> Json:
+    def parse(self, body: bytes, content_type: str, url: str, engine: str = "truth", known: str = "") -> Json:
         """`Parsed` as JSON; `known` are digests of entries, one behind the other."""
-        return parse(base64.b64decode(body_b64), content_type, url, Engine(engine), frozenset(split_digests(known))).to_json()
+        return parse(body, content_type, url, Engine(engine), frozenset(split_digests(known))).to_json()
 
-    def feeds(self, body_b64: str, url: str) -> list[list[str]]:
+    def feeds(self, body: bytes, url: str) -> list[list[str]]:
         """The feeds that a page names, each as address and title."""
-        return [[link.url, link.title] for link in find_feeds(base64.b64decode(body_b64), url)]
+        return [[link.url, link.title] for link in find_feeds(body, url)]
 
-    def article(self, body_b64: str, url: str) -> str:
+    def article(self, body: bytes, url: str) -> str:
         """The article's text, or an empty text."""
-        return extract(base64.b64decode(body_b64), url)
+        return extract(body, url)
 
-    def robots(self, body_b64: str, agent: str, url: str) -> bool:
+    def robots(self, body: bytes, agent: str, url: str) -> bool:
         """Whether this robots.txt lets `agent` read `url`."""
-        return robots_allow(base64.b64decode(body_b64), agent, url)
+        return robots_allow(body, agent, url)
 
 
 def body_hash(body: bytes) -> str:
@@ -101,16 +100,15 @@ class Parser:
             await worker.stop()
 
     async def _call(self, body: bytes, url: str, method: str, *args: str, counted: bool = True) -> Any:
-        digest = body_hash(body)
-        if self._deaths.get(digest, 0) >= DEATHS:
+        if self._deaths and self._deaths.get(body_hash(body), 0) >= DEATHS:
             raise FetchError(url, "quarantined", f"this body has killed {DEATHS} workers and is not tried again")
         worker = await self._free.get()
         try:
-            return await worker.call(method, base64.b64encode(body).decode(), *args, deadline=self._deadline)
+            return await worker.call(method, *args, deadline=self._deadline, blob=body)
         except WorkerDied as error:
             if not counted:
                 raise FetchError(url, "bad_feed", str(error)) from None
-            deaths = self._count(digest)
+            deaths = self._count(body_hash(body))
             kind = "quarantined" if deaths >= DEATHS else "bad_feed"
             raise FetchError(url, kind, f"{error} (death {deaths} of {DEATHS} of this body)") from None
         except WorkerError as error:
