@@ -1,7 +1,7 @@
 """Fuzzing of what reads hostile bytes, guided by coverage (atheris). One target for each run:
 
     nice -n 19 python benchmarks/fuzz_collect.py feed --seconds 600
-    for t in feed html dates retry_after address lists; do python benchmarks/fuzz_collect.py $t; done
+    for t in feed html dates retry_after address lists hub page; do python benchmarks/fuzz_collect.py $t; done
 
 It ends by itself with a line of figures; an input that breaks a property, raises or runs longer than `--timeout` seconds is
 written to `--out` and ends it with another exit code. What was found so is kept in tests/test_fuzz_findings.py.
@@ -19,15 +19,18 @@ from pathlib import Path
 
 import atheris
 
-with atheris.instrument_imports(include=["feedparser", "monitor", "email", "ipaddress"], enable_loader_override=False):
+with atheris.instrument_imports(
+    include=["feedparser", "monitor", "email", "ipaddress", "protego"], enable_loader_override=False
+):
     from monitor.address import AddressGuard, unwrap
-    from monitor.collect import identity, politeness
+    from monitor.collect import identity, politeness, websub
+    from monitor.collect.article import asks_instead, robots_allow, walled
     from monitor.collect.discovery import find_feeds
+    from monitor.collect.lists import read_list
     from monitor.collect.markup import html_to_text
-    from monitor.collect.opml import read_opml
     from monitor.collect.parse import parse
     from monitor.errors import ConfigError
-    from monitor.model import Entry, Feed, FeedState
+    from monitor.model import Entry, Feed, FeedState, Subscription
     from monitor.net import retry_after
     from monitor.text import TITLE_LENGTH, clean_title
 
@@ -124,8 +127,32 @@ def _addresses(data: bytes) -> list[str]:
 def lists(data: bytes) -> None:
     """Lists of feeds: read or refused in words."""
     with contextlib.suppress(ConfigError):
-        for one in read_opml(data):
+        for one in read_list(data):
             assert one.url.startswith(("http://", "https://")) and one.name
+
+
+SUB = Subscription("f", URL, "https://hub.example/", "token", "secret", due=NOW)
+
+
+def hub(data: bytes) -> None:
+    """What hubs and publishers say in headers and questions."""
+    text = data.decode("latin-1")
+    first, _, rest = text.partition("\n")
+    found = websub.offer({"link": first}, (rest,), rest, URL)
+    assert found is None or all(link.lower().startswith(("http://", "https://")) for link in (found.hub, found.topic))
+    assert not websub.authentic(SUB, first, data), "nobody guesses a signature"
+    for mode in ("subscribe", "unsubscribe", "denied", first):
+        query = {"hub.mode": mode, "hub.topic": URL, "hub.challenge": rest, "hub.lease_seconds": first, "hub.reason": rest}
+        after = websub.verify(SUB, query, NOW).after
+        assert after is not None, "only what is ending ends"
+        assert after.lease_until is None or NOW < after.due < after.lease_until <= NOW + 30 * politeness.DAY
+
+
+def page(data: bytes) -> None:
+    """What is looked for in article pages, and robots.txt."""
+    walled(data)
+    asks_instead(data.decode("utf-8", "replace").splitlines())
+    robots_allow(data, "Wirewatch", URL)
 
 
 _RSS = (
@@ -154,6 +181,7 @@ _NEWS = (
 _PAGE = (
     b"\x04<!doctype html><html><head><base href='/b/'><link rel='alternate' type='application/rss+xml' href='f'></head></html>"
 )
+_OPML = b"<opml version='2.0'><body><outline text='a'><outline xmlUrl='https://a.example/'/></outline></body></opml>"
 
 TARGETS: dict[str, tuple[Callable[[bytes], None], tuple[bytes, ...]]] = {
     "feed": (feed, (_RSS, _ATOM, _JSON, _RDF, _NEWS, _PAGE)),
@@ -170,10 +198,12 @@ TARGETS: dict[str, tuple[Callable[[bytes], None], tuple[bytes, ...]]] = {
     ),
     "retry_after": (wait, (b"120", b"Tue, 14 Nov 2023 22:20:00 GMT", b"-5", b"1e9")),
     "address": (address, (b"\x7f\x00\x00\x01", b"fec0::1", b"0x7f.1", b"\x20\x01" + bytes(14), b"::ffff:10.0.0.1")),
-    "lists": (
-        lists,
-        (b"<opml version='2.0'><body><outline text='a'><outline xmlUrl='https://a.example/'/></outline></body></opml>",),
+    "hub": (hub, (b'<https://h.example/>; rel="hub", </a>;rel=self\n/b', b"86400\nc", b"sha256=00")),
+    "page": (
+        page,
+        (b"User-agent: *\nDisallow: /private/*$\nCrawl-delay: 3", b'{"isAccessibleForFree": false}\nSubscribe to read'),
     ),
+    "lists": (lists, (_OPML, b"https://a.example/ A\n", b'["https://a.example/", {"url": "https://b.example/", "every": 60}]')),
 }
 
 
