@@ -160,6 +160,7 @@ class _Watch:
             headers=lambda feed_id: self._feed_headers.get(feed_id, {}),
             woken=self._wake_analysis,
             offer=self._articles.offer,
+            hungry=lambda: self._polling.wake(),
         )
         self._owners = Owners(settings.owners, settings.operator, notifiers)
         self._pipeline = Pipeline(
