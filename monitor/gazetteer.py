@@ -30,6 +30,7 @@ _LEADING: Final = re.compile(
     re.IGNORECASE,
 )
 _ARTICLE: Final = re.compile(r"^the (?=\w)", re.IGNORECASE)
+_SIDE: Final = re.compile(r"^(?:(?:north|south)?-?(?:east|west|north|south)ern|central) (?=\w{3})", re.IGNORECASE)
 _TRAILING: Final = re.compile(r" (?:city|town|village|proper)$", re.IGNORECASE)
 _REGION_WORD: Final = re.compile(r" (?:province|governorate|oblast|region|state|district|division|county)$", re.IGNORECASE)
 _LEVELS: Final = ((50_000, "city"), (5_000, "town"), (0, "village"))
@@ -277,9 +278,10 @@ class Gazetteer:
 
 
 def _spellings(name: str) -> list[str]:
-    """The name as it stands, then without its article, then without "city of" and "city"."""
+    """The name as it stands, then without its article, without "city of" and "city", and without "eastern"."""
     plain = _ARTICLE.sub("", name.strip())
-    return list(dict.fromkeys([name, plain, _TRAILING.sub("", _LEADING.sub("", plain))]))
+    bare = _TRAILING.sub("", _LEADING.sub("", plain))
+    return list(dict.fromkeys([name, plain, bare, _SIDE.sub("", bare)]))
 
 
 def _same_division(a: str, b: str) -> bool:

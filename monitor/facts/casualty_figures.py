@@ -254,6 +254,8 @@ def _ends_phrase(doc: Doc, k: int, stop: int, head: Token | None, words: Casualt
         return head is not None and _closed(head, token, words)
     if head is not None:
         return token.tag_ not in {"POS", "HYPH"} and token.text not in "-–/"
+    if k > 0 and token.lower_ == "and" and doc[k - 1].like_num:
+        return True  # "kill 21 and wound 30"
     return not (
         token.text in "-–/'\"“”‘’" or token.tag_ in {"VBN", "VBG", "POS", "JJR", "JJS"} or token.lower_ in {"and", "of"}
     )

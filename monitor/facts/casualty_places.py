@@ -136,7 +136,8 @@ def _mention(sentence: Span, start: int, end: int) -> Mention | None:
     modifies = modifies and after is not None and words.role(after, "active") is None  # "... killing four"
     located, sure = _located(sentence, start)
     if located and noun and {t.ent_type_ for t in doc[start:end] if t.text[0].isupper()} == {"NORP"}:
-        if after is not None and after.text[0].isupper():
+        behind = doc[end + 1] if after is not None and after.text == "," and end + 1 < sentence.end else after
+        if behind is not None and behind.text[0].isupper():
             return None  # "the Ruritanian capital Strelsau": the name follows
         return Mention(start, end, text, located, owner, back=doc[end - 1].lower_ in _SETTLED)
     if modifies and located and kinds & _PLACE_ENTS and after is not None and words.category(after.lower_) is None:

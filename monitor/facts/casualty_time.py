@@ -288,7 +288,10 @@ def _is_year_of(year: str, published: float | None) -> bool:
 def _is_bare_month(sentence: Span, token: Token) -> bool:
     """ "In January", with neither day nor year."""
     doc, i = sentence.doc, token.i
-    if token.lower_ not in _months() or not token.text[0].isupper() or i == sentence.start or doc[i - 1].lower_ != "in":
+    if token.lower_ not in _months() or not token.text[0].isupper() or i == sentence.start:
+        return False
+    named = i + 1 < sentence.end and casualty_words().has("causes", doc[i + 1])  # "the March attack"
+    if doc[i - 1].lower_ != "in" and not (named and doc[i - 1].pos_ == "DET"):
         return False
     return not (i + 1 < sentence.end and (doc[i + 1].like_num or _YEAR.fullmatch(doc[i + 1].text)))
 

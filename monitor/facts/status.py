@@ -195,7 +195,12 @@ def _above(node: Token) -> Iterator[_Reason]:
     elif node.dep_ in {"ccomp", "xcomp", "csubj", "csubjpass"} or (node.dep_ == "advcl" and infinitive):
         yield from _governed(node, governor, infinitive)
     elif node.dep_ in {"acl", "relcl"} and infinitive:
-        if not any(c.lower_ in words.sets["ordinals"] for c in governor.children) and lemma not in words.sets["ordinals"]:
+        done = _perfect(node) or any(c.lower_ == "successful" for c in governor.children)  # "a successful raid to free X"
+        if (
+            not done
+            and not any(c.lower_ in words.sets["ordinals"] for c in governor.children)
+            and lemma not in words.sets["ordinals"]
+        ):
             yield words.nouns.get(lemma, "planned"), f"{governor.text} to {node.text}"
     elif node.dep_ in {"acl", "relcl", "appos"} and lemma in words.nouns and node.dep_ == "acl":
         yield words.nouns[lemma], f"{governor.text} that"

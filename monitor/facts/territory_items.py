@@ -285,6 +285,10 @@ class ItemReader:
         size = self._name()
         if size:
             name = self._take_name(size)
+            if kind == "facility" and self._noun_follows():  # "headquarters of Ruritanian forces"
+                self._i += 1
+                end = self._w[self._i - 1].end
+                return [Mention(self._text[first.start : end], first.start, end, "facility", None, noun)]
             if kind == "facility":
                 return [replace(name, place=self._text[first.start : name.end], start=first.start, part="facility", head=noun)]
             loose = noun in {"area", "areas"}  # "the areas of A and B": A and B, about
@@ -341,6 +345,10 @@ class ItemReader:
             return []
         noun = self._noun_text(self._w[self._i : self._i + after])
         kind = self._known.kinds[noun]
+        inner = self._name(after + 1) if kind == "whole" and self._low(after) == "of" else 0
+        if inner:  # "the ISIL stronghold of A"
+            self._i += after + 1
+            return [replace(self._take_name(inner), head=noun, holder=name.place)]
         self._i += after
         full = self._text[name.start : last.end]
         if is_plural(noun) and kind in {"whole", "quarter"} and self._listed_before(name) and not self._demonym(name.place):

@@ -125,7 +125,9 @@ class Roles:
         if not self._actors.armed(beside.name) or fetched.end >= beside.start:
             return False
         first = next(t for t in self._doc if t.idx >= beside.start)
-        hangs = first.i > 0 and first.nbor(-1).pos_ in {"ADP", "PART"}
+        lead = first.nbor(-1) if first.i > 0 else None
+        lead = lead.nbor(-1) if lead is not None and lead.pos_ == "DET" and lead.i > 0 else lead
+        hangs = lead is not None and lead.pos_ in {"ADP", "PART"} and lead.lower_ not in {"as", "while", "after", "when"}
         return not self._actors.armed(fetched.name) or not hangs
 
     def _subject_of(self, token: Token) -> Token | None:
