@@ -233,7 +233,7 @@ async def _asked(store: Store, args: Json) -> Json | None:
     request = await store.ask(EDIT_STORIES, args, time.time())
     until = time.monotonic() + _PATIENCE_S
     answer = await store.answered(request)
-    while answer is None and time.monotonic() < until:  # noqa: ASYNC110 - it happens in another process
+    while answer is None and time.monotonic() < until:
         await asyncio.sleep(_LOOK_EVERY_S)
         answer = await store.answered(request)
     return answer

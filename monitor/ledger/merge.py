@@ -55,7 +55,7 @@ def part(source: str, target: str, items: Collection[str], states: States, insid
     before, there = _figures(states, source), _figures(states, target)
     moving = frozenset(items)
     gone, moved_keys = _taken(before, target, lambda item: item in moving)
-    stays = replace(before, entries=tuple(_without(e, moving) for e in before.entries))
+    stays = replace(before, entries=tuple(stayed for e in before.entries if (stayed := _without(e, moving)) is not None))
     after, renamed = figures.merge(there, gone, inside)
     keys = {old: renamed.get(new, new) for old, new in moved_keys.items()}
     if ("stories", target) not in states and ("life", target) not in states:
@@ -90,10 +90,25 @@ def _taken(before: figures.Figures, target: str, moves: Callable[[str], bool]) -
     return figures.Figures(target, taken), keys
 
 
-def _without(entry: figures.Entry, moving: frozenset[str]) -> figures.Entry:
-    """A series of which no item is left keeps what it believed."""
+def _without(entry: figures.Entry, moving: frozenset[str]) -> figures.Entry | None:
+    """A series without these items. Where no other item carries it any more, what was believed before is believed again; where
+    nothing was, it left with them."""
     series = _only(entry.series, lambda item: item not in moving)
+    if series is None and any(row.item_id in moving for row in entry.series.rows):
+        series = _stepped_back(entry.series)
+        return None if series is None else replace(entry, series=series)
     return entry if series is None else replace(entry, series=series)
+
+
+def _stepped_back(series: one.Series) -> one.Series | None:
+    known = sorted((*series.past, *series.left), key=b.level)
+    below = [v for v in known if series.best is None or b.level(v) < b.level(series.best)]
+    if not below:
+        return None
+    best = below[-1]
+    left = tuple(v for v in series.left if not b.same(v, best) and b.level(v) < b.level(best))
+    past = tuple(v for v in series.past if b.level(v) < b.level(best))
+    return replace(series, best=best, revised=False, disputed=False, rows=(), past=past, left=left, held=None)
 
 
 def _only(series: one.Series, keeps: Callable[[str], bool]) -> one.Series | None:
