@@ -176,6 +176,9 @@ class Config(_Part):
     storm_per_minute: int = Field(
         20, ge=1, description="alerts a minute to one recipient beyond which they fold into one message"
     )
+    rule_tests: Literal["refuse", "off"] = Field(
+        default="refuse", description="an edited rule file whose tests fail keeps its old version: `refuse`; or tests are not run"
+    )
     retention: Retention = Field(default=Retention(), description="see below")
     web: WebSettings | None = Field(default=None, description="health and status pages; none by default")
 

@@ -25,6 +25,7 @@ from monitor.dispatch import LEASE_S, Dispatcher
 from monitor.errors import ConfigError
 from monitor.feedwatch import FeedWatch
 from monitor.gazetteer import Gazetteer
+from monitor.harness.trial import Trials
 from monitor.language import Language
 from monitor.loops import Loop
 from monitor.net import Door
@@ -109,7 +110,8 @@ class Daemon:
         gazetteer = Gazetteer()
         stack.callback(gazetteer.close)
         around = Surroundings(frozenset(settings.notifiers), gazetteer=gazetteer)
-        book = WatchedRulebook(settings.rules_folder, around, store, self._clock, gazetteer)
+        trial = None if settings.rule_tests == "off" else Trials(settings.embedder)
+        book = WatchedRulebook(settings.rules_folder, around, store, self._clock, gazetteer, trial)
         notice = await book.open()
         contact = settings.net.user_agent_contact or ""
         door = await stack.enter_async_context(Door(contact, [str(network) for network in settings.net.allow]))
@@ -266,6 +268,8 @@ class _Watch:
             if answer["kind"] == requests.ACCEPT_RULES and answer["ok"]:
                 self._accepted.add(Path(answer["file"]))
                 self._reloading.wake()
+            if answer["kind"] == requests.SET_RULE:
+                self._reloading.wake()
             self._polling.wake()
         await self._feed_watch.tick()
 
@@ -372,6 +376,7 @@ class _Watch:
             refused.append(f"items that a defect keeps from being decided: {self._pipeline.put_off}; the log names them")
         refused += [f"rule {one.rule} is blind: it hears no working feed" for one in self._feed_watch.blind]
         figures = {"counts": dict(await self._store.counts()), "rules": len(self._book.rules)}
+        figures |= {"rules_by_hand": list(self._book.overridden)}
         return Health(not failing and self._pipeline.started, tuple(failing + degraded + refused), figures)
 
 

@@ -683,6 +683,10 @@ class RuleState:
     due: float | None = None
 
 
+BY_HAND = "*"
+"""The key under which what an operator said of a rule is kept; no event has it."""
+
+
 TRIED_FOR_S = 72 * 3600.0
 """How long a delivery is tried before it is given up."""
 

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from monitor.codec import feed_from_json
-from monitor.model import Acknowledgement, Json, Silence, make_id
+from monitor.model import BY_HAND, Acknowledgement, Json, RuleState, Silence, StepRecord, make_id
 from storage.base import Store
 
 
@@ -71,11 +71,22 @@ async def _acknowledge(store: Store, args: Json, now: float) -> Json:
     return {"ok": await store.acknowledge(said)}
 
 
+SET_RULE = "set_rule"
+
+
+async def _set_rule(store: Store, args: Json, now: float) -> Json:
+    """Turn a rule on or off, whatever its file says."""
+    state = {"enabled": bool(args["enabled"]), "by": str(args["by"]), "at": now}
+    await store.commit_steps([StepRecord(at=now, rule_states=(RuleState(str(args["rule"]), BY_HAND, state),))])
+    return {"ok": True, "rule": str(args["rule"])}
+
+
 _KINDS: dict[str, Callable[[Store, Json, float], Awaitable[Json]]] = {
     "add_feed": _add_feed,
     "remove_feed": _remove_feed,
     "edit_delivery": _edit_delivery,
     ACCEPT_RULES: _accept_rules,
+    SET_RULE: _set_rule,
     SILENCE: _silence,
     EXPIRE_SILENCE: _expire_silence,
     ACKNOWLEDGE: _acknowledge,

@@ -6,6 +6,7 @@ file nor another that uses its lists. `settled` reads a folder that an editor ma
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -147,10 +148,10 @@ def _shrinks(file: str, before: RuleSet, seen: RuleSet) -> str | None:
 
 async def settled(folder: Path, clock: Clock) -> tuple[dict[str, str], list[Problem]]:
     """The texts of a folder and what cannot be read, once two looks see the same: not while an editor is still writing."""
-    look = read_folder(folder)
+    look = await asyncio.to_thread(read_folder, folder)
     while True:
         await clock.sleep(SETTLE_S)
-        again = read_folder(folder)
+        again = await asyncio.to_thread(read_folder, folder)
         if again == look:
             return look
         look = again

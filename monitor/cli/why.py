@@ -21,6 +21,7 @@ from monitor.gazetteer import Gazetteer
 from monitor.harness.answers import Explanation
 from monitor.harness.engine import started
 from monitor.harness.explain import ListeningBook, Surrounding, explain, explain_now, recorded_of
+from monitor.harness.freeze import frozen_test
 from monitor.model import Feed, Item, make_id
 from monitor.net import Door
 from monitor.rulebook import SINCE
@@ -144,3 +145,26 @@ async def _fetched(url: str, settings: Config, now: float) -> tuple[Feed, Item]:
         outlet=feed.name,
         language=feed.language,
     )
+
+
+# ------------------------------------------------------------------------------------------------------ a test from an alert
+
+
+async def perform_from_alert(alert: str, config_path: Path) -> str:
+    """A stored alert as a test of its rule, as YAML. Raises click.UsageError."""
+    settings = config.require(config_path)
+    store = open_store(settings.store_url, daemon=False)
+    try:
+        edges = await store.edges(0.0, _EDGES, alert)
+        if not edges:
+            raise click.UsageError(f"the store has no alert {alert!r}; `wirewatch alerts` lists them")
+        rule = _rule(edges[0].rule, settings)
+        pasts = await store.past_of_story(edges[0].story_id)
+    finally:
+        await store.close()
+    mine = [past for past in pasts if past.story_id == edges[0].story_id and past.at <= edges[0].at]
+    async with offline.loaded_models(settings.embedder) as models:
+        return await frozen_test(rule, alert, mine, models)
+
+
+_EDGES = 1000

@@ -37,6 +37,12 @@ class Result:
     def passed(self) -> bool:
         return not self.missing and not self.surplus and not self.notices
 
+    @property
+    def reason(self) -> str:
+        """Why it fails, in a few words."""
+        parts = [f"did not fire: {_wanted(e)}" for e in self.missing] + [f"fired: {_described(e)}" for e in self.surplus]
+        return "; ".join([*parts, *(notice.subject for notice in self.notices)])
+
     def to_json(self) -> Json:
         return {
             "rule": self.rule,
@@ -79,19 +85,28 @@ async def run_tests(rules: Sequence[Rule], models: Models) -> list[Result]:
 
 
 async def _run(rule: Rule, test: RuleTest, models: Models) -> Result:
+    run, notices = await _tried(rule, test, models)
+    missing, surplus = match_all(test.expect, [told.edge for told in run.told])
+    silent = _silent(run) if missing else ()
+    return Result(rule.name, test, rule.file, missing, surplus, tuple(run.held), silent, tuple(notices))
+
+
+async def told_by(rule: Rule, test: RuleTest, models: Models) -> list[AlertEdge]:
+    """What the items of a test tell."""
+    run, _ = await _tried(rule, test, models)
+    return [told.edge for told in run.told]
+
+
+async def _tried(rule: Rule, test: RuleTest, models: Models) -> tuple[Run, list[Notice]]:
     lines = sorted((_line(i, row) for i, row in enumerate(test.items)), key=lambda line: line.seen)
     book = ListeningBook(rule, models, None)
     run = Run(rule, book, models, wanted=frozenset(line.id for line in lines))
-    edges: list[AlertEdge] = []
     async with scratch(models, book, START) as engine:
         for line in lines:
             book.heard.clear()
             run.take(await engine.poll([line]))
         run.take(await engine.run_until((lines[-1].seen if lines else START) + 86400.0))
-    edges = [told.edge for told in run.told]
-    missing, surplus = match_all(test.expect, edges)
-    silent = _silent(run) if missing else ()
-    return Result(rule.name, test, rule.file, missing, surplus, tuple(run.held), silent, tuple(engine.notices))
+        return run, engine.notices
 
 
 def _silent(run: Run) -> tuple[tuple[int, str], ...]:
