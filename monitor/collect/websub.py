@@ -54,12 +54,11 @@ def header_links(value: str | None) -> list[tuple[str, str]]:
 def offer(headers: Mapping[str, str], hubs: Sequence[str], topic: str | None, url: str) -> Offer | None:
     """What an answer offers: its `Link` header first, then what stands in the feed; `url` is where it came from, which is the
     topic where none is named. Only http and https count."""
-    pairs = [(rel, _absolute(url, href)) for rel, href in header_links(headers.get("link"))]
-    hub = next((link for rel, link in pairs if rel == "hub" and link), None) or next(
-        (h for h in hubs if _absolute(url, h)), None
-    )
-    own = next((link for rel, link in pairs if rel == "self" and link), None) or _absolute(url, topic or "")
-    return None if hub is None else Offer(hub, own or url)
+    named = [*header_links(headers.get("link")), *(("hub", hub) for hub in hubs), ("self", topic or "")]
+    links = [(rel, link) for rel, href in named if (link := _absolute(url, href)) is not None]
+    hub = next((link for rel, link in links if rel == "hub"), None)
+    own = next((link for rel, link in links if rel == "self"), url)
+    return None if hub is None else Offer(hub, own)
 
 
 def _absolute(base: str, href: str) -> str | None:
