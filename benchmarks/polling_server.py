@@ -1,6 +1,6 @@
 """A loopback server for `polling.py`, in a process of its own and as cheap as can be: it must not be what is measured.
 
-`/same/N` answers a conditional request with 304. `/news/N` carries 30 entries, one of them new whenever `/turn` was asked.
+`/same/N` carries one entry and answers a conditional request with 304. `/news/N` carries 30 entries, one of them new whenever `/turn` was asked.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ _UNCHANGED = (
 )
 
 
-def feed_body(turn: int) -> bytes:
-    """An RSS feed of 30 entries, the newest first, with links, dates and markup as feeds have them."""
+def feed_body(turn: int, entries: int = ENTRIES) -> bytes:
+    """An RSS feed, the newest first, with links, dates and markup as feeds have them."""
     entry = (
         '<item><guid isPermaLink="false">news-{0}</guid><link>https://news.example/world/{0}?utm_source=rss</link>'
         "<title>Entry number {0} of this outlet</title><description>&lt;p&gt;{1}&lt;/p&gt;</description>"
         "<pubDate>Tue, 14 Nov 2023 {2:02}:{3:02}:00 GMT</pubDate></item>"
     )
-    entries = "".join(entry.format(n, _WORDS, n // 60 % 24, n % 60) for n in range(turn + ENTRIES, turn, -1))
+    items = "".join(entry.format(n, _WORDS, n // 60 % 24, n % 60) for n in range(turn + entries, turn, -1))
     head = "<title>News</title><link>https://news.example/</link><description>All of it</description><language>en</language>"
-    return f"<?xml version='1.0' encoding='UTF-8'?><rss version='2.0'><channel>{head}{entries}</channel></rss>".encode()
+    return f"<?xml version='1.0' encoding='UTF-8'?><rss version='2.0'><channel>{head}{items}</channel></rss>".encode()
 
 
 def answer(body: bytes, etag: str) -> bytes:
@@ -41,7 +41,7 @@ class Site:
 
     def __init__(self) -> None:
         self.turns = itertools.count(1)
-        self.first = answer(feed_body(0), "1")
+        self.first = answer(feed_body(0, entries=1), "1")
         self.news = answer(feed_body(0), "t0")
 
     def answer(self, request: bytes) -> bytes:

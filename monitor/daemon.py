@@ -162,7 +162,7 @@ class _Watch:
             headers=lambda feed_id: self._feed_headers.get(feed_id, {}),
             woken=self._wake_analysis,
             offer=self._articles.offer,
-            hungry=lambda: self._polling.wake(),
+            hungry=self._be_hungry,
         )
         self._owners = Owners(settings.owners, settings.operator, notifiers)
         self._pipeline = Pipeline(
@@ -240,6 +240,9 @@ class _Watch:
         if self._supervisor.watchdog_s:
             scheduler.add_job(self._watchdog, "interval", seconds=self._supervisor.watchdog_s / 3, id="watchdog")
         scheduler.start()
+
+    def _be_hungry(self) -> None:
+        self._polling.wake()
 
     def _wake_analysis(self) -> None:
         self._analysis.wake()
