@@ -108,7 +108,10 @@ class Engine:
             await self._store.commit_poll(PollRecord(feed.id, _UNCLAIMED, now, state, items, baseline))
         while (step := await self._pipeline.step()) is not None:
             records += step
-        self.story_of |= {r.placement.item_id: r.placement.story.id for r in records if r.placement is not None}
+        for record in records:
+            self.story_of |= {item: edit.into for edit in record.story_edits if edit.into for item in edit.items}
+            if record.placement is not None:
+                self.story_of[record.placement.item_id] = record.placement.story.id
         return records
 
     async def run_until(self, instant: float) -> list[StepRecord]:
