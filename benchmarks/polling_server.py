@@ -1,6 +1,7 @@
 """A loopback server for `polling.py`, in a process of its own and as cheap as can be: it must not be what is measured.
 
-`/same/N` carries one entry and answers a conditional request with 304. `/news/N` carries 30 entries, one of them new whenever `/turn` was asked.
+`/same/N` carries one entry and answers a conditional request with 304.
+`/news/N` carries 30 entries, one of them new whenever `/turn` was asked.
 """
 
 from __future__ import annotations

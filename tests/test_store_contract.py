@@ -39,6 +39,7 @@ UNITS: dict[str, Unit] = {
     "sync_feeds": lambda s, m: s.sync_feeds([m.feed("f1", country="SY"), m.feed("f3")], m.now),
     "add_feed": lambda s, m: s.add_feed(m.feed("f9"), m.now),
     "commit_poll": lambda s, m: s.commit_poll(m.poll(m.item("i3"), m.item("i1", version=2, title="New"), fence=1)),
+    "commit_polls": lambda s, m: s.commit_polls([m.poll(m.item("i3"), fence=1), m.poll(m.item("i4", "f2"), feed_id="f2")]),
     "add_version": lambda s, m: s.add_version(m.item("i1", version=2, text="The article.")),
     "commit_steps": lambda s, m: s.commit_steps([m.changed(m.full_step("i2"), edges=(m.edge("a2"),))]),
     "commit_timer": lambda s, m: s.commit_steps([m.step(None, events=(m.event(),), edges=(m.edge("a3"),))]),
@@ -69,6 +70,7 @@ READS: dict[str, Unit] = {
     "feeds": lambda s, m: s.feeds(),
     "next_due": lambda s, m: s.next_due(),
     "known_items": lambda s, m: s.known_items("f1", ["i1", "x"]),
+    "known_entries": lambda s, m: s.known_entries("f1", ["i1", "x"], ["https://f1.example/i1", "x"]),
     "known_links": lambda s, m: s.known_links("f1", ["https://f1.example/i1", "x"]),
     "pending": lambda s, m: s.pending(5),
     "live_items": lambda s, m: s.live_items(0),
@@ -195,6 +197,16 @@ async def test_feeds_are_claimed_longest_due_first_and_once(store, make):
     assert await store.known_items("f3", ["late"]) == {}
     await store.commit_poll(make.poll(feed_id="f3", fence=2, state=FeedState("f3", due=make.now + 500)))
     assert "f3" not in [due.feed.id for due in await store.claim_due_feeds(make.now + 200, 9, 60)]
+
+
+async def test_of_many_polls_those_that_lost_their_lease_are_named_and_leave_nothing(store, make) -> None:
+    await store.sync_feeds([make.feed("f1"), make.feed("f2")], make.now)
+    await store.claim_due_feeds(make.now, 2, 60)
+    good, late = make.poll(make.item("i1"), fence=1), make.poll(make.item("i2", "f2"), feed_id="f2", fence=0)
+    assert await store.commit_polls([late, good]) == [late]
+    assert [p.item.id for p in await store.pending(9)] == ["i1"]
+    known, links = await store.known_entries("f1", ["i1", "i2"], ["https://f1.example/i1"])
+    assert list(known) == ["i1"] and known["i1"] == links["https://f1.example/i1"]
 
 
 async def test_the_whole_feed_state_comes_back(store, make):
