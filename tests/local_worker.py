@@ -20,8 +20,8 @@ class LocalWorker:
     async def start(self) -> dict[str, Any]:
         return self._served.info() if hasattr(self._served, "info") else {}
 
-    async def call(self, method: str, *args: Any, deadline: float) -> Any:
-        answer = getattr(self._served, method)(*args)
+    async def call(self, method: str, *args: Any, deadline: float, blob: bytes | None = None) -> Any:
+        answer = getattr(self._served, method)(*args if blob is None else (blob, *args))
         return json.loads(json.dumps(answer))
 
     async def stop(self) -> None:
