@@ -13,7 +13,7 @@ import pytest
 from monitor.harness.documents import StreamLine
 from monitor.harness.engine import Models, opened
 from monitor.harness.ruletests import START
-from monitor.model import AlertEdge, Delivery, Feed, Suppressed, make_id
+from monitor.model import AlertEdge, Bounds, Delivery, Feed, Silence, Suppressed, make_id
 from rules.rule import Rule
 
 MINUTE = 60.0
@@ -46,40 +46,51 @@ class Run:
 
 
 class Play(Protocol):
-    async def __call__(self, keys: str = "", stream: Stream = STREAM, fact: str = "casualty") -> Run: ...
+    async def __call__(
+        self, *keys: str, stream: Stream = STREAM, fact: str = "casualty", silences: Sequence[Silence] = ()
+    ) -> list[Run]: ...
 
 
 # What operators say of the outlets.
 SAID: dict[str, dict[str, Any]] = {"Alpha": {"reliability": "A"}, "Gamma": {"party": "the rebels", "reliability": "C"}}
 
 
+def _rule(n: int, fact: str, keys: str) -> str:
+    head = f"  - name: r{n}\n    fact: {fact}\n    notify: [desk]\n"
+    return head + "".join(f"    {line}\n" for line in keys.splitlines())
+
+
 @pytest.fixture
 def play(models: Models, rules_of: Callable[[str], tuple[Rule, ...]], tmp_path: Path) -> Play:
-    """Runs a rule over a stream and 30 hours on."""
+    """Runs rules, one for each of these keys, over a stream and 30 hours on."""
     paths = (tmp_path / f"{n}.db" for n in itertools.count())
 
-    async def run(keys: str = "", stream: Stream = STREAM, fact: str = "casualty") -> Run:
-        text = f"rules:\n  - name: r\n    fact: {fact}\n    notify: [desk]\n"
-        rules = rules_of(text + "".join(f"    {line}\n" for line in keys.splitlines()))
-        edges: list[AlertEdge] = []
-        suppressed: list[Suppressed] = []
-        path = next(paths)
-        async with opened(path, models, rules, START) as engine:
+    async def run(*keys: str, stream: Stream = STREAM, fact: str = "casualty", silences: Sequence[Silence] = ()) -> list[Run]:
+        rules = rules_of("rules:\n" + "".join(_rule(n, fact, lines) for n, lines in enumerate(keys)))
+        async with opened(next(paths), models, rules, START) as engine:
+            for silence in silences:
+                await engine._store.add_silence(silence)
             for name, said in SAID.items():
                 feed_id = make_id("stream", name)
                 engine._feeds[name] = Feed(feed_id, f"stream:{name}", name, name.casefold(), language="en", **said)
                 await engine._store.add_feed(engine._feeds[name], 1e12)
+            records = []
             for i, (minute, feed, title) in enumerate(stream):
                 at = START + minute * MINUTE
                 line = StreamLine(id=str(i), feed=feed, title=title, summary="", text="", link=None, published=at, seen=at)
-                for record in await engine.poll([line]):
-                    edges += record.edges
-                    suppressed += record.suppressed
-            for record in await engine.run_until(START + 30 * 3600):
-                edges += record.edges
-                suppressed += record.suppressed
+                records += await engine.poll([line])
+            records += await engine.run_until(START + 30 * 3600)
             rows = await engine._store.deliveries(["pending"], 999)
-        return Run(tuple(edges), tuple(suppressed), tuple(rows))
+        edges = [edge for record in records for edge in record.edges]
+        suppressed = [one for record in records for one in record.suppressed]
+        return [
+            Run(
+                tuple(e for e in edges if e.rule == f"r{n}"),
+                tuple(s for s in suppressed if s.rule == f"r{n}"),
+                tuple(d for d in rows if d.edges[0].rule == f"r{n}"),
+            )
+            for n in range(len(keys))
+        ]
 
     return run
 
@@ -142,12 +153,9 @@ CASUALTY: dict[str, tuple[list[tuple[int, str]], set[str]]] = {
 }
 
 
-@pytest.mark.parametrize("keys", CASUALTY)
-async def test_a_key_of_a_casualty_rule(keys: str, play: Play) -> None:
-    told, reasons = CASUALTY[keys]
-    run = await play(keys)
-    assert run.told == told
-    assert reasons <= run.reasons
+async def test_the_keys_of_a_casualty_rule(play: Play) -> None:
+    runs = dict(zip(CASUALTY, await play(*CASUALTY), strict=True))
+    assert {keys: (run.told, run.reasons) for keys, run in runs.items()} == CASUALTY
 
 
 TERRITORY: dict[str, tuple[list[tuple[int, str]], set[str]]] = {
@@ -163,41 +171,37 @@ TERRITORY: dict[str, tuple[list[tuple[int, str]], set[str]]] = {
 }
 
 
-@pytest.mark.parametrize("keys", TERRITORY)
-async def test_a_key_of_a_territory_rule(keys: str, play: Play) -> None:
-    told, reasons = TERRITORY[keys]
-    run = await play(keys, TOWN, "territory")
-    assert run.told == told
-    assert reasons <= run.reasons
+async def test_the_keys_of_a_territory_rule(play: Play) -> None:
+    runs = dict(zip(TERRITORY, await play(*TERRITORY, stream=TOWN, fact="territory"), strict=True))
+    assert {keys: (run.told, run.reasons) for keys, run in runs.items()} == TERRITORY
 
 
-@pytest.mark.parametrize(
-    ("unplaced", "told", "reasons"), [("match", FIRST, set()), ("drop", [], set()), ("hold", [], {"unplaced"})]
-)
-async def test_what_has_no_place(unplaced: str, told: list[tuple[int, str]], reasons: set[str], play: Play) -> None:
-    run = await play(f"where: {{place: {{within: [Syria]}}}}\nunplaced: {unplaced}", NOWHERE)
-    assert (run.told, run.reasons) == (told, reasons)
+async def test_what_has_no_place(play: Play) -> None:
+    where = "where: {place: {within: [Syria]}}\nunplaced: "
+    match, drop, hold = await play(f"{where}match", f"{where}drop", f"{where}hold", stream=NOWHERE)
+    assert (match.told, drop.told, hold.told) == (FIRST, [], [])
+    assert (match.reasons, drop.reasons, hold.reasons) == (set(), set(), {"unplaced"})
 
 
 async def test_what_still_holds_is_told_again(play: Play) -> None:
-    assert (await play("", AGAIN)).told == FIRST
-    assert (await play("repeat_interval: 5m", AGAIN)).told == [(0, "opened"), (10, "updated")]
-    assert (await play("repeat_interval: 1h", AGAIN)).told == FIRST
+    never, soon, late = await play("", "repeat_interval: 5m", "repeat_interval: 1h", stream=AGAIN)
+    assert (never.told, late.told) == (FIRST, FIRST)
+    assert soon.told == [(0, "opened"), (15, "updated")], "behind the debounce of figures"
 
 
 async def test_words_once_per_story_or_item(play: Play) -> None:
-    assert (await play("where: {text: [market]}", STREAM, "text")).told == FIRST
-    assert len((await play("where: {text: [market]}\nonce_per: item", STREAM, "text")).told) == len(STREAM)
+    story, item = await play("where: {text: [market]}", "where: {text: [market]}\nonce_per: item", fact="text")
+    assert (story.told, len(item.told)) == (FIRST, len(STREAM))
 
 
 async def test_what_an_alert_says_of_its_rule(play: Play) -> None:
-    run = await play('title: "{metric} near {place}"\ndescription: Tolls\nowner: ada\nseverity: high')
+    (run,) = await play('title: "{metric} near {place}"\ndescription: Tolls\nowner: ada\nseverity: high')
     first = run.edges[0]
     assert (first.title, first.description, first.owner, first.severity) == ("Killed near Idlib", "Tolls", "ada", "high")
 
 
 async def test_a_score_of_meaning_stands_in_the_record(play: Play) -> None:
-    run = await play("where: {story: {about: an air strike on a market in Syria, at_least: 0.3}}")
+    (run,) = await play("where: {story: {about: an air strike on a market in Syria, at_least: 0.3}}")
     (seen,) = [gate.seen for gate in run.edges[0].gates if gate.name == "story"]
     assert seen.startswith("“an air strike on a market in Syria”: 0.")
 
@@ -205,24 +209,21 @@ async def test_a_score_of_meaning_stands_in_the_record(play: Play) -> None:
 # -------------------------------------------------------------------------------------------------- who gets it, and when
 
 
-async def test_who_is_told_from_which_severity_on(play: Play) -> None:
-    assert len((await play()).deliveries) == 3
-    assert (await play("minimum: {desk: high}")).deliveries == ()
-    assert len((await play("minimum: {desk: high}\nseverity: critical")).deliveries) == 3
-
-
-async def test_a_digest_is_waited_for(play: Play) -> None:
-    run = await play("digest: daily 06:00 Europe/Paris")
-    morning = START - 10 * 3600 + 29 * 3600  # 05:00 UTC on the next day
-    assert {(d.batch, d.due) for d in run.deliveries} == {("daily 06:00 Europe/Paris", morning)}
-    assert run.edges[0].gates[-1].seen == "waits for `daily 06:00 Europe/Paris`, 2024-11-28T05:00:00Z"
-
-
-async def test_over_its_budget_a_rule_waits_for_the_morning(play: Play) -> None:
-    run = await play("budget: {per_day: 2}")
-    assert [d.batch for d in run.deliveries] == [None, None, "daily 06:00 UTC"]
-    assert run.deliveries[2].due == START + 20 * 3600
-    assert [g.seen for e in run.edges for g in e.gates if g.name == "budget"] == [
+async def test_who_gets_it_and_when(play: Play) -> None:
+    plain, minimum, enough, digest, budget = await play(
+        "",
+        "minimum: {desk: high}",
+        "minimum: {desk: high}\nseverity: critical",
+        "digest: daily 06:00 Europe/Paris",
+        "budget: {per_day: 2}",
+    )
+    assert [len(run.deliveries) for run in (plain, minimum, enough)] == [3, 0, 3]
+    morning = START + 19 * 3600  # 05:00 UTC on the next day
+    assert {(d.batch, d.due) for d in digest.deliveries} == {("daily 06:00 Europe/Paris", morning)}
+    assert digest.edges[0].gates[-1].seen == "waits for `daily 06:00 Europe/Paris`, 2024-11-28T05:00:00Z"
+    assert [d.batch for d in budget.deliveries] == [None, None, "daily 06:00 UTC"]
+    assert budget.deliveries[2].due == morning + 3600
+    assert [g.seen for e in budget.edges for g in e.gates if g.name == "budget"] == [
         "1 of 2 sent on 2024-11-27, 0 over it",
         "2 of 2 sent on 2024-11-27, 0 over it",
         "2 of 2 sent on 2024-11-27, 1 over it",
@@ -230,7 +231,30 @@ async def test_over_its_budget_a_rule_waits_for_the_morning(play: Play) -> None:
 
 
 async def test_a_denial_of_what_went_out_waits_for_no_digest(play: Play) -> None:
-    run = await play("digest: every 30m", TOWN, "territory")
-    assert [(d.edges[0].edge, d.batch) for d in run.deliveries] == [("opened", "every 30m"), ("denied", None)]
-    run = await play("digest: daily 06:00 Europe/Paris", TOWN, "territory")
-    assert [d.batch is None for d in run.deliveries] == [False, False], "nobody has been told yet: both wait"
+    often, daily = await play("digest: every 30m", "digest: daily 06:00 Europe/Paris", stream=TOWN, fact="territory")
+    assert [(d.edges[0].edge, d.batch) for d in often.deliveries] == [("opened", "every 30m"), ("denied", None)]
+    assert [d.batch is None for d in daily.deliveries] == [False, False], "nobody has been told yet: both wait"
+
+
+# --------------------------------------------------------------------------------------------------------------- silences
+
+
+@pytest.mark.parametrize(
+    ("about", "silent"),
+    [
+        ({"rule": "r0"}, (True, False)),
+        ({"place": "Idlib"}, (True, True)),
+        ({"place": "Syria", "rule": "r1"}, (False, True)),
+        ({"place": "Aleppo"}, (False, False)),
+        ({"story_id": "another"}, (False, False)),
+    ],
+)
+async def test_a_silence_in_the_store_is_heard_until_it_ends(
+    about: dict[str, str], silent: tuple[bool, bool], play: Play
+) -> None:
+    silence = Silence("q1", START + 30 * MINUTE, START + 60 * MINUTE, "ada", **about)
+    for run, hushed in zip(await play("", "severity: high", silences=(silence,)), silent, strict=True):
+        assert run.told == ([(0, "opened"), (300, "updated")] if hushed else ALL)
+        told = [s.why for s in run.suppressed if s.reason == "silence"]
+        assert told == ["silence: q1 by ada until 2024-11-27T11:00:00Z"] * hushed
+        assert run.edges[-1].old == (Bounds(30, 30) if hushed else Bounds(58, 58)), "the next tells the whole way"
