@@ -22,7 +22,7 @@ IMPORTS: dict[str, tuple[str, ...]] = {
     "feedparser": ("monitor/collect/parse.py",),
     "feedparser_rs": ("monitor/collect/fast.py",),
     "fastfeedparser": (),
-    "trafilatura": ("monitor/collect/article.py",),
+    "trafilatura": ("monitor/collect/article.py", "monitor/collect/page.py"),
 }  # fmt: skip
 
 # A call and the only files that may make it.
