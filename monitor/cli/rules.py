@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import math
 from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
@@ -13,7 +14,7 @@ import click
 from monitor import config, requests
 from monitor.cli.common import change, config_option, json_option, run, show, store_of
 from monitor.config import Config
-from monitor.errors import StoreUnavailable
+from monitor.errors import StoreMissing, StoreUnavailable
 from monitor.gazetteer import Gazetteer
 from monitor.rulebook import Override, overrides
 from rules.load import RuleSet, load_folder
@@ -35,6 +36,7 @@ def list_rules(config_path: Path, as_json: bool) -> None:
     """
     loaded = _loaded(config.require(config_path))
     by_hand = run(_by_hand(config_path, loaded))
+    precision = run(_precision(config_path))
     rows: list[dict[str, Any]] = [
         {
             "name": rule.name,
@@ -45,6 +47,11 @@ def list_rules(config_path: Path, as_json: bool) -> None:
             "notify": list(rule.notify),
             "tests": len(rule.tests),
             "file": f"{rule.file}:{rule.line}",
+            "description": rule.description,
+            "owner": rule.owner,
+            "references": list(rule.references),
+            "falsepositives": list(rule.falsepositives),
+            "precision": precision.get(rule.name),
         }
         for rule in loaded.rules
     ]
@@ -76,6 +83,15 @@ def show_rule(name: str, config_path: Path) -> None:
     click.echo(_as_written(rule, loaded))
     if said is not None:
         click.echo(said.text(), err=True)
+
+
+async def _precision(config_path: Path) -> dict[str, float | None]:
+    """The share of relevant alerts among those acknowledged, by rule; of no rule before the first run."""
+    try:
+        async with store_of(config_path) as store:
+            return {c.rule: c.precision for c in await store.rule_counts(0.0, math.inf)}
+    except StoreMissing:
+        return {}
 
 
 @rules.command()
