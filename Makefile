@@ -6,7 +6,7 @@ TORCH_INDEX ?=
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint bench clean
+.PHONY: demo test lint bench torture-rules clean
 demo: $(VENV)/.installed
 	$(BIN)/wirewatch demo
 
@@ -31,6 +31,9 @@ $(VENV)/.installed: pyproject.toml constraints.txt requirements-models.txt
 $(VENV)/.installed-dev: $(VENV)/.installed
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	touch $@
+
+torture-rules: $(VENV)/.installed-dev
+	$(BIN)/python benchmarks/rules_saves.py 10000
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info
