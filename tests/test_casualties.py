@@ -317,3 +317,109 @@ def test_the_source_is_who_says_so(read: Any) -> None:
 )
 def test_any_text_is_read(read: Any, text: str) -> None:
     read(text)
+
+
+# ------------------------------------------------------------------------------------------------ metamorphic tables
+
+
+@pytest.mark.parametrize("metric", ["killed", "wounded"])
+@pytest.mark.parametrize(
+    ("number", "low", "high"), [("12", 12, 12), ("at least nine", 9, None), ("a dozen", 12, 12), ("more than 30", 31, None)]
+)
+@pytest.mark.parametrize(
+    "frame",
+    [
+        "A blast {active} {n} people in Derna on Monday.",
+        "{n} people were {passive} in a blast in Derna.",
+        "In Derna, {n} people have been {passive}, officials said.",
+        "A blast in Derna left {n} people {passive}.",
+        "Officials said on Monday that {n} people had been {passive} in Derna.",
+    ],
+)
+def test_a_frame_gives_the_same_figure_whatever_its_words(
+    read: Any, frame: str, number: str, low: int, high: int | None, metric: str
+) -> None:
+    text = frame.format(n=number, active=metric, passive=metric)
+    (fact,) = read(text[0].upper() + text[1:])
+    assert (fact.metric, fact.low, fact.high, fact.status in {"asserted", "claimed"}, fact.place) == (
+        metric,
+        low,
+        high,
+        True,
+        "Derna",
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("One pilot was killed and another injured.", [("killed", 1), ("wounded", 1)]),
+        ("The crash killed one pilot, injuring another.", [("killed", 1), ("wounded", 1)]),
+        ("Maria Lopez, a journalist, was shot dead outside her home.", [("killed", 1)]),
+        ("Five people who had gone missing in the flood were found dead.", [("killed", 5)]),
+        ("The number of people confirmed killed in Peru rises to 77.", [("killed", 77)]),
+        ("Death toll from floods in Spain passes 200", [("killed", 201)]),
+        ("At least 12 were taken hostage by the gunmen.", [("captured", 12)]),
+        ("Guards shot four people dead.", [("killed", 4)]),
+        ("Ten of the 40 passengers died.", [("killed", 10)]),
+        ("More than a quarter of a million people have been killed.", [("killed", 250_001)]),
+        ("Bombings kill 21 and wound more than 100 others.", [("killed", 21), ("wounded", 101)]),
+        ("Three tourists and a tour guide are killed.", [("killed", 3), ("killed", 1)]),
+        ("Five soldiers of the two rival factions are killed.", [("killed", 5)]),
+        ("Their children, aged three, four and six, were injured.", []),
+    ],
+)
+def test_figures_missed_before(read: Any, text: str, expected: list[tuple[str, int]]) -> None:
+    assert brief(read(text)) == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "The country's worst disaster came in 1999, when floods killed 10,000 people.",
+        "It was the deadliest attack since a truck bomb killed 90 people in Kabul.",
+        "The attack came a week after gunmen killed 12 worshippers in Jos.",
+        "It is the first attack since the 2018 murders of two tourists.",
+        "The 2015 attacks killed 130 people.",
+        "The war has killed more than 200,000 people.",
+        "He is blamed for the March attack that killed 14 people.",
+        "The group killed 1,200 people and took 251 hostages in the October 7 attack.",
+    ],
+)
+def test_other_events_and_totals_of_wars_are_history(read: Any, text: str) -> None:
+    found = read(text, "2026-07-05T12:00:00Z")
+    assert found and all(f.status == "historic" for f in found)
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ("A bomb killed two people in Damascus.", "Damascus"),
+        ("At least 13 people were killed in strikes on Kyiv.", "Kyiv"),
+        ("Militants killed 20 people in the city of Deir ez-Zor.", "Deir ez-Zor"),
+        ("A strike killed a woman in the Idlib town of Maaret al-Numan.", "Maaret al-Numan"),
+        ("A fire killed 14 people in Yemen's capital Sana'a.", "Sana'a"),
+        ("A fire killed 27 people in the Romanian capital, Bucharest.", "Bucharest"),
+        ("Rebels shelled Saraqib overnight. Nine people were killed in the Syrian city.", "Saraqib"),
+        ("A blast in a Mogadishu restaurant killed four people.", "Mogadishu"),
+        ("The toll from the sinking of the Dong Fang rises to 396.", None),
+        ("The attack left 28 people dead. Gunmen struck near the town of Tabqa.", "Tabqa"),
+    ],
+)
+def test_places_missed_before(read: Any, text: str, place: str | None) -> None:
+    assert read(text)[0].place == place
+
+
+@pytest.mark.parametrize(
+    ("text", "source"),
+    [
+        ("Belgian officials lower the death toll from 35 to 32.", "Belgian officials"),
+        ("The health ministry reports 182 deaths, bringing the toll to 13,373.", "health ministry"),
+        ("Authorities release the names of 130 people who are missing.", "Authorities"),
+        ("The observatory said ten people were killed. Another five were wounded.", "observatory"),
+        ("A bomb raised the death toll to 12.", None),
+    ],
+)
+def test_sources_without_a_verb_of_saying(read: Any, text: str, source: str | None) -> None:
+    said = read(text)[-1].source
+    assert said is None if source is None else said is not None and source in said

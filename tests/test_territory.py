@@ -275,3 +275,83 @@ def test_more_frames(read: Read, text: str, change: str | None) -> None:
 
 def test_two_adjectives_of_peoples_are_no_name(read: Read) -> None:
     assert [f.place for f in read("The Iraqi army took control of the Iraqi Turkmen city of Tal Afar.")] == ["Tal Afar"]
+
+
+# ------------------------------------------------------------------------------------------------ metamorphic tables
+
+FRAMES = [
+    "{gainer} captured {place}.",
+    "{gainer} have captured the town of {place}, residents said.",
+    "{place} was captured by {gainer} on Monday.",
+    "{gainer} seized control of {place} on Monday after days of fighting.",
+    "On Monday {gainer} took over {place}.",
+    "{place} has fallen to {gainer}, a monitor said.",
+    "The capture of {place} by {gainer} was announced on Monday.",
+    "Control of {place} passed to {gainer} on Monday.",
+    "{gainer} drove soldiers out of {place}.",
+    "Soldiers were driven out of {place} by {gainer}.",
+    "{place} is now fully under the control of {gainer}.",
+]
+
+
+@pytest.mark.parametrize("frame", FRAMES)
+@pytest.mark.parametrize(
+    ("place", "gainer"), [("Saraqib", "rebels"), ("Khan Shaykhun", "opposition fighters"), ("Goma", "M23 rebels")]
+)
+def test_a_frame_gives_the_same_fact_whoever_takes_whatever(read: Read, frame: str, place: str, gainer: str) -> None:
+    text = frame.format(place=place, gainer=gainer)
+    text = text[0].upper() + text[1:]
+    (fact,) = alertable(read(text))
+    assert fact.place == place
+    assert fact.gainer is not None and fact.gainer.lower() == gainer.lower()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Rebels vowed to capture Saraqib.",
+        "Rebels failed to capture Saraqib.",
+        "Rebels could capture Saraqib within days.",
+        "If rebels capture Saraqib, the road is open.",
+        "Rebels captured Saraqib in 2012.",
+        "Thousands have fled since rebels captured Saraqib.",
+        "The army denied that rebels had captured Saraqib.",
+        "Protesters were pushed out of the square by police.",
+        "Control of the company passed to his son.",
+        "The army left town after a week of drills.",
+        "Soldiers left the base for a parade.",
+    ],
+)
+def test_what_was_not_taken_now_never_alerts(read: Read, text: str) -> None:
+    assert alertable(read(text)) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Zaranj became the first provincial capital to fall to the Taliban.", [("lost", "Zaranj", "Taliban", None)]),
+        ("Derna under rebel control", [("captured", "Derna", "rebel", None)]),
+        ("Rebels entered Saraqib and took its airport.", [("captured", "airport", "Rebels", None)]),
+        ("Government troops seized Hill 1070 in Latakia.", [("captured", "Hill 1070", "Government troops", None)]),
+        ("Troops have left the town of Sarmin, residents said.", [("withdrawn", "Sarmin", None, "Troops")]),
+        ("We have liberated Derna, the army commander said.", [("recaptured", "Derna", "army commander", None)]),
+        ("Ukraine retakes village in Donetsk region", [("recaptured", "village", "Ukraine", None)]),
+        ("Goma has fallen into rebel hands.", [("lost", "Goma", "rebel", None)]),
+        ("Kobani was handed over to the Syrian government.", [("handed_over", "Kobani", "Syrian government", None)]),
+        ("Soledar has been captured, Wagner says.", [("captured", "Soledar", None, None)]),
+        (
+            "Kurdish forces seized the ISIL stronghold of Tell Abyad.",
+            [("captured", "Tell Abyad", "Kurdish forces", "ISIL")],
+        ),
+        (
+            "The militia retook Sarmin and pushed towards rebel-held Saraqib.",
+            [("recaptured", "Sarmin", "militia", "rebel")],
+        ),
+    ],
+)
+def test_frames_missed_before(read: Read, text: str, expected: list[tuple[str | None, ...]]) -> None:
+    assert [(f.change, f.place, f.gainer, f.loser) for f in alertable(read(text))] == expected
+
+
+def test_areas_in_a_province_are_a_part_of_it(read: Read) -> None:
+    assert alertable(read("The army and its allies took control of a highland area in Idlib province.")) == []

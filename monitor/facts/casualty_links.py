@@ -94,6 +94,8 @@ class _Linker:
         """A link, unless the metric asks for people and the noun is not known to count them."""
         if figure.counts == "unknown" and metric in self._words.lists["person_only"]:
             return None
+        if self._has("attacked", cue.i) and self._low(cue.i + 1) == "down" and not cue.lower_.startswith("gun"):
+            return None  # a bomber that is shot down is a plane
         if metric == "displaced" and figure.quantity.high == 1:
             return None  # one who flees is a suspect more often than a refugee
         start = min(figure.start, cue.i)
@@ -194,9 +196,14 @@ class _Linker:
         metric = self._words.role(self._doc[cue], "of_noun")
         if metric is None or (self._low(k) == "to" and metric != "wounded") or figure.counts in {"event", "subset"}:
             return None
-        if self._low(cue) == "fate":
+        if self._low(cue) == "fate" or not self._taken_lives(cue):
             return None
         return self._link(figure, metric, self._doc[cue], "noun of", 0.8)
+
+    def _taken_lives(self, cue: int) -> bool:
+        """ "Claimed the lives of 12", not "the lives of two sisters"."""
+        before = range(max(self._start, cue - 3), cue)
+        return self._low(cue) != "lives" or any(self._has("life_verbs", k) for k in before)
 
     def _lives(self, figure: Figure) -> Link | None:
         """ "Claimed 23 lives", "cost 129 rebels their lives", "23 lives were lost"."""
@@ -209,7 +216,9 @@ class _Linker:
     def _active(self, figure: Figure) -> Link | None:
         """ "Killing at least 12", "killed and wounded 30"."""
         k = figure.start - 1
-        while k > self._start and (self._doc[k].text in "'\"“‘" or self._doc[k].tag_ == "RB" or self._low(k) in {"the", "off"}):
+        while k > self._start and (
+            self._doc[k].text in "'\"“‘" or self._doc[k].tag_ == "RB" or self._low(k) in {"the", "off", "down"}
+        ):
             k -= 1
         if k < self._start:
             return None
@@ -219,6 +228,10 @@ class _Linker:
             metric, cue, k = "killed", self._doc[k - 1], k - 1
         if figure.head is not None and self._words.has("taken_as", figure.head) and self._words.has("take_verbs", cue):
             metric = "captured"
+        if self._has("attacked", k) and self._low(k).startswith("gun") and self._low(k + 1) == "down":
+            metric = "killed"
+        if metric == "wounded" and self._has("attacked", k) and self._low(figure.end) == "dead":
+            metric = "killed"  # "shot 41 people dead"
         if metric is None or figure.counts == "event":
             return None
         if self._is_passive_use(k) or (self._next_is_own(figure) and self._follows_figure(k)):
@@ -309,6 +322,8 @@ class _Linker:
             if self._low(i + 1) == "dead" or self._low(i + 2) == "death":
                 return "killed"
             return None
+        if words.has("attacked", token) and self._low(i + 1) == "down" and (i + 2) in self._starts:
+            return None  # "a man gunned down 49 people"
         if words.has("attacked", token):
             return self._attacked(i) if words.role(token, "passive") else None
         if words.has("wound_nouns", token):
@@ -403,6 +418,8 @@ class _Linker:
         k = figure.start - 1
         if not self._has("loss_verbs", k) or figure.counts != "people" or figure.head is None:
             return None
+        if figure.single and figure.category not in {"soldiers", "fighters", "police"}:
+            return None  # "they lost a child"
         return self._link(figure, "killed", self._doc[k], "lost people", 0.7)
 
     def _among_dead(self, figure: Figure) -> Link | None:

@@ -42,6 +42,8 @@ def _of_predicate(sentence: Span, cue: Token, words: CasualtyWords) -> Iterator[
     metric = words.any_role(cue, "passive", "intransitive")
     if metric == "wounded" and words.has("attacked", cue) and _to_death(sentence, cue):
         metric = "killed"
+    if cue.lower_ == "missing" and cue.i + 1 < sentence.end and cue.nbor().lower_ == "from":
+        return  # "were missing from the list"
     if metric in _METRICS and _is_predicate(cue) and not _acts(cue) and by_violence(sentence, cue, words):
         for subject in list(_subjects(cue))[:1]:
             for head in (subject, *subject.conjuncts):
@@ -54,7 +56,7 @@ def _of_predicate(sentence: Span, cue: Token, words: CasualtyWords) -> Iterator[
                 for head in (child, *child.conjuncts):
                     yield from _person(sentence, head, metric, cue, cue.i, head.i + 1)
     metric = words.role(cue, "of_noun")
-    if metric in _SUFFERED and cue.pos_ == "NOUN" and by_violence(sentence, cue, words):
+    if metric in _SUFFERED and cue.pos_ == "NOUN" and cue.lower_ != "lives" and by_violence(sentence, cue, words):
         for head in (c for p in cue.children if p.lower_ == "of" for c in p.children if c.dep_ == "pobj"):
             yield from _person(sentence, head, metric, cue, cue.i, head.i + 1)
 

@@ -180,6 +180,8 @@ def _is_seat(sentence: Span, start: int, end: int) -> bool:
     """ "In Damascus", "strikes on Kyiv": a capital stands for its government elsewhere, here it is the town."""
     first = start - (start > sentence.start and sentence.doc[start - 1].pos_ == "DET")
     before = sentence.doc[first - 1].lower_ if first > sentence.start else ""
+    if before == "capital" or (start - 1 > sentence.start and sentence.doc[start - 2].lower_ == "capital"):
+        return True
     place = any(t.ent_type_ in _PLACE_ENTS for t in sentence.doc[start:end])
     return before in {"in", "near", "outside"} or (
         before in {"on", "at"} and (place or not any(t.ent_type_ in {"ORG", "NORP"} for t in sentence.doc[start:end]))
@@ -228,6 +230,8 @@ def _located(sentence: Span, start: int) -> tuple[int, bool]:
             if words.has("directions", doc[k - 1]):
                 return 1, True
             noun, k = True, k - 2
+        elif token.text == "," and k > sentence.start and doc[k - 1].lower_ == "capital":
+            noun, k = True, k - 1  # "the Ruritanian capital, Strelsau"
         elif _before_name(token, start) or _owns(sentence, token.i + 1):
             k -= 1
         else:

@@ -33,6 +33,7 @@ _LEFT_BREAKS: Final = frozenset(
 ) | frozenset(',"“:—–')
 _NEAR: Final = 400  # code points within which one battle is told
 _SPEAKS: Final = 2  # the strength of predicates that speak of control
+_PERSONS: Final = frozenset({"he", "she", "i", "you"})
 _WE: Final = frozenset({"we", "our forces", "our troops", "our fighters", "our army", "our soldiers"})
 _TAKEN: Final = frozenset({"captured", "recaptured"})
 _DENY: Final = frozenset({"deny", "dispute", "reject", "refute", "dismiss"})
@@ -113,6 +114,8 @@ class _Reader:
         gainer, loser = (self._side(party) for party in self._parties(predicate, limit))
         if predicate.token.lower_ in _INCLUDE and gainer is None:
             return
+        if gainer is not None and gainer.name.lower() in _PERSONS:
+            return  # "he proceeded to dismember X, annexing Y"
         if predicate.frame == "fall" and not predicate.noun and gainer is None:
             headed = any(m.name and m.head for m in mentions)
             if _FELL.match(self._text, predicate.end, limit) and (headed or self._judge.war):
@@ -438,7 +441,9 @@ class _Reader:
             part = "part"
         if predicate.change == "advance" and predicate.frame == "take" and part == "whole":
             part = "part"
-        return predicate.change, part
+        verb = predicate.token
+        lasting = verb.dep_ == "xcomp" and (verb.lemma_.lower(), verb.head.lemma_.lower()) == ("occupy", "continue")
+        return ("held" if lasting and predicate.change in _TAKEN else predicate.change), part
 
     def _adversary(self, gainer: str | None) -> str | None:
         """From whom this party took another place in the same text."""
