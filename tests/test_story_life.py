@@ -209,3 +209,13 @@ async def test_a_silence_that_came_due_while_nobody_looked_waits_for_what_was_sa
     await desk.analyse()
     await run_to(desk, 36)
     assert [row for row in told(desk) if row[0] == "quiet"] == []
+
+
+async def test_a_title_is_central_and_stays_until_another_is_clearly_better(desk: Bench) -> None:
+    titles = []
+    for n, report in enumerate([*STRIKE, ("delta", "Air strike on market in Idlib kills dozens of people")]):
+        await desk.publish(report, minute=n)
+        (record,) = await desk.analyse()
+        assert record.placement is not None
+        titles.append(record.placement.story.title)
+    assert len(set(titles)) == 1, "look-alike headlines change nothing"

@@ -12,6 +12,9 @@ import numpy as np
 from monitor.model import Reading, Story
 from monitor.stories.index import Member, StoryState
 
+_CLEARLY = 1.05
+"""How many times as central as the present headline another must be to take its place."""
+
 LATEST = 40
 """So many of a story's latest members stand for it."""
 
@@ -27,7 +30,7 @@ def told(state: StoryState, members: Sequence[Member], reading: Reading | None =
         members=tuple(m.profile.item_id for m in members),
         story=replace(
             story,
-            title=central_title(members),
+            title=central_title(members, story.title),
             first_seen=min(m.seen for m in members),
             last_seen=max(m.seen for m in members),
             items=len(members),
@@ -57,8 +60,9 @@ def _surface(reading: Reading | None, place_id: str | None, story: Story) -> str
     return next((name for name in named if name), story.place if story.place_id == place_id else None)
 
 
-def central_title(members: Sequence[Member]) -> str:
-    """The headline most like the others: by vectors where all have one, else by shared words. The earlier wins a tie."""
+def central_title(members: Sequence[Member], present: str | None = None) -> str:
+    """The headline most like the others: by vectors where all have one, else by shared words. The earlier wins a tie; the
+    `present` one stays until another is clearly better, so that a story does not change its name with every item."""
     latest = members[-LATEST:]
     vectors = [m.profile.vector for m in latest if m.profile.vector is not None]
     if len(vectors) == len(latest):
@@ -67,4 +71,6 @@ def central_title(members: Sequence[Member]) -> str:
     else:
         counts = Counter(s for m in latest for s in m.profile.title)
         central = np.array([sum(counts[s] for s in m.profile.title) / max(1, len(m.profile.title)) for m in latest])
-    return latest[int(np.argmax(np.round(central, 5)))].title
+    best = int(np.argmax(np.round(central, 5)))
+    kept = max((float(central[n]) for n, m in enumerate(latest) if m.title == present), default=float("-inf"))
+    return present if present is not None and kept * _CLEARLY >= float(central[best]) else latest[best].title
