@@ -7,6 +7,9 @@ import pathlib
 
 import numpy as np
 import pytest
+import torch
+import transformers
+from sentence_transformers import SentenceTransformer
 
 from monitor.errors import ModelUnavailable, WorkerError
 from monitor.model import Item
@@ -56,6 +59,39 @@ def test_other_weights_than_the_pinned_ones_are_refused(tmp_path: pathlib.Path, 
     monkeypatch.setattr(embed, "PACKAGE", "no_such_package_at_all")
     with pytest.raises(ModelUnavailable, match="not installed"):
         embed.packaged_model()
+
+
+@pytest.fixture(scope="module")
+def tiny_e5(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
+    """A folder with a model of the E5 format: a plain encoder with mean pooling, whose texts begin with "query: "."""
+    folder = tmp_path_factory.mktemp("models") / "multilingual-e5-tiny"
+    folder.mkdir()
+    words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "query", ":", "flood", "closes", "the", "harbour", "port", "vote"]
+    (folder / "vocab.txt").write_text("\n".join(words) + "\n", "utf-8")
+    transformers.BertTokenizer(str(folder / "vocab.txt")).save_pretrained(folder)
+    torch.manual_seed(0)
+    sizes = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 32}
+    transformers.BertModel(transformers.BertConfig(vocab_size=len(words), **sizes)).save_pretrained(folder)
+    return folder
+
+
+def test_a_model_of_the_e5_family_gets_its_prompt(tiny_e5: pathlib.Path) -> None:
+    texts = ["flood closes the harbour", "vote", "the port", "", "vote"]
+    service = embed.EmbedderService(str(tiny_e5))
+    assert service.prompt == "query: "
+    assert service.model_id.startswith("multilingual-e5-tiny@")
+    plain = SentenceTransformer(str(tiny_e5), local_files_only=True)
+    expected = plain.encode([f"query: {text}" for text in texts], normalize_embeddings=True)
+    found = np.stack(service.vectors(texts))
+    assert found.shape == (5, 16)
+    assert np.allclose((found * expected).sum(axis=1), 1, atol=1e-3)
+    assert all(a is b for a, b in zip(service.vectors(texts), service.vectors(texts), strict=True))
+    assert embed.EmbedderService(str(tiny_e5), prompt="").prompt == ""
+
+
+def test_batches_hold_texts_of_about_one_length() -> None:
+    assert embed.batches([3, 10, 4, 10, 50], 20) == [[4], [1, 3], [2, 0]]
+    assert embed.batches([], 20) == []
 
 
 def test_vectors_travel_unchanged() -> None:
