@@ -64,9 +64,9 @@ class Subscriber:
                 await self._keep(self._new(feed, offer, known, now))
         elif offer is None:
             if known.state != "ending":
-                await self._keep(dataclasses.replace(known, state="ending", due=now, lease_until=None))
+                await self._keep(websub.ending(known, now))
         elif known.state == "ending":
-            await self._keep(dataclasses.replace(known, state="wanted", due=now))
+            await self._keep(dataclasses.replace(known, state="wanted", due=now, errors=0))
         elif (after := websub.polled(known, found_new, now)) != known:
             await self._keep(after)
 
@@ -91,10 +91,16 @@ class Subscriber:
         watched = {feed.id for feed, _ in await self._store.feeds()}
         for one in self.subscriptions():
             if one.feed_id not in watched and one.state != "ending":
-                await self._keep(dataclasses.replace(one, state="ending", due=now, lease_until=None))
+                await self._keep(websub.ending(one, now))
 
     async def _ask(self, feed_id: str) -> None:
-        now, one = self._clock.now(), websub.expired(self._by_feed[feed_id], self._clock.now())
+        known, now = self._by_feed.get(feed_id), self._clock.now()
+        if known is None:
+            return
+        one = websub.expired(known, now)
+        if one.state == "ending" and one.errors:  # it was asked, and never asked back: its lease ends by itself
+            await self._drop(one)
+            return
         if one.state == "denied":
             one = dataclasses.replace(one, state="wanted", error=None)
         # Kept before the request leaves, so that a crash does not ask again at once; and the hub may ask back before it
@@ -104,8 +110,8 @@ class Subscriber:
         if why:
             _log.info("hub does not answer", hub=one.hub, topic=one.topic, error=why)
         current = self._by_feed.get(feed_id)
-        if one.state == "ending" and (why or one.errors):
-            await self._drop(one)  # its lease ends by itself
+        if one.state == "ending" and why:
+            await self._drop(one)
         elif why and current is not None and current.token == one.token:
             await self._keep(websub.failed(current, why, now))
 

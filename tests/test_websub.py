@@ -360,6 +360,15 @@ async def test_a_feed_that_offers_no_hub_any_more_is_unsubscribed(world: World) 
     assert world.subscriber.subscriptions() == () and await world.store.subscriptions() == []
 
 
+async def test_a_hub_that_never_confirms_the_end_is_asked_once(world: World) -> None:
+    await world.turn()
+    world.headers, world.body, world.verifies = {}, rss(1), False
+    await world.turn(after=320)
+    for _ in range(5):
+        await world.turn(after=2 * HOUR)
+    assert [a["hub.mode"] for a in world.asked] == ["subscribe", "unsubscribe"] and await world.store.subscriptions() == []
+
+
 async def test_a_feed_that_is_not_watched_any_more_is_unsubscribed(world: World) -> None:
     await world.turn()
     await world.store.sync_feeds([], NOW)

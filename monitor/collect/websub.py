@@ -82,8 +82,14 @@ def request(subscription: Subscription, callback: str) -> bytes:
 
 
 def asked(subscription: Subscription, now: float) -> Subscription:
-    """The hub has taken the request; it will ask back."""
-    return dataclasses.replace(subscription, due=now + _VERIFIES_WITHIN, error=None)
+    """The hub is asked; it will ask back. Nobody is asked twice to end."""
+    errors = subscription.errors + (subscription.state == "ending")
+    return dataclasses.replace(subscription, due=now + _VERIFIES_WITHIN, errors=errors, error=None)
+
+
+def ending(subscription: Subscription, now: float) -> Subscription:
+    """It is not wanted any more; the hub is to be told."""
+    return dataclasses.replace(subscription, state="ending", due=now, lease_until=None, errors=0)
 
 
 def failed(subscription: Subscription, why: str, now: float) -> Subscription:
