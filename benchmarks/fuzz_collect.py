@@ -1,4 +1,4 @@
-"""Fuzzing of what reads hostile bytes, guided by coverage (atheris). One target for each run:
+"""Fuzzing of what reads hostile bytes, guided by coverage (atheris, `pip install .[fuzz]`). One target a run:
 
     nice -n 19 python benchmarks/fuzz_collect.py feed --seconds 600
     for t in feed html dates retry_after address lists hub page; do python benchmarks/fuzz_collect.py $t; done
