@@ -314,6 +314,7 @@ def told(
     """A planned edge with everything that a renderer needs. `gates` are those of its way out."""
     event = plan.events[-1]
     item = items.get(event.item_id or "")
+    place = where_is(event, context).place
     evidence = tuple(dict.fromkeys(e for event in (*plan.events, *plan.parts) if (e := _evidence(event, items)) is not None))
     return AlertEdge(
         alert=plan.alert,
@@ -342,6 +343,9 @@ def told(
         seen=item.seen if item else None,
         why=plan.why,
         gates=(*plan.gates, *gates),
+        lat=place.lat if place else None,
+        lon=place.lon if place else None,
+        opened_at=plan.opened_at,
     )
 
 

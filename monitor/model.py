@@ -598,7 +598,8 @@ class Evidence:
 @dataclass(frozen=True, slots=True)
 class AlertEdge:
     """One turn of one alert, with everything a renderer needs: frozen, so that every retry is identical.
-    (`alert`, `n`, recipient) is the idempotency key. `why` says in words how it came about, `gates` what was asked."""
+    (`alert`, `n`, recipient) is the idempotency key. `why` says in words how it came about, `gates` what was asked; `lat` and
+    `lon` are degrees, where the gazetteer has the place; `opened_at` is when the alert was opened, None for the first edge."""
 
     alert: str
     n: int
@@ -626,6 +627,9 @@ class AlertEdge:
     seen: float | None = None
     why: str = ""
     gates: tuple[Gate, ...] = ()
+    lat: float | None = None
+    lon: float | None = None
+    opened_at: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -357,6 +357,15 @@ class Store(Protocol):
         along those that wait before it in its lane."""
         ...
 
+    async def told_before(self, notifier: str, recipient: str, story_id: str, limit: int) -> list[Delivery]:
+        """The messages of this story, in any rule's lane, that this recipient was sent and whose provider gave an id, the first
+        first."""
+        ...
+
+    async def delivery(self, key: str) -> Delivery | None:
+        """The row of this key."""
+        ...
+
     async def edit_delivery(self, key: str, action: str, now: float) -> bool:
         """`retry` (due now, attempts forgotten) or `cancel` (dead) by hand; False where there is no such row."""
         ...

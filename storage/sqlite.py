@@ -43,6 +43,7 @@ from storage import (
     sqlite_steps,
     sqlite_stories,
     sqlite_storms,
+    sqlite_threads,
 )
 from storage.base import MOST_DEATHS, DueFeed, KeptEdit, Past, Request, RuleCount, StoryMember, StoryVector
 from storage.sqlite_readers import Readers
@@ -253,6 +254,12 @@ class SqliteStore:
 
     async def gather_deliveries(self, now: float, limit: int) -> int:
         return await self._write(lambda db: sqlite_storms.gather_deliveries(db, now, limit))
+
+    async def told_before(self, notifier: str, recipient: str, story_id: str, limit: int) -> list[Delivery]:
+        return await self._readers.run(lambda db: sqlite_threads.told_before(db, notifier, recipient, story_id, limit))
+
+    async def delivery(self, key: str) -> Delivery | None:
+        return await self._readers.run(lambda db: sqlite_threads.delivery(db, key))
 
     async def edit_delivery(self, key: str, action: str, now: float) -> bool:
         if action not in sqlite_outbox.EDITS:

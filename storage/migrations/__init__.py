@@ -22,6 +22,7 @@ from storage.migrations.first import (
 from storage.migrations.readings import m0008_readings
 from storage.migrations.silences import m0007_silences
 from storage.migrations.stories import m0006_story_edits
+from storage.migrations.threads import m0010_threads
 
 APPLICATION_ID = 0x57495245  # "WIRE": PRAGMA application_id of every store
 
@@ -35,6 +36,7 @@ _STEPS = (
     m0007_silences,
     m0008_readings,
     m0009_engines,
+    m0010_threads,
 )
 
 _migrations = Migrations("wirewatch")
