@@ -228,6 +228,7 @@ class Collector:
         try:
             await self._commits.put(record)
             stored = True
+            _about(due).debug("polled", items=len(record.items), health=record.state.health, error=record.state.error)
             await self._after(due, record)
         except FencedOff as error:
             _about(due).warning("poll came too late", error=str(error))
