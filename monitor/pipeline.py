@@ -8,9 +8,8 @@
                   -> one atomic unit for the batch           Store.commit_steps
 
 Decisions are pure; this file reads what they need and stores what they say. What a batch has decided and not yet committed
-is seen
-by its later items through `_Overlay`; when the commit fails, overlay and grouping are thrown away and the items are still
-pending.
+is seen by its later items through an `Overlay`; when the commit fails, overlay and grouping are thrown away and the items
+are still pending.
 """
 
 from __future__ import annotations
@@ -45,6 +44,7 @@ from monitor.model import (
     Story,
     Vector,
 )
+from monitor.overlay import Overlay
 from monitor.requests import EDIT_STORIES
 from monitor.rulebook import Rulebook
 from monitor.steps import Consulted, LedgerKey, Placed, StoryPlaces
@@ -68,47 +68,6 @@ _PUT_OFF_S = 3600.0
 """How long what could not be decided waits for its next try."""
 
 Tell = Callable[[Notice], Awaitable[None]]
-
-
-class _Overlay:
-    """The store as the rest of a batch must see it: what is committed, with what the batch has decided on top."""
-
-    def __init__(self, store: Store) -> None:
-        self._store = store
-        self._ledgers: dict[LedgerKey, Json | None] = {}
-        self._rules: dict[StateKey, Json | None] = {}
-
-    async def ledgers(self, keys: Sequence[LedgerKey]) -> dict[LedgerKey, Json]:
-        missing = [key for key in keys if key not in self._ledgers]
-        if missing:
-            self._ledgers |= dict.fromkeys(missing) | dict(await self._store.ledgers(missing))
-        return {key: row for key in keys if (row := self._ledgers[key]) is not None}
-
-    async def rules(self, keys: Sequence[StateKey]) -> dict[StateKey, Json]:
-        missing = [key for key in keys if key not in self._rules]
-        if missing:
-            self._rules |= dict.fromkeys(missing) | dict(await self._store.rule_states(missing))
-        return {key: row for key in keys if (row := self._rules[key]) is not None}
-
-    async def memories(self, keys: Sequence[str]) -> list[RuleState]:
-        """What rules remember of these keys, in the store or since."""
-        stored = {(m.rule, m.key): m.state for m in await self._store.rule_memories(keys)}
-        since = {key: row for key, row in self._rules.items() if key[1] in keys and row is not None}
-        return [RuleState(rule, key, row) for (rule, key), row in (stored | since).items()]
-
-    async def remembering(self, keys: Sequence[str]) -> dict[str, frozenset[str]]:
-        """By key, the rules that remember it, in the store or since."""
-        if not keys:
-            return {}
-        found = dict(await self._store.remembering(keys))
-        for rule, key in self._rules:
-            if key in keys and self._rules[rule, key] is not None:
-                found[key] = found.get(key, frozenset()) | {rule}
-        return found
-
-    def put(self, record: StepRecord) -> None:
-        self._ledgers |= {(state.ledger, state.key): state.state for state in record.ledgers}
-        self._rules |= {(state.rule, state.key): state.state for state in record.rule_states}
 
 
 class Pipeline:
@@ -197,7 +156,7 @@ class Pipeline:
         return tuple([record for one in whole for record in await self._decide([one])])
 
     async def _commit(self, whole: Sequence[tuple[Pending, Analysis]]) -> tuple[StepRecord, ...]:
-        overlay = _Overlay(self._store)
+        overlay = Overlay(self._store)
         self._silences = await self._store.silences(self._clock.now())
         records: list[StepRecord] = []
         try:
@@ -213,7 +172,7 @@ class Pipeline:
         self._grouper.commit()
         return tuple(records)
 
-    async def _one(self, pending: Pending, analysis: Analysis, overlay: _Overlay) -> StepRecord:
+    async def _one(self, pending: Pending, analysis: Analysis, overlay: Overlay) -> StepRecord:
         """One item version, from its analysis to the alerts that it causes."""
         item, feed, now = pending.item, pending.feed, self._clock.now()
         decided = self._grouper.place(item, analysis.vector, analysis.reading, now)
@@ -249,7 +208,7 @@ class Pipeline:
             deliveries=judged.deliveries,
         )
 
-    async def _merge(self, decided: Decided, overlay: _Overlay, now: float) -> tuple[Placement, StepRecord]:
+    async def _merge(self, decided: Decided, overlay: Overlay, now: float) -> tuple[Placement, StepRecord]:
         """The placement in stories as they are once those that the item shows to be one are; and what ledgers and rules make
         of it."""
         placement, record = decided.placement, StepRecord(at=now)
@@ -264,19 +223,19 @@ class Pipeline:
             overlay.put(record)
         return placement, record
 
-    async def _places_of(self, story: Story, overlay: _Overlay) -> StoryPlaces:
+    async def _places_of(self, story: Story, overlay: Overlay) -> StoryPlaces:
         key = steps.places_key(story.id)
         return StoryPlaces.from_json((await overlay.ledgers([key])).get(key))
 
     async def _states_of(
-        self, observations: Sequence[Observation], places: StoryPlaces, overlay: _Overlay
+        self, observations: Sequence[Observation], places: StoryPlaces, overlay: Overlay
     ) -> dict[LedgerKey, Json]:
         if not observations:
             return {}
         story = steps.places_key(observations[0].story_id)
         return await overlay.ledgers([story, *steps.ledger_keys(observations, places.keys)])
 
-    async def _judge(self, events: Sequence[Event], placed: Placed, overlay: _Overlay, now: float, phase: str | None) -> Judged:
+    async def _judge(self, events: Sequence[Event], placed: Placed, overlay: Overlay, now: float, phase: str | None) -> Judged:
         context = self._context(placed.story, placed.item, placed.feed, phase)
         concerns = await self._concerned(events, context, overlay)
         if not concerns:
@@ -285,7 +244,7 @@ class Pipeline:
         items = await self._items_of(concerns, states, {placed.item.id: placed.item})
         return self._judged(concerns, states, context, items, now, silent=placed.baseline)
 
-    async def _concerned(self, events: Sequence[Event], context: Context, overlay: _Overlay) -> list[Concern]:
+    async def _concerned(self, events: Sequence[Event], context: Context, overlay: Overlay) -> list[Concern]:
         remembered = await overlay.remembering(judging.followed_keys(events))
         return judging.concerned(self._book.matcher, events, context, remembered)
 
@@ -308,7 +267,7 @@ class Pipeline:
         about = self._book.about(self._grouper.centroid(story.id))
         return Context(item, feed, story, self._gazetteer, about, phase)
 
-    async def _subject(self, story_id: str, overlay: _Overlay, now: float) -> tuple[Story | None, Feed | None, str | None]:
+    async def _subject(self, story_id: str, overlay: Overlay, now: float) -> tuple[Story | None, Feed | None, str | None]:
         """What a timer is about: its story as it is now, or the feed that stands for one, and the story's phase."""
         if story_id.startswith(steps.FEED):
             feed = self._feeds.get(story_id.removeprefix(steps.FEED))
@@ -374,7 +333,7 @@ class Pipeline:
         return tuple([record for timer in timers for record in await self._fire((timer,), now)])
 
     async def _fire_all(self, timers: Sequence[LedgerState | RuleState], now: float) -> tuple[StepRecord, ...]:
-        overlay, records = _Overlay(self._store), []
+        overlay, records = Overlay(self._store), []
         self._silences = await self._store.silences(now)
         for timer in timers:
             if isinstance(timer, LedgerState):
@@ -396,7 +355,7 @@ class Pipeline:
         await self._tell_defect(f"timer {_name(timer)}", why)
         return (record,)
 
-    async def _fire_ledger(self, state: LedgerState, overlay: _Overlay, now: float) -> StepRecord:
+    async def _fire_ledger(self, state: LedgerState, overlay: Overlay, now: float) -> StepRecord:
         if state.ledger in {"life", "feeds"} and state.due is not None and state.due < self._awake_since:
             # Nobody looked while it came due: what was said meanwhile comes in now.
             return StepRecord(at=now, ledgers=(replace(state, due=self._awake_since + _CATCH_UP_S),))
@@ -429,7 +388,7 @@ class Pipeline:
             return Consulted(lived.events, lived.ledgers)
         return steps.fire_ledger(state, now, self._gazetteer)
 
-    async def _fire_rule(self, state: RuleState, overlay: _Overlay, now: float) -> StepRecord:
+    async def _fire_rule(self, state: RuleState, overlay: Overlay, now: float) -> StepRecord:
         rule = self._book.rule(state.rule)
         row = (await overlay.rules([(state.rule, state.key)]))[state.rule, state.key]
         story, feed, phase = await self._subject(row["story"], overlay, now)
