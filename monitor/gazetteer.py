@@ -129,6 +129,10 @@ class Gazetteer:
         """The country with this ISO code."""
         return self._nations.get(code)
 
+    def nations(self) -> tuple[Place, ...]:
+        """All countries."""
+        return tuple(self._nations.values())
+
     def within(self, place: Place, region: str) -> bool:
         """True where the place lies in the country or region of this name, or is it."""
         code = self.country(region)

@@ -2,13 +2,29 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
+from monitor.gazetteer import Gazetteer
 from monitor.model import Json
 from rules import yaml
 from rules.rule import ListEntry
-from rules.shapes import AnyOf, Checker, Choice, Either, Fields, Key, Number, OrNull, Pattern, Text, scalar, suggest_or_list
+from rules.shapes import (
+    AnyOf,
+    Checker,
+    Choice,
+    Either,
+    Fields,
+    Key,
+    Number,
+    OrNull,
+    Pattern,
+    Text,
+    scalar,
+    suggest,
+    suggest_or_list,
+)
 from rules.words import Phrase
 
 # Words that, in capitals, name somebody and, folded, are everyday English.
@@ -86,6 +102,10 @@ def _has_words(node: yaml.Scalar, c: Checker) -> bool:
     return False
 
 
+def _country_like(word: str, gazetteer: Gazetteer) -> str:
+    return suggest(word, (place.name for place in gazetteer.nations()))
+
+
 @dataclass(frozen=True, slots=True)
 class Country:
     """A country by ISO code, English name or common alternate. Read as its ISO code."""
@@ -101,7 +121,7 @@ class Country:
         hint = (
             "use `within` for a region"
             if c.gazetteer.lookup(value.text)
-            else "an ISO code or an English name, such as SY or Syria"
+            else _country_like(value.text, c.gazetteer) or "an ISO code or an English name, such as SY or Syria"
         )
         c.report.error(node, "unknown-country", f"there is no country `{value.text}`", hint)
         return None
@@ -126,7 +146,7 @@ class Area:
         if place and place.level == "city":
             c.report.warning(node, "no-area", f"`{name}` is no country or region: only the place itself is within it", known)
             return name
-        hint = known or "a name as GeoNames has it, or `near` a known place"
+        hint = known or _country_like(name, c.gazetteer) or "a name as GeoNames has it, or `near` a known place"
         c.report.error(node, "unknown-place", f"no country or region is known by the name `{name}`", hint)
         return None
 
@@ -157,6 +177,7 @@ _NEAR = Fields(
         "of": Key(KnownPlace(), required=True, doc="a place"),
         "km": Key(Number(low=0.1, high=20040, whole=False), required=True, doc="kilometres"),
     },
+    elsewhere={"miles": "did you mean `km`?", "radius": "did you mean `km`?", "place": "did you mean `of`?"},
     title="`near`",
 )
 
@@ -199,13 +220,29 @@ STORY = Fields(
     title="`story`",
 )
 
+
+@dataclass(frozen=True, slots=True)
+class Language:
+    """A language by its ISO code. Read as written."""
+
+    def read(self, node: yaml.Node, c: Checker) -> str | None:
+        code = Text().read(node, c)
+        if code is not None and not re.fullmatch(r"[A-Za-z]{2,3}", code):
+            message = f"`{code}` is no code of a language: this can never hold"
+            c.report.warning(node, "never", message, "write its two letters, such as en, ar or uk")
+        return code
+
+    def schema(self) -> Json:
+        return {"type": "string", "examples": ["en", "ar"]}
+
+
 RELIABILITY = Choice(("A", "B", "C", "D", "E", "F"))
 
 
 COMMON: dict[str, Key] = {
     "feed": Key(AnyOf(Text()), doc="feeds by name"),
     "family": Key(AnyOf(Text()), doc="publisher families"),
-    "language": Key(AnyOf(Text()), doc="languages by ISO code, such as en"),
+    "language": Key(AnyOf(Language()), doc="languages by ISO code, such as en"),
     "reliability": Key(RELIABILITY, doc="this Admiralty letter or better"),
     "party": Key(OrNull(Names()), doc="the party for which the outlet speaks; null: none"),
     "text": Key(Terms(), doc="words, phrases, stems*, {pattern: ...}"),

@@ -149,11 +149,13 @@ def load_texts(texts: Mapping[str, str], around: Surroundings, *, lists: Lists |
         c = Checker(_report(name, found), shared, set(), around.notifiers, around.notifier_severity, around.gazetteer)
         checkers[name], roots[name] = c, root
         own[name] = _read_lists(root, c, name, shared, marks) if root is not None else {}
-    rules = {name: list(_read_rules(root, checkers[name], name)) for name, root in roots.items() if root is not None}
-    _refuse_doubled_names(rules, checkers)
+    read = {name: list(_read_rules(root, checkers[name], name)) for name, root in roots.items() if root is not None}
+    _refuse_doubled_names(read, checkers)
+    rules = {name: [rule for rule, _ in pairs] for name, pairs in read.items()}
     used = set().union(*(c.used_lists for c in checkers.values()))
+    sound = not any(_errors(c) for c in checkers.values())  # else what is broken may be what uses a list
     for (name, list_name), mark in marks.items():
-        if list_name not in used:
+        if sound and list_name not in used:
             checkers[name].report.warning(
                 mark, "unused-list", f"no rule uses the list `{list_name}`", f"write ${list_name} in a rule, or remove it"
             )
@@ -240,7 +242,8 @@ def _entry(row: str | Mapping[str, Any]) -> ListEntry:
     return ListEntry(row.get("name", ""), tuple(aliases), row.get("role"))
 
 
-def _read_rules(root: yaml.Mapping, c: Checker, file: str) -> Iterator[Rule]:
+def _read_rules(root: yaml.Mapping, c: Checker, file: str) -> Iterator[tuple[Rule, yaml.Node]]:
+    """The rules, each with where its name stands."""
     node = root.get("rules")
     if node is None:
         return
@@ -256,7 +259,11 @@ def _read_rules(root: yaml.Mapping, c: Checker, file: str) -> Iterator[Rule]:
         errors = _errors(c)
         rule = _read_rule(item, c, file)
         if rule is not None and _errors(c) == errors:
-            yield rule
+            yield rule, _key_of_name(item)
+
+
+def _key_of_name(rule: yaml.Node) -> yaml.Node:
+    return next((key for key, _ in rule.pairs if key.text == "name"), rule) if isinstance(rule, yaml.Mapping) else rule
 
 
 def _errors(c: Checker) -> int:
@@ -356,12 +363,12 @@ def _quiet_hours(row: Mapping[str, Any] | None) -> QuietHours | None:
     return QuietHours(row["from"], row["to"], row["zone"])
 
 
-def _refuse_doubled_names(rules: Mapping[str, list[Rule]], checkers: Mapping[str, Checker]) -> None:
+def _refuse_doubled_names(rules: Mapping[str, list[tuple[Rule, yaml.Node]]], checkers: Mapping[str, Checker]) -> None:
     first: dict[str, Rule] = {}
     for file in sorted(rules):
-        for rule in rules[file]:
+        for rule, at in rules[file]:
             other = first.setdefault(rule.name, rule)
             if other is not rule:
                 where = f"{other.file}:{other.line}"
                 message = f"the name `{rule.name}` is taken by the rule at {where}"
-                checkers[file].report.error((rule.line, 1), "doubled-rule", message, "every rule has a name of its own")
+                checkers[file].report.error(at, "doubled-rule", message, "every rule has a name of its own")

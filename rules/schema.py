@@ -27,6 +27,7 @@ from rules.shapes import (
     TimeOfDay,
     Zone,
     scalar,
+    suggest,
     suggest_or_list,
 )
 
@@ -157,7 +158,7 @@ RULE = Fields(
         "name": Key(Text(name=True), required=True, doc="a name that no other rule has"),
         "fact": Key(Choice(tuple(Kind)), required=True, doc="one of: " + ", ".join(Kind)),
         "notify": Key(AnyOf(Notifier()), required=True, doc="notifiers by name, such as [console]"),
-        "title": Key(Text(), doc="with {fields}, such as {place} {change} by {gainer}"),
+        "title": Key(Text(limit=400), doc="with {fields}, such as {place} {change} by {gainer}"),
         "description": Key(Text(), doc="what it watches, for the reader of an alert"),
         "owner": Key(Text(name=True), doc="whose rule it is"),
         "references": Key(AnyOf(Text()), doc="where to read more"),
@@ -209,6 +210,12 @@ TEST_ITEM = Fields(
         "text": Key(Text(limit=100_000), doc="the article"),
         "seen": Key(Instant(), doc="when it was seen, instead of `at`"),
     },
+    elsewhere={
+        **dict.fromkeys(("outlet", "source", "from"), "did you mean `feed`?"),
+        **dict.fromkeys(("headline", "heading"), "did you mean `title`?"),
+        **dict.fromkeys(("time", "after", "published", "date"), "did you mean `at`?"),
+        **dict.fromkeys(("body", "content", "article"), "did you mean `text`?"),
+    },
     title="a test item",
 )
 
@@ -236,6 +243,11 @@ def _fact_fields() -> frozenset[str]:
 ALERT_FIELDS = ("alert", "n", "rule", "severity", "key", "story", "title", "old", "new", "origins", "unconfirmed", "spread")
 """What an expectation may compare beside the fields of the alert's facts: the keys of `replay --alerts`."""
 
+
+def _expected_instead(word: str) -> str:
+    return suggest(word, EXPECT.keys) or "at, edge, event, or one of its fields, such as place, gainer, metric, low or speaker"
+
+
 EXPECT = Fields(
     {
         "at": Key(Duration(), doc="when, after the first item"),
@@ -244,6 +256,7 @@ EXPECT = Fields(
         **{name: Key(AnyValue(), nullable=True) for name in sorted({*ALERT_FIELDS, *_fact_fields()} - {"evidence"})},
         "evidence": Key(Text(), doc="the sentence that proves it"),
     },
+    unknown=lambda word: ("unknown-key", f"unknown key `{word}`", _expected_instead(word)),
     title="an expectation",
 )
 TEST = Fields(

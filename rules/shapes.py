@@ -4,11 +4,12 @@ describe itself as JSON Schema. Shapes are values without state; tables of them 
 from __future__ import annotations
 
 import difflib
+import functools
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, available_timezones
 
 from monitor.clock import parse_instant
 from monitor.gazetteer import Gazetteer
@@ -244,6 +245,11 @@ def zone_exists(name: str) -> bool:
     return True
 
 
+@functools.cache
+def _zones() -> tuple[str, ...]:
+    return tuple(sorted(name for name in available_timezones() if "/" in name))
+
+
 @dataclass(frozen=True, slots=True)
 class Zone:
     """A time zone, such as Europe/Paris."""
@@ -253,7 +259,8 @@ class Zone:
         if value is None:
             return None
         if not zone_exists(value.text):
-            c.report.error(node, "zone", f"there is no time zone `{value.text}`", "write it like Europe/Paris or UTC")
+            hint = suggest(value.text, _zones()) or "write it like Europe/Paris or UTC"
+            c.report.error(node, "zone", f"there is no time zone `{value.text}`", hint)
             return None
         return value.text
 
@@ -368,12 +375,15 @@ class Fields:
             )
             return None
         values: dict[str, Any] = {}
+        meant = ""  # hints for unknown keys: what they name is not missing as well
         for name, value in node.pairs:
             if c.report.full:
                 break
             key = self.keys.get(name.text)
             if key is None:
-                c.report.error(name, *(self.unknown or self._unknown)(name.text))
+                code, message, hint = (self.unknown or self._unknown)(name.text)
+                c.report.error(name, code, message, hint)
+                meant += hint if "did you mean" in hint or len(self.keys) == 1 else ""
             elif kind and key.kinds is not None and kind not in key.kinds:
                 owners = " and ".join(sorted(key.kinds))
                 c.report.error(name, "wrong-kind", f"a {kind} rule has no `{name.text}`", f"it belongs to {owners} rules")
@@ -381,7 +391,7 @@ class Fields:
                 values[name.text] = read
         written = {name.text for name, _ in node.pairs}
         for name_, key in self.keys.items():
-            if key.required and name_ not in written:
+            if key.required and name_ not in written and f"`{name_}`" not in meant:
                 c.report.error(node, "missing-key", f"`{name_}` is missing in {self.title}", key.doc)
         return values
 
@@ -419,12 +429,19 @@ class Range:
         }
 
 
+_PATTERN = Fields(
+    {"pattern": Key(Text(), required=True, doc="a regular expression")},
+    elsewhere=dict.fromkeys(("regex", "regexp", "re", "match", "matches"), "did you mean `pattern`?"),
+    title="a pattern",
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Pattern:
     """`{pattern: "sarin|chlorine"}`: a regular expression that runs in linear time. Read as {"pattern": text}."""
 
     def read(self, node: yaml.Node, c: Checker) -> dict[str, str] | None:
-        row = Fields({"pattern": Key(Text(), required=True)}, title="a pattern").read(node, c)
+        row = _PATTERN.read(node, c)
         if not row or not isinstance(node, yaml.Mapping):
             return None
         try:

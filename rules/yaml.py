@@ -15,10 +15,12 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from monitor.errors import Problem
+from rules.syntax import diagnose
 
 MAX_DEPTH = 12
 MAX_PROBLEMS = 200
 MAX_CHARACTERS = 1_000_000
+_LONGEST = 400
 
 _ODD_NUMBER = re.compile(r"[-+]?(0[0-9]+|[0-9]+(_[0-9]+)+)")
 _BARE_DATE = re.compile(r"\d{4}-\d{1,2}-\d{1,2}([Tt ].*)?")
@@ -96,9 +98,17 @@ class Report:
         self._keep(Problem(self.file, line, col, severity, code, message, hint))
 
     def _keep(self, problem: Problem) -> None:
+        message, hint = _one_line(problem.message), _one_line(problem.hint)
+        problem = replace(problem, message=message, hint=hint)
         if problem not in self._told and not self.full:
             self._told.add(problem)
             self.problems.append(problem)
+
+
+def _one_line(text: str) -> str:
+    """A message that quotes what somebody wrote, without its line breaks and not without end."""
+    clean = "".join(c if c.isprintable() else " " for c in text)
+    return clean if len(clean) <= _LONGEST else f"{clean[:_LONGEST]}..."
 
 
 def parse(text: str, report: Report) -> Node | None:
@@ -109,10 +119,16 @@ def parse(text: str, report: Report) -> Node | None:
     try:
         return _Builder(report).build(YAML(typ="safe", pure=True).parse(text.removeprefix("\ufeff")))
     except MarkedYAMLError as e:
-        mark = e.problem_mark or e.context_mark
-        at = (mark.line + 1, mark.column + 1) if mark else (1, 1)
         what = ", ".join(part.strip() for part in (e.context, e.problem) if part)
-        report.error(at, "syntax", f"this is not YAML: {what}", _syntax_hint(text, at[0], what))
+        # Of a key without a colon, the place of the key is told, not the line below at which it was noticed.
+        mark = (e.context_mark if e.context == "while scanning a simple key" else None) or e.problem_mark or e.context_mark
+        at = (mark.line + 1, mark.column + 1) if mark else (1, 1)
+        if mistake := diagnose(text, at, what):
+            report.error((mistake.line, mistake.col), "syntax", mistake.message, mistake.hint)
+        else:
+            report.error(
+                at, "syntax", f"this is not YAML: {what}", "look at this line and the one above it: indentation, quotes"
+            )
     except (YAMLError, ValueError, LookupError, TypeError, AttributeError, AssertionError, ArithmeticError) as e:
         # The parser is pure Python and is fed whatever an editor left behind: any of these means text that it cannot read.
         report.error(
@@ -128,21 +144,6 @@ def _position(text: str, error: Exception) -> tuple[int, int]:
         return 1, 1
     before = text[:offset]
     return before.count("\n") + 1, offset - before.rfind("\n")
-
-
-def _syntax_hint(text: str, line: int, what: str) -> str:
-    """What people most often mean by what the parser does not understand."""
-    lines = text.splitlines()
-    written = lines[line - 1] if 0 < line <= len(lines) else ""
-    if "\\t" in what:
-        return "indent with spaces, not with tabs"
-    if "mapping values are not allowed" in what:
-        return "put a text that contains `: ` in quotes"
-    if "could not find expected ':'" in what:
-        return "a line needs `key: value`"
-    if re.match(r"\s*(- )?[\w-]+:\s*[@`%*&!|>{\[]", written):
-        return "put a text that begins with a sign in quotes"
-    return "look at this line and the one above it: indentation, quotes, brackets"
 
 
 class _Builder:
@@ -175,7 +176,7 @@ class _Builder:
                 self._report.error(
                     _at(event), "anchor", f"YAML alias `*{event.anchor}` is not allowed", "use `lists:` for shared names"
                 )
-                self._put(Scalar("", True, *_at(event)))
+                self._put(Scalar(f"*{event.anchor}", False, *_at(event)))
         return self._root
 
     def _document(self, event: Any) -> None:

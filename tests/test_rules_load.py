@@ -68,9 +68,9 @@ rules:
           - {at: 0m, feed: One, title: "RSF captures Wad Madani"}
           - {at: 1h30m, title: "Army recaptures Wad Madani", summary: "The army said so.", text: "Long."}
         expect:
-          - {at: 0m, edge: opened, event: CAPTURED, place: Wad Madani, low: 3, loser: null}
+          - {at: 0m, edge: opened, event: CAPTURED, place: Wad Madani, count: 3, loser: null}
       - {name: silence, items: [{title: "RSF vows to take Sennar", seen: "2023-12-18T10:00:00Z"}], expect: []}
-  - {name: toll, fact: casualty, where: {metric: [killed], low: {at_least: 10}}, thresholds: [500, 50, 100], notify: console}
+  - {name: toll, fact: casualty, where: {metric: [killed], low: {at_least: 10}}, thresholds: [50, 100, 500], notify: console}
   - {name: said, fact: statement, where: {speaker: $speakers, text: [ceasefire, {pattern: "truce|lull"}]}, notify: [console]}
   - {name: loud, fact: story, where: {origins: {at_least: 5, within: 1h}, quiet: 12h}, events: [BURST, QUIET], notify: console}
   - {name: gas, fact: text, where: {text: ["chemical weapon*"]}, once_per: item, notify: [console]}
@@ -136,7 +136,8 @@ def test_every_key_is_read(gazetteer: Gazetteer) -> None:
         "summary": "The army said so.",
         "text": "Long.",
     }
-    assert fall.expect == ({"at": 0.0, "edge": "opened", "event": "CAPTURED", "place": "Wad Madani", "low": 3, "loser": None},)
+    told = {"at": 0.0, "edge": "opened", "event": "CAPTURED", "place": "Wad Madani", "count": 3, "loser": None}
+    assert fall.expect == (told,)
     assert silence.expect == () and silence.items[0]["seen"] == 1702893600.0
     assert (toll.step, toll.thresholds, toll.group_interval) == (None, (50, 100, 500), 900.0)
     assert toll.where == {"metric": ("killed",), "low": {"at_least": 10}}
@@ -191,7 +192,7 @@ def test_values_are_what_was_written() -> None:
         ("where: {text: [{pattern: '(?=x)'}]}", "pattern", 5, 30, "use `unless` for what must not stand there"),
         ("where: {text: [{pattern: '(x'}]}", "pattern", 5, 30, "look at brackets, backslashes and repetitions"),
         ("where: {text: ['!!']}", "no-words", 5, 20, "use {pattern: ...} for signs"),
-        ("where: {place: {within: [Syriania]}}", "unknown-place", 5, 30, "a name as GeoNames has it"),
+        ("where: {place: {within: [Syriania]}}", "unknown-place", 5, 30, "did you mean `Syria`?"),
         (
             "where: {place: {within: Syra}}",
             "unknown-place",
