@@ -752,3 +752,4 @@ class StepRecord:
     stories: tuple[Story, ...] = ()
     reading: Reading | None = None  # what was read beside the facts; `reader` says by which version of the reader
     reader: str | None = None
+    unread: bool = False  # no reader served: it is to be read again

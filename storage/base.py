@@ -36,6 +36,7 @@ from monitor.model import (
     Subscription,
     Vector,
 )
+from storage.vitals import Vitals
 
 MOST_DEATHS = 3
 """Workers that one item version may kill before it is set aside."""
@@ -127,7 +128,26 @@ class RuleCount:
         return self.relevant / judged if judged else None
 
 
-class Store(Protocol):
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A receiver accepted the delivery of this key, which was claimed with this fencing number."""
+
+    key: str
+    fence: int
+    at: float
+    provider_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One attempt of a delivery: when it ended, and what the receiver said (`fate` is one of notifiers.base.Fate)."""
+
+    at: float
+    fate: str
+    answer: str
+
+
+class Store(Vitals, Protocol):
     """See the module's docstring for what holds of every method."""
 
     async def close(self) -> None:

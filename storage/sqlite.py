@@ -44,9 +44,23 @@ from storage import (
     sqlite_stories,
     sqlite_storms,
     sqlite_threads,
+    sqlite_vitals,
+)
+from storage.base import (
+    MOST_DEATHS,
+    Attempt,
+    DueFeed,
+    KeptEdit,
+    Past,
+    Request,
+    RuleCount,
+    Sent,
+    StoryMember,
+    StoryVector,
 )
 from storage.base import MOST_DEATHS, DueFeed, KeptEdit, Past, Request, RuleCount, StoryMember, StoryVector
 from storage.sqlite_readers import Readers
+from storage.vitals import Beat, Depths
 from storage.sqlite_writer import Unit, Writer
 
 T = TypeVar("T")
@@ -351,3 +365,20 @@ class SqliteStore:
 
     async def retain(self, cutoffs: Mapping[str, float], limit: int) -> int:
         return await self._write(lambda db: sqlite_keep.retain(db, cutoffs, limit))
+
+    # -- health -----------------------------------------------------------------------------------------------------------
+
+    async def beat(self, beat: Beat) -> None:
+        await self._write(lambda db: sqlite_vitals.beat(db, beat))
+
+    async def last_beat(self) -> Beat | None:
+        return await self._readers.run(sqlite_vitals.last_beat)
+
+    async def depths(self, now: float) -> Depths:
+        return await self._readers.run(lambda db: sqlite_vitals.depths(db, now))
+
+    async def unread(self, limit: int) -> list[Item]:
+        return await self._readers.run(lambda db: sqlite_vitals.unread(db, limit))
+
+    async def spread_overdue(self, now: float, over_s: float) -> int:
+        return await self._write(lambda db: sqlite_vitals.spread_overdue(db, now, over_s))

@@ -37,7 +37,7 @@ SELECT id FROM items WHERE seen < ?
 AND NOT EXISTS (SELECT 1 FROM item_versions v WHERE v.item_id = items.id AND v.analysis = 'pending')
 AND id NOT IN (SELECT value FROM json_each(?)) ORDER BY seen LIMIT ?
 """
-_OF_ITEM = ("facts", "readings", "item_vectors", "story_items", "item_versions")
+_OF_ITEM = ("facts", "readings", "unread", "item_vectors", "story_items", "item_versions")
 
 # What stands in the record beside the items, in the order in which it goes: table, and what makes a row old enough.
 # :needed are the ids that unsent deliveries name.

@@ -12,6 +12,7 @@ from storage.sqlite_history import keep_reading
 from storage.sqlite_outbox import add_deliveries
 from storage.sqlite_rows import Connection, insert, storable, update_to_new, vector_blob
 from storage.sqlite_stories import apply_edit, keep_story, recount
+from storage.sqlite_vitals import keep_unread
 
 
 def commit_steps(db: Connection, steps: Sequence[StepRecord]) -> None:
@@ -39,6 +40,7 @@ def _commit_step(db: Connection, step: StepRecord) -> None:
     if step.item_id is not None and step.vector is not None:
         _keep_vector(db, step)
     keep_reading(db, step)
+    keep_unread(db, step)
     for fact in step.facts:
         db.execute(_NEW_FACT, _fact_row(step, fact))
     _keep_events(db, step_id, step)

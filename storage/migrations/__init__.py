@@ -24,6 +24,7 @@ from storage.migrations.silences import m0007_silences
 from storage.migrations.stories import m0006_story_edits
 from storage.migrations.threads import m0010_threads
 
+from storage.migrations.vitals import m0012_vitals
 APPLICATION_ID = 0x57495245  # "WIRE": PRAGMA application_id of every store
 
 _STEPS = (
@@ -38,6 +39,8 @@ _STEPS = (
     m0009_engines,
     m0010_threads,
 )
+    m0011_attempts,
+    m0012_vitals,
 
 _migrations = Migrations("wirewatch")
 for _step in _STEPS:
