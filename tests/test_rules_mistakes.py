@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from monitor.cli.problems import shown, tell
 from monitor.errors import Problem
 from monitor.gazetteer import Gazetteer
 from rules.load import Surroundings, load_folder, load_texts
@@ -290,3 +291,33 @@ def test_a_name_that_another_file_has(tmp_path: Path) -> None:
         (tmp_path / name).write_text("rules:\n  - {name: towns, fact: text, where: {text: [x]}, notify: [console]}\n")
     (problem,) = load_folder(tmp_path).problems
     assert (Path(problem.file).name, problem.line, problem.col) == ("b.yaml", 2, 6) and "a.yaml:2" in problem.message
+
+
+# ------------------------------------------------------------------------------------------------------------- how it is shown
+
+
+@pytest.mark.parametrize(
+    ("line", "col", "picture"),
+    [
+        ("    severty: high", 5, "    2 |     severty: high\n            ^"),
+        ("\tseverity: high", 1, "    2 |  severity: high\n        ^"),
+        ("title: 停火 {x}", 11, "    2 | title: 停火 {x}\n                    ^"),
+        ("a" * 300 + " b", 302, f"    2 | {'a' * 69} b\n{' ' * 78}^"),
+    ],
+)
+def test_the_caret_stands_under_the_column(line: str, col: int, picture: str) -> None:
+    problem = Problem("f.yaml", 2, col, "error", "x", "wrong")
+    assert shown(problem, ("rules:", line)) == picture
+    assert shown(problem, ("rules:",)) == ""
+
+
+def test_another_program_gets_one_line_a_problem(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "f.yaml"
+    file.write_text("rules:\n")
+    tell(
+        [
+            Problem(str(file), 1, 1, "warning", "empty", "no rules", "write one"),
+            Problem("gone.yaml", 1, 1, "error", "x", "wrong"),
+        ]
+    )
+    assert capsys.readouterr().out == f"{file}:1:1: no rules (write one) [warning]\ngone.yaml:1:1: wrong\n"

@@ -8,6 +8,7 @@ from typing import NoReturn
 
 import click
 
+from monitor.cli.problems import tell
 from monitor.errors import ConfigError, Exit, WirewatchError
 
 _COMMANDS: dict[str, tuple[str, str]] = {
@@ -33,6 +34,7 @@ _COMMANDS: dict[str, tuple[str, str]] = {
     "backup": ("monitor.cli.data:backup", "Copy the store, also while the daemon runs."),
     "restore": ("monitor.cli.data:restore", "Put a backup back."),
     "db": ("monitor.cli.data:db", "Check the store's file."),
+    "export": ("monitor.cli.export:export", "Write items, stories, facts or alerts as JSON lines, CSV or Parquet."),
     "search": ("monitor.cli.looking:search", "Find items by their words."),
 }
 
@@ -77,7 +79,10 @@ def main() -> NoReturn:
         error.show()
         sys.exit(Exit.USAGE)
     except ConfigError as error:
-        click.echo(str(error), err=True)
+        if error.problems:
+            tell(error.problems, err=True)
+        else:
+            click.echo(str(error), err=True)
         sys.exit(error.exit_code)
     except WirewatchError as error:
         click.echo(f"wirewatch: {error}", err=True)

@@ -11,11 +11,11 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-import click
 from rich.console import Console
 from rich.progress import Progress, TextColumn, TimeElapsedColumn
 
 from monitor import config
+from monitor.cli.problems import tell
 from monitor.clock import parse_instant
 from monitor.config import Config
 from monitor.errors import ConfigError, Problem
@@ -51,8 +51,8 @@ def _loaded(texts: Mapping[str, str], unreadable: Sequence[Problem] = (), *, qui
     errors = [p for p in (*unreadable, *loaded.problems) if p.severity == "error"]
     if errors:
         raise ConfigError(errors)
-    for problem in () if quiet else loaded.problems:
-        click.echo(f"{problem} [warning]", err=True)
+    if not quiet:
+        tell(loaded.problems, err=True)
     return loaded.rules
 
 

@@ -12,7 +12,8 @@ import click
 
 from monitor import config
 from monitor.cli.common import config_option
-from monitor.errors import Exit, Problem
+from monitor.cli.problems import tell
+from monitor.errors import Exit
 
 _STARTER = ("wirewatch.yaml", "rules/first.yaml")
 
@@ -51,16 +52,10 @@ def check(config_path: Path, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps({"ok": not refused, "problems": [asdict(p) for p in problems]}, ensure_ascii=False))
     else:
-        for problem in problems:
-            _tell(problem)
+        tell(problems)
         if not problems:
             click.echo(f"{config_path}: all is well", err=True)
     sys.exit(Exit.CONFIG if refused else Exit.FINDINGS if problems else Exit.OK)
-
-
-def _tell(problem: Problem) -> None:
-    colour = "red" if problem.severity == "error" else "yellow"
-    click.echo(f"{problem}" if problem.severity == "error" else click.style(f"{problem} [warning]", fg=colour))
 
 
 @click.command()
