@@ -36,6 +36,7 @@ from monitor.model import (
     Subscription,
     Vector,
 )
+from storage.exports import Page
 from storage.vitals import Vitals
 
 MOST_DEATHS = 3
@@ -478,6 +479,12 @@ class Store(Vitals, Protocol):
 
     async def ask(self, kind: str, args: Json, now: float) -> int:
         """Queue a request for the daemon; returns its id."""
+        ...
+
+    async def export(self, kind: str, since: float, after: int | str | None, limit: int) -> Page:
+        """Up to `limit` rows of an export (`EXPORTS`) that are not older than `since`, from the key `after` on; None is the
+        beginning. Paging from None to a page whose `after` is None gives every row that was there at the first page and at the
+        last exactly once, in an order that stays; of rows that come or go in between, some."""
         ...
 
     async def requests(self) -> list[Request]:

@@ -34,6 +34,7 @@ from monitor.model import (
 )
 from storage import (
     sqlite_collect,
+    sqlite_export,
     sqlite_feeds,
     sqlite_history,
     sqlite_keep,
@@ -58,7 +59,7 @@ from storage.base import (
     StoryMember,
     StoryVector,
 )
-from storage.base import MOST_DEATHS, DueFeed, KeptEdit, Past, Request, RuleCount, StoryMember, StoryVector
+from storage.exports import Page
 from storage.sqlite_readers import Readers
 from storage.vitals import Beat, Depths
 from storage.sqlite_writer import Unit, Writer
@@ -346,6 +347,9 @@ class SqliteStore:
 
     async def ask(self, kind: str, args: Json, now: float) -> int:
         if self._writer is not None:
+    async def export(self, kind: str, since: float, after: int | str | None, limit: int) -> Page:
+        return await self._readers.run(lambda db: sqlite_export.export(db, kind, since, after, limit))
+
             return await self._write(lambda db: sqlite_keep.ask(db, kind, args, now))
         # One short transaction beside a running daemon.
         writer = Writer(await asyncio.to_thread(self._writable), self._path)
