@@ -17,10 +17,11 @@ from monitor.clock import Clock
 from monitor.destinations import DEFAULT_PER_SECOND, PROBE_S, Destination, Storms
 from monitor.errors import FencedOff, StoreUnavailable
 from monitor.failpoints import hit
+from monitor.gathering import Gathering
 from monitor.model import TRIED_FOR_S, Delivery, DeliveryState, Json, make_id
 from monitor.notices import notice_deliveries
-from notifiers.base import Fate, Notice, Notifier, Paced, Result
-from storage.base import Store
+from notifiers.base import Dated, Embargoed, Fate, Notice, Notifier, Paced, ReadBack, Result, Threaded
+from storage.base import Attempt, Sent, Store
 
 _MINUTE, _HOUR = 60.0, 3600.0
 RETRY_DELAYS = (
@@ -38,12 +39,16 @@ _SEND_LIMIT_S = 120.0  # of the wall clock; within the lease, so that nobody els
 _PATIENCE_S = 0.25  # of the wall clock
 _CHORES_S = _MINUTE
 _SUMMARY_S = _HOUR
+LATE_S = 900.0
+"""A message that is this late says so."""
+_THREAD = 200  # messages of a story that are looked at
 _STRANDED = 200
 _LETTERS = 500
 _DIGEST = 100
 _GATHERED = 500  # alerts in one digest of a rule's own
 _LINES = 20
 _NOTE_TRIES = 5
+_TROUBLE = frozenset({Fate.RETRY, Fate.UNCERTAIN})
 _ANSWERS = frozenset({Fate.SENT, Fate.WAIT, Fate.DOWNGRADE, Fate.DEAD})  # these say that credentials and address are good
 
 
@@ -141,6 +146,8 @@ class Dispatcher:
         self._lease_s, self._patience_s = lease_s, patience_s
         self._destinations = {name: Destination(name, _pace(notifier)) for name, notifier in self._notifiers.items()}
         self._storms = None if storm_per_minute is None else Storms(storm_per_minute)
+        self._payloads = Gathering(store.keep_payloads)
+        self._sent = Gathering(store.mark_all_sent)
         self._tasks: set[asyncio.Task[None]] = set()
         self._failures: list[BaseException] = []
         self._stopping = False
@@ -177,6 +184,8 @@ class Dispatcher:
             for task in late:
                 task.cancel()
             await asyncio.gather(*late, return_exceptions=True)
+            await self._payloads.close()
+            await self._sent.close()
 
     async def _work(self) -> None:
         loop = asyncio.get_running_loop()
@@ -208,7 +217,7 @@ class Dispatcher:
         begun = 0
         for name in room.keys() - closed:
             others = frozenset(room.keys() - {name})
-            # One notifier at a time: what is claimed can be sent at once, not when some limit allows, late in its lease.
+            # One notifier at a time: what is claimed can be sent soon, not when some limit allows, late in its lease.
             for delivery in await self._store.claim_deliveries(now, room[name], self._lease_s, others, held):
                 self._start(delivery, now)
                 begun += 1
@@ -270,41 +279,100 @@ class Dispatcher:
             await self._bury(delivery, f"expired: {delivery.error or 'it never could be sent'}")
             return
         notifier = self._notifiers[delivery.notifier]
-        payload, result = await self._try(notifier, delivery)
+        if (wait := _embargo(notifier)) and delivery.edges and now < (until := delivery.expires - TRIED_FOR_S + wait):
+            await self._note(
+                lambda: self._store.mark_retry(delivery.key, delivery.fence, until, "under embargo", counted=False)
+            )
+            return
+        payload = await self._kept(notifier, delivery)
+        if isinstance(payload, Result):
+            result, tried = payload, None
+        else:
+            async with destination.slots:
+                if not self._may_begin(delivery, destination):
+                    await self._put_back(delivery)
+                    return
+                result, tried = await self._try(notifier, delivery, payload), payload
         self.tally[result.fate] += 1
-        if result.fate in _ANSWERS and destination.resume():
-            self._log.info("a paused notifier answers again", notifier=destination.name)
         decision = decide(result, delivery, self._clock.now())
-        await self._follow(decision, destination)
-        await self._record(decision, delivery, result, payload)
+        await self._follow(decision, result, destination)
+        await self._record(decision, delivery, result, tried)
         if decision.pause:
             self._chores_due = self._clock.now()  # the alert may have nobody else
 
-    async def _try(self, notifier: Notifier, delivery: Delivery) -> tuple[Json | None, Result]:
-        """The payload as it was sent, and what became of it."""
-        payload = delivery.payload
+    def _may_begin(self, delivery: Delivery, destination: Destination) -> bool:
+        """It waited for a slot: meanwhile the destination may have asked for quiet, or the lease may be nearly over."""
+        now = self._clock.now()
+        return not (self._stopping or destination.closed(now) or now + _SEND_LIMIT_S > (delivery.lease_until or now))
+
+    async def _put_back(self, delivery: Delivery) -> None:
+        """Due as it was: nothing was tried."""
+        error = delivery.error or ""
+        await self._note(lambda: self._store.mark_retry(delivery.key, delivery.fence, delivery.due, error, counted=False))
+
+    async def _kept(self, notifier: Notifier, delivery: Delivery) -> Json | Result:
+        """The payload, in the store before anything leaves; what became of the attempt where there is none."""
+        if delivery.payload is not None:
+            return delivery.payload
         try:
-            if payload is None:
-                payload = notifier.render(delivery.edges, delivery.recipient)
-                await self._store.keep_payload(delivery.key, delivery.fence, payload)
-            hit("before_send")
-            async with asyncio.timeout(_SEND_LIMIT_S):
-                result = await notifier.send(payload, delivery.recipient, delivery.key)
+            payload = await self._rendered(notifier, delivery)
         except (FencedOff, StoreUnavailable):
             raise
-        except TimeoutError:
-            return payload, Result(Fate.UNCERTAIN, f"no answer within {_SEND_LIMIT_S:g} s")
         except Exception as error:  # noqa: BLE001 - a notifier's mistake must cost neither this row nor the others
-            # Its type only: the text of an unforeseen error may hold an address that is a secret.
-            self._log.error("a notifier failed", notifier=notifier.name, key=delivery.key, error=type(error).__name__)
-            return payload, Result(Fate.RETRY, f"notifier {notifier.name} failed: {type(error).__name__}")
+            return self._mistake(notifier, delivery, error)
+        if not await self._payloads.add((delivery.key, delivery.fence, payload)):
+            raise FencedOff(f"delivery {delivery.key}: claim {delivery.fence} has lost its lease; nothing was sent")
+        return payload
+
+    async def _try(self, notifier: Notifier, delivery: Delivery, payload: Json) -> Result:
+        try:
+            hit("before_send")
+            async with asyncio.timeout(_SEND_LIMIT_S):
+                # A row that was claimed before may have arrived, whatever is noted of it.
+                found = None
+                if delivery.fence > 1 and isinstance(notifier, ReadBack):
+                    found = await notifier.find(payload, delivery.recipient, delivery.key)
+                result = found or await notifier.send(
+                    self._dated(notifier, delivery, payload), delivery.recipient, delivery.key
+                )
+        except TimeoutError:
+            return Result(Fate.UNCERTAIN, f"no answer within {_SEND_LIMIT_S:g} s")
+        except Exception as error:  # noqa: BLE001 - a notifier's mistake must cost neither this row nor the others
+            return self._mistake(notifier, delivery, error)
         if result.fate is Fate.SENT:
             hit("accepted")
-        return payload, result
+        return result
 
-    async def _follow(self, decision: Decision, destination: Destination) -> None:
+    def _mistake(self, notifier: Notifier, delivery: Delivery, error: Exception) -> Result:
+        # Its type only: the text of an unforeseen error may hold an address that is a secret.
+        self._log.error("a notifier failed", notifier=notifier.name, key=delivery.key, error=type(error).__name__)
+        return Result(Fate.RETRY, f"notifier {notifier.name} failed: {type(error).__name__}")
+
+    async def _rendered(self, notifier: Notifier, delivery: Delivery) -> Json:
+        payload = notifier.render(delivery.edges, delivery.recipient)
+        if not isinstance(notifier, Threaded):
+            return payload
+        story = delivery.edges[0].story_id
+        before = await self._store.told_before(notifier.name, delivery.recipient, story, _THREAD)
+        return notifier.join(payload, delivery.edges, before)
+
+    def _dated(self, notifier: Notifier, delivery: Delivery, payload: Json) -> Json:
+        """What is kept never changes; what is handed over says how late it is."""
+        by = self._clock.now() - (delivery.expires - TRIED_FOR_S) - _embargo(notifier)
+        return notifier.late(payload, by) if by >= LATE_S and delivery.edges and isinstance(notifier, Dated) else payload
+
+    async def _follow(self, decision: Decision, result: Result, destination: Destination) -> None:
         """What the answer means for the destination."""
         now = self._clock.now()
+        if result.fate in _ANSWERS and destination.resume():
+            self._log.info("a paused notifier answers again", notifier=destination.name)
+        if result.fate in _TROUBLE:
+            if destination.failed(now):
+                self._log.warning("the breaker opens", notifier=destination.name, error=result.detail)
+        elif destination.answered():
+            self._log.info("the breaker closes", notifier=destination.name)
+            # In the order in which they came, not in that of their next turns: the first ones waited longest for theirs.
+            await self._store.hasten_deliveries(destination.name, now)
         if destination.paused is not None:
             destination.hold(now + PROBE_S)
         if decision.hold is not None:
@@ -316,24 +384,31 @@ class Dispatcher:
             await self._store.add_deliveries(self._notice_rows(notice, {destination.name}))
 
     async def _record(self, decision: Decision, delivery: Delivery, result: Result, payload: Json | None) -> None:
-        key, fence, store = delivery.key, delivery.fence, self._store
+        key, fence, store, now = delivery.key, delivery.fence, self._store, self._clock.now()
+        tried = Attempt(now, result.fate, result.detail)
         if decision.state is DeliveryState.SENT:
             hit("before_ack")
-            await self._note(lambda: store.mark_sent(key, fence, self._clock.now(), result.provider_id))
+            await self._note(lambda: self._mark_sent(Sent(key, fence, now, result.provider_id)))
         elif decision.state is DeliveryState.DEAD:
-            await self._bury(delivery, decision.error)
+            await self._bury(delivery, decision.error, tried)
         else:
             if decision.downgrade:
                 plain = None if payload is None else self._notifiers[delivery.notifier].downgrade(payload)
                 if plain is None:
-                    await self._bury(delivery, decision.error)
+                    await self._bury(delivery, decision.error, tried)
                     return
                 await self._note(lambda: store.keep_payload(key, fence, plain, downgraded=True))
-            await self._note(lambda: store.mark_retry(key, fence, decision.due, decision.error, decision.counted))
+            due, error, counted = decision.due, decision.error, decision.counted
+            await self._note(lambda: store.mark_retry(key, fence, due, error, counted, tried))
 
-    async def _bury(self, delivery: Delivery, error: str) -> None:
+    async def _mark_sent(self, sent: Sent) -> None:
+        if not await self._sent.add(sent):
+            raise FencedOff(f"delivery {sent.key}: claim {sent.fence} has lost its lease; its answer was not recorded")
+
+    async def _bury(self, delivery: Delivery, error: str, tried: Attempt | None = None) -> None:
         self._log.warning("dead letter", key=delivery.key, error=error)
-        await self._note(lambda: self._store.mark_dead(delivery.key, delivery.fence, self._clock.now(), error))
+        key, fence, now = delivery.key, delivery.fence, self._clock.now()
+        await self._note(lambda: self._store.mark_dead(key, fence, now, error, tried))
 
     async def _note(self, write: Callable[[], Coroutine[Any, Any, None]]) -> None:
         """Record an answer. A store that cannot just now is asked again: an answer lost here is a duplicate later."""
@@ -410,6 +485,10 @@ class Dispatcher:
 
 def _pace(notifier: Notifier) -> float:
     return notifier.per_second if isinstance(notifier, Paced) else DEFAULT_PER_SECOND
+
+
+def _embargo(notifier: Notifier) -> float:
+    return notifier.embargo if isinstance(notifier, Embargoed) else 0.0
 
 
 def _summary(dead: Sequence[Delivery], now: float) -> Notice:

@@ -331,15 +331,35 @@ class Store(Vitals, Protocol):
         place, once."""
         ...
 
+    async def keep_payloads(self, rendered: Sequence[tuple[str, int, Json]]) -> frozenset[int]:
+        """`keep_payload` for many (key, fence, payload), as one unit. Returns the positions of those that had lost their
+        leases: nothing of them was kept."""
+        ...
+
     async def mark_sent(self, key: str, fence: int, at: float, provider_id: str | None) -> None:
         """Record success, after success."""
         ...
 
-    async def mark_retry(self, key: str, fence: int, due: float, error: str, counted: bool) -> None:
-        """Back to pending, due again at `due`; `counted` False where the answer was no attempt (429, greylisting)."""
+    async def mark_all_sent(self, sent: Sequence[Sent]) -> frozenset[int]:
+        """`mark_sent` for many, as one unit. Returns the positions of those that had lost their leases."""
         ...
 
-    async def mark_dead(self, key: str, fence: int, at: float, error: str) -> None:
+    async def hasten_deliveries(self, notifier: str, now: float) -> None:
+        """Have what this notifier failed to send due now, because its other side is back."""
+        ...
+
+    async def attempts(self, key: str) -> list[Attempt]:
+        """What was tried for a delivery, the first attempt first; the latest 100 of them."""
+        ...
+
+    async def mark_retry(
+        self, key: str, fence: int, due: float, error: str, counted: bool, tried: Attempt | None = None
+    ) -> None:
+        """Back to pending, due again at `due`; `counted` False where the answer was no attempt (429, greylisting). `tried` is
+        kept beside the row."""
+        ...
+
+    async def mark_dead(self, key: str, fence: int, at: float, error: str, tried: Attempt | None = None) -> None:
         """A dead letter: visible, and reported."""
         ...
 
@@ -461,6 +481,12 @@ class Store(Vitals, Protocol):
         alerts, edges, suppressed, pending_deliveries, sent, dead."""
         ...
 
+    async def export(self, kind: str, since: float, after: int | str | None, limit: int) -> Page:
+        """Up to `limit` rows of an export (`EXPORTS`) that are not older than `since`, from the key `after` on; None is the
+        beginning. Paging from None to a page whose `after` is None gives every row that was there at the first page and at the
+        last exactly once, in an order that stays; of rows that come or go in between, some."""
+        ...
+
     async def suppressed_counts(self) -> Mapping[str, int]:
         """How many edges were suppressed, by reason."""
         ...
@@ -479,12 +505,6 @@ class Store(Vitals, Protocol):
 
     async def ask(self, kind: str, args: Json, now: float) -> int:
         """Queue a request for the daemon; returns its id."""
-        ...
-
-    async def export(self, kind: str, since: float, after: int | str | None, limit: int) -> Page:
-        """Up to `limit` rows of an export (`EXPORTS`) that are not older than `since`, from the key `after` on; None is the
-        beginning. Paging from None to a page whose `after` is None gives every row that was there at the first page and at the
-        last exactly once, in an order that stays; of rows that come or go in between, some."""
         ...
 
     async def requests(self) -> list[Request]:

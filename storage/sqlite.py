@@ -61,8 +61,8 @@ from storage.base import (
 )
 from storage.exports import Page
 from storage.sqlite_readers import Readers
-from storage.vitals import Beat, Depths
 from storage.sqlite_writer import Unit, Writer
+from storage.vitals import Beat, Depths
 
 T = TypeVar("T")
 
@@ -238,14 +238,28 @@ class SqliteStore:
     async def keep_payload(self, key: str, fence: int, payload: Json, downgraded: bool = False) -> None:
         await self._write(lambda db: sqlite_outbox.keep_payload(db, key, fence, payload, downgraded))
 
+    async def keep_payloads(self, rendered: Sequence[tuple[str, int, Json]]) -> frozenset[int]:
+        return await self._write(lambda db: sqlite_outbox.keep_payloads(db, rendered))
+
     async def mark_sent(self, key: str, fence: int, at: float, provider_id: str | None) -> None:
         await self._write(lambda db: sqlite_outbox.mark_sent(db, key, fence, at, provider_id))
 
-    async def mark_retry(self, key: str, fence: int, due: float, error: str, counted: bool) -> None:
-        await self._write(lambda db: sqlite_outbox.mark_retry(db, key, fence, due, error, counted))
+    async def mark_all_sent(self, sent: Sequence[Sent]) -> frozenset[int]:
+        return await self._write(lambda db: sqlite_outbox.mark_all_sent(db, sent))
 
-    async def mark_dead(self, key: str, fence: int, at: float, error: str) -> None:
-        await self._write(lambda db: sqlite_outbox.mark_dead(db, key, fence, at, error))
+    async def mark_retry(
+        self, key: str, fence: int, due: float, error: str, counted: bool, tried: Attempt | None = None
+    ) -> None:
+        await self._write(lambda db: sqlite_outbox.mark_retry(db, key, fence, due, error, counted, tried))
+
+    async def mark_dead(self, key: str, fence: int, at: float, error: str, tried: Attempt | None = None) -> None:
+        await self._write(lambda db: sqlite_outbox.mark_dead(db, key, fence, at, error, tried))
+
+    async def hasten_deliveries(self, notifier: str, now: float) -> None:
+        await self._write(lambda db: sqlite_outbox.hasten_deliveries(db, notifier, now))
+
+    async def attempts(self, key: str) -> list[Attempt]:
+        return await self._readers.run(lambda db: sqlite_outbox.attempts(db, key))
 
     async def add_deliveries(self, deliveries: Sequence[Delivery]) -> None:
         await self._write(lambda db: sqlite_outbox.add_deliveries(db, deliveries))
@@ -333,6 +347,9 @@ class SqliteStore:
     async def counts(self) -> Mapping[str, int]:
         return await self._readers.run(sqlite_reads.counts)
 
+    async def export(self, kind: str, since: float, after: int | str | None, limit: int) -> Page:
+        return await self._readers.run(lambda db: sqlite_export.export(db, kind, since, after, limit))
+
     async def suppressed_counts(self) -> Mapping[str, int]:
         return await self._readers.run(sqlite_reads.suppressed_counts)
 
@@ -347,9 +364,6 @@ class SqliteStore:
 
     async def ask(self, kind: str, args: Json, now: float) -> int:
         if self._writer is not None:
-    async def export(self, kind: str, since: float, after: int | str | None, limit: int) -> Page:
-        return await self._readers.run(lambda db: sqlite_export.export(db, kind, since, after, limit))
-
             return await self._write(lambda db: sqlite_keep.ask(db, kind, args, now))
         # One short transaction beside a running daemon.
         writer = Writer(await asyncio.to_thread(self._writable), self._path)

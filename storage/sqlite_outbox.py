@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from monitor.codec import dumps
 from monitor.errors import FencedOff
 from monitor.model import Delivery, Json
+from storage.base import Attempt, Sent
 from storage.sqlite_rows import DELIVERY, Connection, columns, delivery_of, delivery_row, insert, storable
 
 _UNSENT = "state IN ('pending', 'sending')"
@@ -67,10 +69,10 @@ SELECT seq, created FROM deliveries INDEXED BY deliveries_ready
 WHERE notifier = ? AND recipient = ? AND ready IS NOT NULL AND ready <= ? {} ORDER BY created, seq LIMIT ?
 """
 _NOT_HELD = "AND (attempts > 0 OR needs = '[]')"  # what a recipient gets who has had enough new alerts for this minute
-_LEASE = """
+_LEASE = f"""
 UPDATE deliveries SET state = 'sending', fence = fence + 1, lease_until = :until, ready = :until WHERE seq = :seq
+RETURNING {columns(DELIVERY)}
 """
-_LEASED = f"SELECT {columns(DELIVERY)} FROM deliveries WHERE seq = ?"
 
 
 @dataclass(slots=True)
@@ -106,8 +108,8 @@ def claim_deliveries(
     claimed = []
     for _, _, _, seq, whose in rows[:limit]:
         turns.serve(whose)
-        db.execute(_LEASE, {"until": now + lease_s, "seq": seq})
-        claimed.append(delivery_of(db.execute(_LEASED, [seq]).fetchone()))
+        (row,) = db.execute(_LEASE, {"until": now + lease_s, "seq": seq})
+        claimed.append(delivery_of(row))
     return claimed
 
 
@@ -145,21 +147,49 @@ def keep_payload(db: Connection, key: str, fence: int, payload: Json, downgraded
     db.execute(sql, [dumps(payload), int(downgraded), seq])
 
 
+def keep_payloads(db: Connection, rendered: Sequence[tuple[str, int, Json]]) -> frozenset[int]:
+    late = set()
+    for n, (key, fence, payload) in enumerate(rendered):
+        try:
+            keep_payload(db, key, fence, payload, False)
+        except FencedOff:
+            late.add(n)
+    return frozenset(late)
+
+
+_MOST_TRIED = 100
+# Appended in the statement that changes the row: [when, fate, answer]. What was tried first is forgotten first.
+_TRIED = f"""
+tried = json_insert(iif(json_array_length(tried) < {_MOST_TRIED}, tried, json_remove(tried, '$[0]')), '$[#]',
+json_array(?, ?, ?))
+"""
+_SENT = f"""
+UPDATE deliveries SET state = 'sent', attempts = attempts + 1, provider_id = ?, finished = ?, error = NULL,
+lease_until = NULL, ready = NULL, {_TRIED} WHERE seq = ?
+"""
+
+
 def mark_sent(db: Connection, key: str, fence: int, at: float, provider_id: str | None) -> None:
     seq, lane, state = _held(db, key, fence)
     if state == "sent":
         return
     # Also where it was cancelled or retried by hand meanwhile: the receiver has it.
-    db.execute(
-        "UPDATE deliveries SET state = 'sent', attempts = attempts + 1, provider_id = ?, finished = ?, error = NULL, "
-        "lease_until = NULL, ready = NULL WHERE seq = ?",
-        [provider_id, at, seq],
-    )
+    db.execute(_SENT, [provider_id, at, at, "sent", provider_id or "", seq])
     lead(db, lane)
     _settle_folded(db, key, "sent", at, None)
 
 
-def mark_retry(db: Connection, key: str, fence: int, due: float, error: str, counted: bool) -> None:
+def mark_all_sent(db: Connection, sent: Sequence[Sent]) -> frozenset[int]:
+    late = set()
+    for n, one in enumerate(sent):
+        try:
+            mark_sent(db, one.key, one.fence, one.at, one.provider_id)
+        except FencedOff:
+            late.add(n)
+    return frozenset(late)
+
+
+def mark_retry(db: Connection, key: str, fence: int, due: float, error: str, counted: bool, tried: Attempt | None) -> None:
     seq, lane, state = _held(db, key, fence)
     if state != "sending":
         return
@@ -168,14 +198,38 @@ def mark_retry(db: Connection, key: str, fence: int, due: float, error: str, cou
         "WHERE seq = ?",
         [due, storable(error), int(counted), seq],
     )
+    _note(db, seq, tried)
     lead(db, lane)
 
 
-def mark_dead(db: Connection, key: str, fence: int, at: float, error: str) -> None:
+def mark_dead(db: Connection, key: str, fence: int, at: float, error: str, tried: Attempt | None) -> None:
     seq, lane, state = _held(db, key, fence)
     if state in ("pending", "sending"):
+        _note(db, seq, tried)
         _bury(db, seq, lane, at, error)
         _settle_folded(db, key, "dead", at, error)
+
+
+def _note(db: Connection, seq: int, tried: Attempt | None) -> None:
+    if tried is not None:
+        values = [tried.at, tried.fate, storable(tried.answer), seq]
+        db.execute(f"UPDATE deliveries SET {_TRIED} WHERE seq = ?", values)
+
+
+def attempts(db: Connection, key: str) -> list[Attempt]:
+    row = db.execute("SELECT tried FROM deliveries WHERE key = ?", [key]).fetchone()
+    return [] if row is None else [Attempt(*one) for one in json.loads(row[0])]
+
+
+_HASTEN = """
+SELECT seq, lane FROM deliveries WHERE notifier = ? AND state = 'pending' AND attempts > 0 AND due > ?
+"""
+
+
+def hasten_deliveries(db: Connection, notifier: str, now: float) -> None:
+    for seq, lane in db.execute(_HASTEN, [notifier, now]).fetchall():
+        db.execute("UPDATE deliveries SET due = ? WHERE seq = ?", [now, seq])
+        lead(db, lane)
 
 
 def _settle_folded(db: Connection, digest: str, state: str, at: float, error: str | None) -> None:

@@ -496,14 +496,14 @@ async def test_a_notifier_that_raises_costs_nobody_else_anything(store, make):
 async def test_a_store_that_cannot_just_now_is_asked_again(store, make, monkeypatch):
     """Losing the answer would send it twice."""
     world = World(store)
-    real, failures = store.mark_sent, [StoreUnavailable("locked")] * 3
+    real, failures = store.mark_all_sent, [StoreUnavailable("locked")] * 3
 
     async def sometimes(*args):
         if failures:
             raise failures.pop()
-        await real(*args)
+        return await real(*args)
 
-    monkeypatch.setattr(store, "mark_sent", sometimes)
+    monkeypatch.setattr(world.dispatcher._sent, "_write", sometimes)
     await store.add_deliveries([make.delivery()])
     await world.tick()
     assert (await world.row()).state == "sent"
@@ -517,7 +517,7 @@ async def test_a_task_that_fails_is_told_by_the_next_tick(store, make, monkeypat
     async def broken(*args):
         raise StoreUnavailable("disk full")
 
-    monkeypatch.setattr(store, "mark_sent", broken)
+    monkeypatch.setattr(world.dispatcher._sent, "_write", broken)
     await store.add_deliveries([make.delivery()])
     with pytest.raises(StoreUnavailable, match="disk full"):
         await world.tick()

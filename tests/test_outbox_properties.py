@@ -60,9 +60,9 @@ class Run:
                 case "sent":
                     sqlite_outbox.mark_sent(self.db, key, fence, self.now, None)
                 case "retry":
-                    sqlite_outbox.mark_retry(self.db, key, fence, self.now + self.random.choice((0, 20)), "503", True)
+                    sqlite_outbox.mark_retry(self.db, key, fence, self.now + self.random.choice((0, 20)), "503", True, None)
                 case "dead":
-                    sqlite_outbox.mark_dead(self.db, key, fence, self.now, "550")
+                    sqlite_outbox.mark_dead(self.db, key, fence, self.now, "550", None)
                 case "keep":
                     sqlite_outbox.keep_payload(self.db, key, fence, {"a": 1}, False)
         except FencedOff:

@@ -11,6 +11,7 @@ from __future__ import annotations
 from sqlite_utils.db import Database
 from sqlite_utils.migrations import Migrations
 
+from storage.migrations.attempts import m0011_attempts
 from storage.migrations.collecting import m0005_collecting
 from storage.migrations.engines import m0009_engines
 from storage.migrations.first import (
@@ -23,8 +24,8 @@ from storage.migrations.readings import m0008_readings
 from storage.migrations.silences import m0007_silences
 from storage.migrations.stories import m0006_story_edits
 from storage.migrations.threads import m0010_threads
-
 from storage.migrations.vitals import m0012_vitals
+
 APPLICATION_ID = 0x57495245  # "WIRE": PRAGMA application_id of every store
 
 _STEPS = (
@@ -38,9 +39,9 @@ _STEPS = (
     m0008_readings,
     m0009_engines,
     m0010_threads,
-)
     m0011_attempts,
     m0012_vitals,
+)
 
 _migrations = Migrations("wirewatch")
 for _step in _STEPS:
