@@ -28,6 +28,7 @@ from monitor.gazetteer import Gazetteer
 from monitor.harness.trial import Trials
 from monitor.language import Language
 from monitor.loops import Loop
+from monitor.model import Json
 from monitor.net import Door
 from monitor.notices import Owners, notice_deliveries
 from monitor.pipeline import Pipeline
@@ -36,10 +37,12 @@ from monitor.schedule import Collector, Pace
 from monitor.subscriber import Subscriber
 from monitor.supervisor import Supervisor
 from monitor.web.server import Health, HealthServer
+from monitor.web.slack import routes as slack_routes
 from monitor.web.websub import routes as websub_routes
 from monitor.worker import Worker
 from notifiers import registry
 from notifiers.base import Notice, Notifiers
+from notifiers.slack_bot import SlackBot
 from rules.load import Surroundings
 from storage.base import Store
 from storage.open import open_store
@@ -365,10 +368,17 @@ class _Watch:
         if self._settings.web is None:
             return None
         token = self._settings.web.token.resolve(self._settings.folder) if self._settings.web.token else None
-        routes = websub_routes(self._subscriber) if self._subscriber is not None else ()
+        routes = websub_routes(self._subscriber) if self._subscriber is not None else []
+        bots = [notifier for notifier in self._notifiers.values() if isinstance(notifier, SlackBot)]
+        routes += slack_routes(bots, self._ask, self._clock.now)
         server = HealthServer(self._settings.web.listen, token, self._look, routes)
         await server.start()
         return server
+
+    async def _ask(self, kind: str, args: Json) -> None:
+        """Queue what somebody asks for by a page, and see to it."""
+        await self._store.ask(kind, args, self._clock.now())
+        self._chores.wake()
 
     async def _look(self) -> Health:
         failing = [f"{loop.name}: {loop.failing}" for loop in self._loops if loop.failing]

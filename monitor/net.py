@@ -436,9 +436,12 @@ class Door:
                     held.append(wanted)
             return Response(answer.status, fields, body.finish(), where)
 
-    async def post(self, url: str, body: bytes, headers: Mapping[str, str], *, secret: bool = True) -> PostReply:
+    async def post(
+        self, url: str, body: bytes, headers: Mapping[str, str], *, secret: bool = True, reply: int | None = None
+    ) -> PostReply:
         """POST once, without following redirects. Raises `FetchError`, whose `written` says whether the request may have been
-        acted upon. With `secret` no error shows more of the address than its host."""
+        acted upon. With `secret` no error shows more of the address than its host. `reply` is how many bytes of the answer are
+        read, where that is not the usual limit."""
         try:
             target = parse_url(url)
         except FetchError as error:
@@ -450,7 +453,7 @@ class Door:
                     target, data=body, headers=dict(headers), allow_redirects=False, trace_request_ctx=sending
                 )
                 async with request as answer:
-                    said = await _beginning(answer, self.limits.reply)
+                    said = await _beginning(answer, reply or self.limits.reply)
                     wait = retry_after(answer.headers.get("Retry-After"), self._clock.now())
                     return PostReply(answer.status, said, wait)
         except (aiohttp.ClientError, OSError, UnicodeError) as error:

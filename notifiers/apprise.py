@@ -8,8 +8,9 @@ from pydantic import Field, SecretStr
 
 from monitor.model import AlertEdge, Json
 from notifiers import render
-from notifiers.base import Fate, Notice, Result, SecretRef, Settings
+from notifiers.base import ChannelSettings, Fate, Notice, Result, SecretRef
 from notifiers.conceal import conceal, parts_of_service
+from notifiers.harm import OPEN, Care
 
 if TYPE_CHECKING:
     from apprise import Apprise
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 _TIMEOUT_S = 30.0
 
 
-class AppriseSettings(Settings):
+class AppriseSettings(ChannelSettings):
     """An Apprise address, which holds the secret: see Apprise's list of services."""
 
     type: Literal["apprise"] = Field(description="any service that Apprise knows")
@@ -28,16 +29,21 @@ class AppriseNotifier:
     """Apprise says that a service refused, and not why: what fails is tried again until it expires. It opens its own
     connections, to the configured address only. Raises ValueError where it does not know the address."""
 
-    def __init__(self, name: str, url: SecretStr, timeout_s: float = _TIMEOUT_S) -> None:
+    def __init__(self, name: str, url: SecretStr, timeout_s: float = _TIMEOUT_S, care: Care = OPEN) -> None:
         self.name = name
-        self._url, self._timeout = url, timeout_s
+        self._url, self._timeout, self._care = url, timeout_s, care
         self._service = _service(url)
 
     @property
     def recipients(self) -> tuple[str, ...]:
         return (self.name,)
 
+    @property
+    def embargo(self) -> float:
+        return self._care.embargo
+
     def render(self, edges: tuple[AlertEdge, ...], recipient: str) -> Json:
+        edges = self._care.of(edges)
         return {"title": render.subject(edges), "body": render.text(edges)}
 
     def render_notice(self, notice: Notice, recipient: str) -> Json:
@@ -45,6 +51,9 @@ class AppriseNotifier:
 
     def downgrade(self, payload: Json) -> Json | None:
         return None
+
+    def late(self, payload: Json, seconds: float) -> Json:
+        return payload | {"body": f"{render.delayed(seconds)}\n{payload['body']}"}
 
     async def send(self, payload: Json, recipient: str, key: str) -> Result:
         result = await self._service.async_notify(

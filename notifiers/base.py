@@ -4,21 +4,51 @@ and giving up are decided once, by the dispatcher."""
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Protocol, Self, runtime_checkable
+from typing import Annotated, Literal, Protocol, Self, runtime_checkable
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
 
-from monitor.model import AlertEdge, Json
+from monitor.model import AlertEdge, Delivery, Json
+from notifiers.harm import Care
 
 
 class Settings(BaseModel):
     """Settings of one notifier as they stand in wirewatch.yaml: unknown keys are refused."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+_UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+
+
+def _seconds(value: object) -> float:
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)([smhd])", value) if isinstance(value, str) else None
+    if found is None:
+        raise ValueError("a duration is a number with a unit: 30s, 5m, 2h")
+    return float(found[1]) * _UNITS[found[2]]
+
+
+class ChannelSettings(Settings):
+    """What every notifier can hold back, so that no alert harms anybody."""
+
+    coordinates: Literal["exact", "district"] = Field(
+        default="exact", description="`district`: coordinates and maps are rounded to a tenth of a degree, about 10 km"
+    )
+    withhold_names: bool = Field(
+        default=False, description="names of people who were killed, wounded, captured or are missing are left out"
+    )
+    embargo: Annotated[float, BeforeValidator(_seconds)] = Field(
+        default=0.0, description="how long alerts wait before they are sent here, such as 30m"
+    )
+
+    @property
+    def care(self) -> Care:
+        return Care(self.coordinates == "district", self.withhold_names, self.embargo)
 
 
 class SecretRef(Settings):
@@ -125,6 +155,40 @@ class Paced(Protocol):
     """A notifier whose other side allows only so many messages a second."""
 
     per_second: float
+
+
+@runtime_checkable
+class Threaded(Protocol):
+    """A notifier whose messages of one story belong together on the other side."""
+
+    def join(self, payload: Json, edges: tuple[AlertEdge, ...], before: Sequence[Delivery]) -> Json:
+        """The payload as a part of what this recipient was sent of the story before, the first first. Pure."""
+        ...
+
+
+@runtime_checkable
+class ReadBack(Protocol):
+    """A notifier that can look on the other side whether an earlier attempt arrived."""
+
+    async def find(self, payload: Json, recipient: str, key: str) -> Result | None:
+        """SENT where it did, None where it did not or that cannot be known; else why one cannot look now."""
+        ...
+
+
+@runtime_checkable
+class Dated(Protocol):
+    """A notifier whose messages can say that they are late."""
+
+    def late(self, payload: Json, seconds: float) -> Json:
+        """The payload, which says so. What is kept does not change: an hour later it is later."""
+        ...
+
+
+@runtime_checkable
+class Embargoed(Protocol):
+    """A notifier that waits this many seconds before it tells anything."""
+
+    embargo: float
 
 
 @runtime_checkable

@@ -14,10 +14,11 @@ from rich.text import Text
 
 from monitor.model import AlertEdge, Json
 from notifiers import render
-from notifiers.base import Fate, Notice, Result, Settings
+from notifiers.base import ChannelSettings, Fate, Notice, Result
+from notifiers.harm import OPEN, Care
 
 
-class ConsoleSettings(Settings):
+class ConsoleSettings(ChannelSettings):
     """Alerts on standard output."""
 
     type: Literal["console"] = Field(description="text on standard output")
@@ -26,8 +27,9 @@ class ConsoleSettings(Settings):
 class ConsoleNotifier:
     """Writes to `stream` (standard output where None is given)."""
 
-    def __init__(self, name: str, stream: IO[str] | None = None) -> None:
+    def __init__(self, name: str, stream: IO[str] | None = None, care: Care = OPEN) -> None:
         self.name = name
+        self._care = care
         self._console = Console(file=stream, highlight=False, soft_wrap=False)
         self._one_at_a_time = threading.Lock()
 
@@ -35,7 +37,12 @@ class ConsoleNotifier:
     def recipients(self) -> tuple[str, ...]:
         return ("console",)
 
+    @property
+    def embargo(self) -> float:
+        return self._care.embargo
+
     def render(self, edges: tuple[AlertEdge, ...], recipient: str) -> Json:
+        edges = self._care.of(edges)
         told = render.message(edges)
         return {"subject": told.subject, "text": render.text(edges), "colour": told.colour}
 
@@ -45,6 +52,9 @@ class ConsoleNotifier:
 
     def downgrade(self, payload: Json) -> Json | None:
         return None
+
+    def late(self, payload: Json, seconds: float) -> Json:
+        return payload | {"text": f"{render.delayed(seconds)}\n{payload['text']}"}
 
     async def send(self, payload: Json, recipient: str, key: str) -> Result:
         try:

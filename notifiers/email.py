@@ -19,7 +19,7 @@ from pydantic import Field, SecretStr, field_validator
 
 from monitor.model import AlertEdge, Json
 from notifiers import render
-from notifiers.base import Fate, Notice, Result, SecretRef, Settings
+from notifiers.base import ChannelSettings, Fate, Notice, Result, SecretRef
 from notifiers.conceal import conceal, parts_of_password
 
 _BUSY = {421, 450, 451, 452}
@@ -33,7 +33,7 @@ _DOT = re.compile(rb"(?m)^\.")
 _TROUBLES = (aiosmtplib.SMTPException, OSError, ValueError)
 
 
-class EmailSettings(Settings):
+class EmailSettings(ChannelSettings):
     """An SMTP relay and who is written to."""
 
     type: Literal["email"] = Field(description="mail by SMTP")
@@ -62,13 +62,18 @@ class EmailNotifier:
 
     def __init__(self, name: str, settings: EmailSettings, password: SecretStr | None) -> None:
         self.name = name
-        self._settings, self._password = settings, password
+        self._settings, self._password, self._care = settings, password, settings.care
 
     @property
     def recipients(self) -> tuple[str, ...]:
         return self._settings.to
 
+    @property
+    def embargo(self) -> float:
+        return self._care.embargo
+
     def render(self, edges: tuple[AlertEdge, ...], recipient: str) -> Json:
+        edges = self._care.of(edges)
         first = edges[0]
         return {
             "subject": render.subject(edges),
@@ -91,6 +96,11 @@ class EmailNotifier:
 
     def downgrade(self, payload: Json) -> Json | None:
         return payload | {"html": None} if payload["html"] else None
+
+    def late(self, payload: Json, seconds: float) -> Json:
+        said = render.delayed(seconds)
+        html = None if payload["html"] is None else payload["html"].replace(render.LATE, f"<p>{said}</p>", 1)
+        return payload | {"text": f"{said}\n\n{payload['text']}", "html": html}
 
     async def send(self, payload: Json, recipient: str, key: str) -> Result:
         content = build(payload, self._settings.sender, recipient, key).as_bytes()

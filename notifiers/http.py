@@ -33,11 +33,13 @@ def words_of(reply: PostReply) -> str:
     return reply.body.decode("utf-8", "replace").strip()
 
 
-async def post(door: Door, url: str, body: bytes, headers: dict[str, str]) -> tuple[Result, PostReply | None]:
+async def post(
+    door: Door, url: str, body: bytes, headers: dict[str, str], most: int | None = None
+) -> tuple[Result, PostReply | None]:
     """One POST to a secret address: no redirects, the address guard on, the address in no error. The reply comes along for
-    channels that know more of it; None where there was none."""
+    channels that know more of it, up to `most` bytes of it; None where there was none."""
     try:
-        reply = await door.post(url, body, headers)
+        reply = await door.post(url, body, headers, reply=most)
     except FetchError as error:
         if (remedy := _MISCONFIGURED.get(error.kind)) is not None:
             return Result(Fate.PAUSE, f"{error.detail}: {remedy}"), None

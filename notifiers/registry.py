@@ -14,6 +14,7 @@ from notifiers.base import Notifier, SecretRef, Settings
 from notifiers.console import ConsoleNotifier, ConsoleSettings
 from notifiers.email import EmailNotifier, EmailSettings
 from notifiers.slack import SlackNotifier, SlackSettings
+from notifiers.slack_bot import SlackBot
 from notifiers.webhook import WebhookNotifier, WebhookSettings
 
 AnySettings = Annotated[
@@ -24,17 +25,28 @@ SETTINGS: list[type[BaseModel]] = [AppriseSettings, ConsoleSettings, EmailSettin
 """All settings classes, by type."""
 
 Resolve = Callable[[SecretRef], SecretStr]
+
+
+def _slack(name: str, s: SlackSettings, door: Door, resolve: Resolve) -> Notifier:
+    if s.url is not None:
+        return SlackNotifier(name, resolve(s.url), door, s.care)
+    assert s.token is not None, "the settings have one of the two"
+    signing = resolve(s.signing_secret) if s.signing_secret else None
+    return SlackBot(name, resolve(s.token), s.channel, door, signing, s.api, s.care)
+
+
 _MAKERS: dict[type[Settings], Callable[[str, Any, Door, Resolve], Notifier]] = {
-    AppriseSettings: lambda name, s, door, resolve: AppriseNotifier(name, resolve(s.url)),
-    ConsoleSettings: lambda name, s, door, resolve: ConsoleNotifier(name),
+    AppriseSettings: lambda name, s, door, resolve: AppriseNotifier(name, resolve(s.url), care=s.care),
+    ConsoleSettings: lambda name, s, door, resolve: ConsoleNotifier(name, care=s.care),
     EmailSettings: lambda name, s, door, resolve: EmailNotifier(name, s, resolve(s.password) if s.password else None),
-    SlackSettings: lambda name, s, door, resolve: SlackNotifier(name, resolve(s.url), door),
+    SlackSettings: _slack,
     WebhookSettings: lambda name, s, door, resolve: WebhookNotifier(
         name,
         SecretStr(s.url) if isinstance(s.url, str) else resolve(s.url),
         resolve(s.secret) if s.secret else None,
         door,
         envelope=s.envelope,
+        care=s.care,
     ),
 }
 

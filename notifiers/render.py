@@ -6,6 +6,7 @@ Channels lay out the same `Message` in their own form; none reads an edge for it
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -33,6 +34,8 @@ COLOURS = {"low": "#57606a", "medium": "#0969da", "high": "#bc4c00", "critical":
 """One colour for each severity, the mildest first, readable on white and on black."""
 MORE = "wirewatch alerts --since 24h"
 """The command that lists what was told."""
+LATE = "<!-- late -->"
+"""Where the HTML of a message says how late it is, once that is known."""
 
 _PARTY = "a party to the conflict"
 _CONTENTS = 5  # more cards than this have a list of titles above them
@@ -57,7 +60,8 @@ class Proof:
 @dataclass(frozen=True, slots=True)
 class Card:
     """One edge in words. `change` says what was and what is now; `rows` are named lines; `above` tells that an earlier card of
-    the message has shown the same evidence."""
+    the message has shown the same evidence. `map` shows `place`; `todo` are commands for people whose channel has no buttons,
+    about `alert` and `story`, which are ids."""
 
     label: str
     title: str
@@ -67,6 +71,11 @@ class Card:
     rows: tuple[Row, ...]
     proofs: tuple[Proof, ...]
     above: bool = False
+    place: str = ""
+    map: str | None = None
+    todo: tuple[Row, ...] = ()
+    alert: str = ""
+    story: str = ""
 
     @property
     def heading(self) -> str:
@@ -129,12 +138,15 @@ def message(edges: Sequence[AlertEdge]) -> Message:
     cards = [card(e) for e in edges]
     shared = _shared_rows(cards) if len(cards) > 1 else frozenset()
     told: set[tuple[Proof, ...]] = set()
+    asked: set[Row] = set()
     kept = []
     for c in cards:
         rows = tuple(row for row in c.rows if row not in shared)
         above = bool(c.proofs) and c.proofs in told
+        todo = tuple(row for row in c.todo if row not in asked) if len(cards) <= _CONTENTS else ()
         told.add(c.proofs)
-        kept.append(replace(c, rows=rows, proofs=() if above else c.proofs, above=above))
+        asked.update(c.todo)
+        kept.append(replace(c, rows=rows, proofs=() if above else c.proofs, above=above, todo=todo))
     foot = (*(row for row in cards[0].rows if row in shared), ("More", MORE))
     worst = max((c.severity for c in cards), key=lambda s: list(COLOURS).index(s) if s in COLOURS else 0)
     contents = tuple(c.heading for c in cards) if len(cards) > _CONTENTS else ()
@@ -176,7 +188,34 @@ def card(edge: AlertEdge) -> Card:
                 Proof(plain(e.sentence, 600), _credit(e.outlet, e.source, e.published), _web(e.link)) for e in edge.evidence
             )
         ),
+        place=plain(edge.place or "", 120),
+        map=map_link(edge.lat, edge.lon),
+        todo=_todo(edge),
+        alert=plain(edge.alert, 40),
+        story=plain(edge.story_id, 40),
     )
+
+
+def map_link(lat: float | None, lon: float | None) -> str | None:
+    """A small map around these degrees, to about 10 m: a gazetteer knows no more."""
+    if lat is None or lon is None or not (-90 <= lat <= 90 and -180 <= lon <= 180):
+        return None
+    north, east = (f"{degrees:.4f}".rstrip("0").rstrip(".") for degrees in (lat, lon))
+    return f"https://www.openstreetmap.org/?mlat={north}&mlon={east}#map=11/{north}/{east}"
+
+
+def _todo(edge: AlertEdge) -> tuple[Row, ...]:
+    alert, story = shlex.quote(plain(edge.alert, 40)), shlex.quote(plain(edge.story_id, 40))
+    return (
+        ("Seen it", f"wirewatch alerts ack {alert}"),
+        ("Not relevant", f"wirewatch alerts ack {alert} --not-relevant"),
+        ("Silence 6 h", f"wirewatch silence add --story {story} --until 6h"),
+    )
+
+
+def delayed(seconds: float) -> str:
+    """What a message says that goes out so long after it should have."""
+    return f"Delayed {duration(seconds)}: it could not be sent before."
 
 
 def _colour(severity: str) -> str:
@@ -282,7 +321,9 @@ def text(edges: Sequence[AlertEdge]) -> str:
 def _text_card(c: Card) -> str:
     head = "\n".join(line for line in (f"[{c.label.upper()}] {c.title}", c.change) if line)
     proofs = [_text_proof(p) for p in c.proofs]
-    return "\n\n".join([head, *proofs, *(["Evidence: as above."] if c.above else []), _text_rows(c.rows)])
+    rows = (*c.rows, *([("Map", c.map)] if c.map else []))
+    todo = ["\n".join(f"{name + ':':<14}{command}" for name, command in c.todo)] if c.todo else []
+    return "\n\n".join([head, *proofs, *(["Evidence: as above."] if c.above else []), _text_rows(rows), *todo])
 
 
 def _text_proof(p: Proof) -> str:

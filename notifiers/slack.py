@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
-from typing import Literal
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, SecretStr
+from pydantic import BeforeValidator, Field, SecretStr, StringConstraints, model_validator
 
 from monitor.model import AlertEdge, Json
 from monitor.net import Door
 from monitor.wording import clip
 from notifiers import http, render
-from notifiers.base import Fate, Notice, Result, SecretRef, Settings
+from notifiers.base import ChannelSettings, Fate, Notice, Result, SecretRef
+from notifiers.harm import OPEN, Care
 
 MAX_BLOCKS, MAX_SECTION, MAX_HEADER, MAX_TOTAL = 50, 3000, 150, 13_000
 _MAX_PROOFS = 5
@@ -21,6 +22,8 @@ _MAX_CARD = 9000  # of MAX_TOTAL: one card leaves room for the titles of others
 _LINE = 90  # code points of a title where many are listed
 _MAX_LINK = 1000
 _MAX_TEXT = 4000
+Channel = Annotated[str, StringConstraints(pattern=r"^[CDG][A-Z0-9]+$")]
+Channels = Annotated[tuple[Channel, ...], BeforeValidator(lambda given: [given] if isinstance(given, str) else given)]
 _FATES: Mapping[str, Fate] = {
     "no_service": Fate.PAUSE,
     "no_service_id": Fate.PAUSE,
@@ -34,13 +37,41 @@ _FATES: Mapping[str, Fate] = {
     "user_not_found": Fate.PAUSE,
 }
 """What Slack says in one word, where that tells more than the status. Other `invalid_*`: the blocks were refused."""
+_ONE_WAY = "Slack is reached by `url` (an incoming webhook), or by `token` and `channel` (a bot)"
 
 
-class SlackSettings(Settings):
-    """An incoming webhook; its address is the secret."""
+class SlackSettings(ChannelSettings):
+    """An incoming webhook, whose address is the secret; or a bot, which threads, updates and has buttons."""
 
-    type: Literal["slack"] = Field(description="Slack by an incoming webhook")
-    url: SecretRef = Field(description="the address of the webhook")
+    type: Literal["slack"] = Field(description="Slack by an incoming webhook, or by a bot")
+    url: SecretRef | None = Field(default=None, description="the address of the webhook")
+    token: SecretRef | None = Field(default=None, description="the bot's token (xoxb-...), instead of `url`")
+    channel: Channels = Field(default=(), description="ids of the channels in which the bot writes, such as C0123ABCD")
+    signing_secret: SecretRef | None = Field(
+        default=None, description="the app's signing secret: then messages have buttons, answered at /slack/actions of `web`"
+    )
+    api: str = Field(default="https://slack.com/api/", pattern=r"^https?://[^/\s]+/", description="where Slack's API is")
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        bot = self.token is not None and bool(self.channel)
+        if bot == (self.url is not None) or (self.token is None) != (not self.channel):
+            raise ValueError(_ONE_WAY)
+        if self.signing_secret is not None and not bot:
+            raise ValueError("`signing_secret` is the bot's; an incoming webhook has no buttons")
+        return self
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """What a message may hold; `buttons` for each card, which take the place of the commands."""
+
+    blocks: int = MAX_BLOCKS
+    total: int = MAX_TOTAL
+    buttons: Callable[[render.Card], Json] | None = None
+
+
+_WHOLE = Room()
 
 
 class SlackNotifier:
@@ -48,27 +79,31 @@ class SlackNotifier:
 
     per_second = 1.0  # Slack's own limit for a channel
 
-    def __init__(self, name: str, url: SecretStr, door: Door) -> None:
+    def __init__(self, name: str, url: SecretStr, door: Door, care: Care = OPEN) -> None:
         self.name = name
-        self._url, self._door = url, door
+        self._url, self._door, self._care = url, door, care
 
     @property
     def recipients(self) -> tuple[str, ...]:
         return (self.name,)
 
+    @property
+    def embargo(self) -> float:
+        return self._care.embargo
+
     def render(self, edges: tuple[AlertEdge, ...], recipient: str) -> Json:
+        edges = self._care.of(edges)
         told = render.message(edges)
-        return _message(escape(told.subject), blocks(told))
+        return message(escape(told.subject), blocks(told))
 
     def render_notice(self, notice: Notice, recipient: str) -> Json:
-        return _message(escape(render.plain(notice.subject, 180)), [_section(_fit(render.notice_text(notice), MAX_SECTION))])
+        return notice_message(notice)
 
     def downgrade(self, payload: Json) -> Json | None:
-        """All that the blocks say, as one text."""
-        if "blocks" not in payload:
-            return None
-        lines = [line for block in payload["blocks"] for line in _lines(block)]
-        return _message(_whole_lines(lines, _MAX_TEXT), None)
+        return as_text(payload)
+
+    def late(self, payload: Json, seconds: float) -> Json:
+        return delayed(payload, seconds)
 
     async def send(self, payload: Json, recipient: str, key: str) -> Result:
         headers = {"Content-Type": "application/json"}
@@ -92,75 +127,87 @@ def escape(text: str) -> str:
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
-def blocks(told: render.Message) -> list[Json]:
+def blocks(told: render.Message, room: Room = _WHOLE) -> list[Json]:
     """As many cards in full as fit; of the others the titles, of what is left after that the number. Nothing is cut in the
     middle."""
-    foot = [_context(_rows(told.foot))]
+    foot = [context(_rows(told.foot))]
     laid: list[Json] = []
     for i, card in enumerate(told.cards):
-        whole = [*([{"type": "divider"}] if laid else []), *_card_blocks(card)]
+        whole = [*([{"type": "divider"}] if laid else []), *_card_blocks(card, room)]
         rest = _titles(told.cards[i + 1 :])
-        if not _fits([*laid, *whole, *rest, *foot]):
-            return _filled([*laid, *([{"type": "divider"}] if laid else [])], told.cards[i:], foot)
+        if not _fits([*laid, *whole, *rest, *foot], room):
+            return _filled([*laid, *([{"type": "divider"}] if laid else [])], told.cards[i:], foot, room)
         laid += whole
     return [*laid, *foot]
 
 
-def _filled(laid: list[Json], cards: Sequence[render.Card], foot: list[Json]) -> list[Json]:
+def _filled(laid: list[Json], cards: Sequence[render.Card], foot: list[Json], room: Room) -> list[Json]:
     """Titles of as many of these cards as fit."""
     for shown in range(len(cards), -1, -1):
-        left = [_section(f"… and {len(cards) - shown} more: `{render.MORE}`")] if shown < len(cards) else []
+        left = [section(f"… and {len(cards) - shown} more: `{render.MORE}`")] if shown < len(cards) else []
         found = [*laid, *_titles(cards[:shown]), *left, *foot]
-        if _fits(found) or not shown:
+        if _fits(found, room) or not shown:
             return found
     raise AssertionError("the loop ends with none shown")
 
 
 def _titles(cards: Sequence[render.Card]) -> list[Json]:
     """One line for each card, in as few sections as the limit allows."""
-    lines = [f"• {_fit(clip(c.heading, _LINE), 2 * _LINE)}" for c in cards]
+    lines = [f"• {fit(clip(c.heading, _LINE), 2 * _LINE)}" for c in cards]
     sections: list[str] = []
     for line in lines:
         if sections and len(sections[-1]) + len(line) < MAX_SECTION:
             sections[-1] += f"\n{line}"
         else:
             sections.append(line)
-    return [_section(s) for s in sections]
+    return [section(s) for s in sections]
 
 
-def _card_blocks(c: render.Card) -> list[Json]:
+def _card_blocks(c: render.Card, room: Room) -> list[Json]:
     head: list[Json] = [{"type": "header", "text": {"type": "plain_text", "text": clip(c.heading, MAX_HEADER), "emoji": False}}]
     if c.change:
-        head.append(_section(f"*{_fit(c.change, MAX_SECTION - 2)}*"))
-    proofs = [_section(f"> {_fit(p.sentence, 1500)}\n{_credit(p)}") for p in c.proofs[:_MAX_PROOFS]]
+        head.append(section(f"*{fit(c.change, MAX_SECTION - 2)}*"))
+    proofs = [section(f"> {fit(p.sentence, 1500)}\n{_credit(p)}") for p in c.proofs[:_MAX_PROOFS]]
     while proofs and _size([*head, *proofs]) > _MAX_CARD - MAX_SECTION:
         proofs.pop()
     missing = len(c.proofs) - len(proofs)
-    more = [_context([f"and {missing} more in evidence"])] if missing else []
-    above = [_context(["Evidence: as above"])] if c.above else []
-    return [*head, *proofs, *more, *above, *([_context(_rows(c.rows))] if c.rows else [])]
+    more = [context([f"and {missing} more in evidence"])] if missing else []
+    above = [context(["Evidence: as above"])] if c.above else []
+    rows = [
+        *_rows(c.rows),
+        *([f"*Map:* <{escape(c.map)}|{fit(c.place or 'where it is', 120).replace('|', '/')}>"] if c.map else []),
+    ]
+    return [*head, *proofs, *more, *above, *([context(rows)] if rows else []), *_todo(c, room)]
+
+
+def _todo(c: render.Card, room: Room) -> list[Json]:
+    if not c.todo:
+        return []
+    if room.buttons is not None:
+        return [room.buttons(c)]
+    return [context([f"*{name}:* `{command}`" for name, command in c.todo])]
 
 
 def _credit(p: render.Proof) -> str:
-    credit = _fit(p.credit, 400)
+    credit = fit(p.credit, 400)
     # A link's text must not close the link, nor may its address.
     address = (p.link or "").replace("|", "%7C").replace(">", "%3E").replace("<", "%3C").replace("&", "&amp;")
     return f"<{address}|{credit.replace('|', '/')}>" if 0 < len(address) <= _MAX_LINK else credit
 
 
 def _rows(rows: Sequence[render.Row]) -> list[str]:
-    return [f"*{name}:* " + (f"`{words}`" if words == render.MORE else _fit(words, 450)) for name, words in rows]
+    return [f"*{name}:* " + (f"`{words}`" if words == render.MORE else fit(words, 450)) for name, words in rows]
 
 
-def _context(lines: Sequence[str]) -> Json:
+def context(lines: Sequence[str]) -> Json:
     return {"type": "context", "elements": [{"type": "mrkdwn", "text": "\n".join(lines)}]}
 
 
-def _section(text: str) -> Json:
+def section(text: str) -> Json:
     return {"type": "section", "text": {"type": "mrkdwn", "text": text}}
 
 
-def _fit(text: str, limit: int) -> str:
+def fit(text: str, limit: int) -> str:
     """Escaped, and not longer than `limit` after that."""
     shown = escape(text)
     length = len(text)
@@ -173,10 +220,33 @@ def _fit(text: str, limit: int) -> str:
 # ------------------------------------------------------------------------------------------------------------------ messages
 
 
+def as_text(payload: Json) -> Json | None:
+    """All that the blocks of a message say, as one text; None where it has none."""
+    if "blocks" not in payload:
+        return None
+    lines = [line for block in payload["blocks"] for line in _lines(block)]
+    return message(_whole_lines(lines, _MAX_TEXT), None)
+
+
+def delayed(payload: Json, seconds: float) -> Json:
+    """The message with a first line that says how late it is."""
+    said = render.delayed(seconds)
+    if "blocks" not in payload:
+        return payload | {"text": f"{said}\n{payload['text']}"}
+    return payload | {"blocks": [context([f"*{said}*"]), *payload["blocks"]][:MAX_BLOCKS]}
+
+
+def notice_message(notice: Notice) -> Json:
+    """A notice to the operator."""
+    return message(escape(render.plain(notice.subject, 180)), [section(fit(render.notice_text(notice), MAX_SECTION))])
+
+
 def _lines(block: Json) -> list[str]:
     """What a block says, as mrkdwn."""
     if block["type"] == "header":
         return [f"*{escape(block['text']['text'])}*"]
+    if block["type"] == "actions":
+        return []
     texts = [block["text"], *block.get("elements", ())] if "text" in block else block.get("elements", ())
     return [line for text in texts for line in text["text"].split("\n")]
 
@@ -192,14 +262,14 @@ def _whole_lines(lines: Sequence[str], limit: int) -> str:
     return "\n".join(kept)
 
 
-def _fits(found: Sequence[Json]) -> bool:
-    return len(found) <= MAX_BLOCKS and _size(found) <= MAX_TOTAL
+def _fits(found: Sequence[Json], room: Room) -> bool:
+    return len(found) <= room.blocks and _size(found) <= room.total
 
 
 def _size(found: Sequence[Json]) -> int:
     return sum(len(json.dumps(b, ensure_ascii=False)) for b in found)
 
 
-def _message(text: str, found: Sequence[Json] | None) -> Json:
+def message(text: str, found: Sequence[Json] | None) -> Json:
     message: Json = {"text": text, "unfurl_links": False, "unfurl_media": False, "link_names": False}
     return message | {"blocks": list(found)} if found else message

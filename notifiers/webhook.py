@@ -17,13 +17,14 @@ from monitor.clock import iso
 from monitor.model import AlertEdge, Json
 from monitor.net import Door
 from notifiers import http, render
-from notifiers.base import Notice, Result, SecretRef, Settings
+from notifiers.base import ChannelSettings, Notice, Result, SecretRef
+from notifiers.harm import OPEN, Care
 
 _PREFIX = "whsec_"
 Envelope = Literal["standard", "cloudevents"]
 
 
-class WebhookSettings(Settings):
+class WebhookSettings(ChannelSettings):
     """An address and the secret that signs what is sent there."""
 
     type: Literal["webhook"] = Field(description="JSON by HTTP POST")
@@ -44,8 +45,10 @@ class WebhookNotifier:
         door: Door,
         clock: Callable[[], float] = time.time,
         envelope: Envelope = "standard",
+        care: Care = OPEN,
     ) -> None:
         self.name = name
+        self._care = care
         self._url, self._door, self._clock, self._envelope = url, door, clock, envelope
         self._key = _signing_key(secret) if secret else None
 
@@ -53,7 +56,12 @@ class WebhookNotifier:
     def recipients(self) -> tuple[str, ...]:
         return (self.name,)
 
+    @property
+    def embargo(self) -> float:
+        return self._care.embargo
+
     def render(self, edges: tuple[AlertEdge, ...], recipient: str) -> Json:
+        edges = self._care.of(edges)
         return {
             "type": "wirewatch.alert",
             "timestamp": iso(edges[0].at),

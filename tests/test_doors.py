@@ -16,6 +16,7 @@ PACKAGES = ("monitor", "rules", "storage", "notifiers")
 IMPORTS: dict[str, tuple[str, ...]] = {
     "requests": (), "httpx": (), "niquests": (), "urllib.request": (), "urllib3": (), "http.client": (), "http.server": (),
     "ftplib": (), "smtplib": (), "telnetlib": (), "xmlrpc": (), "pickle": (), "marshal": (), "shelve": (), "dill": (),
+    "slack_sdk": ("notifiers/slack_actions.py",),  # its check of signatures only
     "aiosmtplib": ("notifiers/email.py",),
     "apprise": ("notifiers/apprise.py",),
     "asyncpg": ("storage/",),
@@ -30,6 +31,7 @@ CALLS: dict[str, tuple[str, ...]] = {
     "ClientSession": ("monitor/net.py",),
     "TCPConnector": ("monitor/net.py",),
     "open_connection": (), "create_connection": (), "open_unix_connection": (), "urlopen": (), "urlretrieve": (),
+    "WebClient": (), "AsyncWebClient": (), "WebhookClient": (), "AsyncWebhookClient": (), "SocketModeClient": (),
     "fetch_url": (), "fetch_response": (), "system": (), "popen": (), "eval": (), "exec": (), "Markup": (), "full_load": (),
     "unsafe_load": (), "parse_url_with_limits": (),
     "from_string": ("notifiers/render.py",),  # its own packaged templates
@@ -131,6 +133,8 @@ def test_templates_escape_everything() -> None:
         ("from urllib import request", "monitor/x.py"),
         ("import pickle", "storage/x.py"),
         ("import aiosmtplib", "notifiers/slack.py"),
+        ("from slack_sdk.web.async_client import AsyncWebClient", "notifiers/slack_bot.py"),
+        ("client = AsyncWebClient(token=token)", "notifiers/slack_actions.py"),
         ("import aiohttp\naiohttp.ClientSession()", "notifiers/slack.py"),
         ("ClientSession(connector=None)", "monitor/collect/fetch.py"),
         ("await_ = asyncio.open_connection('a', 1)", "monitor/x.py"),

@@ -58,6 +58,9 @@ def an_edge(**changes: Any) -> AlertEdge:
         "published": NOW - 300,
         "seen": NOW - 180,
         "why": "more than before",
+        "place": "Aleppo",
+        "lat": 36.20214,
+        "lon": 37.13426,
     }
     return AlertEdge(**values | changes)
 
@@ -80,6 +83,11 @@ def test_a_message_as_text() -> None:
         "When:     published 29 Nov 2024 09:05 UTC, seen 2 min later, told 3 min after that\n"
         "Why:      rule toll (high): more than before\n"
         "Alert:    9b1f/2\n"
+        "Map:      https://www.openstreetmap.org/?mlat=36.2021&mlon=37.1343#map=11/36.2021/37.1343\n"
+        "\n"
+        "Seen it:      wirewatch alerts ack 9b1f\n"
+        "Not relevant: wirewatch alerts ack 9b1f --not-relevant\n"
+        "Silence 6 h:  wirewatch silence add --story s --until 6h\n"
         "\n"
         "More:     wirewatch alerts --since 24h\n"
     )
@@ -190,11 +198,34 @@ def test_a_story_that_is_called_like_the_alert_is_not_named() -> None:
     assert "Story" not in dict(render.card(an_edge(story_title="Death toll in Aleppo rises")).rows)
 
 
-def test_the_command_that_a_message_names_exists() -> None:
-    program, *arguments = shlex.split(render.MORE)
-    assert program == "wirewatch"
-    shown = CliRunner().invoke(cli, [*arguments, "--help"])
-    assert shown.exit_code == 0 and "List the edges of alerts" in shown.output
+def test_the_commands_that_a_message_names_exist() -> None:
+    for command in (render.MORE, *(command for _, command in render.card(an_edge()).todo)):
+        program, *arguments = shlex.split(command)
+        assert program == "wirewatch"
+        shown = CliRunner().invoke(cli, [*arguments, "--help"])
+        assert shown.exit_code == 0 and "Usage:" in shown.output
+        for option in (word for word in arguments if word.startswith("--")):
+            assert option in shown.output
+
+
+def test_what_to_do_is_told_once_for_a_story_and_not_at_all_in_long_digests() -> None:
+    text = render.text((an_edge(), an_edge(alert="b")))
+    assert text.count("wirewatch silence add") == 1 and text.count("wirewatch alerts ack") == 4
+    assert "wirewatch alerts ack" not in render.text(tuple(an_edge(alert=f"a{n}") for n in range(6)))
+
+
+@pytest.mark.parametrize(
+    ("lat", "lon", "link"),
+    [
+        (36.2, -7.0, "https://www.openstreetmap.org/?mlat=36.2&mlon=-7#map=11/36.2/-7"),
+        (0.0, 0.00001, "https://www.openstreetmap.org/?mlat=0&mlon=0#map=11/0/0"),
+        (None, 7.0, None),
+        (91.0, 0.0, None),
+        (float("nan"), 0.0, None),
+    ],
+)
+def test_a_map_of_a_place(lat: float | None, lon: float | None, link: str | None) -> None:
+    assert render.map_link(lat, lon) == link
 
 
 # ------------------------------------------------------------------------------------------------------------- figures
