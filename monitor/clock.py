@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Protocol
 
@@ -17,13 +18,22 @@ class Clock(Protocol):
 
 
 class SystemClock:
-    """Wall-clock instants that never run backwards within one process: a clock set back stands still until it catches up."""
+    """Wall-clock instants that never run backwards within one process. While the wall's clock is behind, because it was set
+    back, this one runs at half its speed, so that the daemon goes on and both meet."""
 
-    def __init__(self) -> None:
-        self._last = 0.0
+    def __init__(self, wall: Callable[[], float] = time.time, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._wall, self._monotonic = wall, monotonic
+        self._last, self._at = 0.0, monotonic()
+
+    @property
+    def ahead(self) -> float:
+        """By how many seconds it is ahead of the wall's clock."""
+        return max(0.0, self._last - self._wall())
 
     def now(self) -> float:
-        self._last = max(self._last, time.time())
+        at = self._monotonic()
+        self._last = max(self._wall(), self._last + (at - self._at) / 2 if self._last else 0.0)
+        self._at = at
         return self._last
 
     async def sleep(self, seconds: float) -> None:

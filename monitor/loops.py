@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 
 from monitor import log
@@ -15,6 +16,8 @@ class Loop:
         self.name, self._work = name, work
         self._woken = asyncio.Event()
         self._stopping = False
+        self._begun: float | None = None
+        self._rung = time.monotonic()
         self.failing: str | None = None
         """The error of the latest run, or None where it went well."""
         self._log = log.get(name)
@@ -24,7 +27,16 @@ class Loop:
 
     async def ring(self) -> None:
         """`wake` as a job of the scheduler, which would run a plain function in a thread."""
+        self._rung = time.monotonic()
         self.wake()
+
+    def busy(self, at: float) -> float:
+        """For how many seconds the run in hand has been going on at this instant of the monotonic clock; 0 where none is."""
+        return 0.0 if self._begun is None else max(0.0, at - self._begun)
+
+    def unrung(self, at: float) -> float:
+        """How many seconds ago the scheduler rang, or the loop was made."""
+        return max(0.0, at - self._rung)
 
     def stop(self) -> None:
         self._stopping = True
@@ -37,6 +49,7 @@ class Loop:
             self._woken.clear()
             if self._stopping:
                 return
+            self._begun = time.monotonic()
             try:
                 await self._work()
                 self.failing = None
@@ -44,3 +57,5 @@ class Loop:
                 # One failed run (a full disk, a locked store) must not end the watch; nothing is lost, the rows are still due.
                 self.failing = f"{type(error).__name__}: {error}"
                 self._log.exception("a run failed; it is tried again")
+            finally:
+                self._begun = None

@@ -400,3 +400,6 @@ class SqliteStore:
 
     async def spread_overdue(self, now: float, over_s: float) -> int:
         return await self._write(lambda db: sqlite_vitals.spread_overdue(db, now, over_s))
+
+    async def release_feeds(self) -> int:
+        return await self._write(sqlite_vitals.release_feeds)

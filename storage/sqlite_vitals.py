@@ -83,3 +83,7 @@ def spread_overdue(db: Connection, now: float, over_s: float) -> int:
     rows = [(now + over_s * n / len(late), id) for n, id in enumerate(late)]
     db.executemany("UPDATE feeds SET due = ? WHERE id = ?", rows)
     return len(rows)
+
+
+def release_feeds(db: Connection) -> int:
+    return db.execute("UPDATE feeds SET lease_until = NULL WHERE lease_until IS NOT NULL").rowcount

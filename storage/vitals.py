@@ -56,3 +56,8 @@ class Vitals(Protocol):
         those that were polled in what is now the future, by a clock that was wrong, are due first of all. Returns how many.
         Feeds that somebody holds stay as they are."""
         ...
+
+    async def release_feeds(self) -> int:
+        """End the leases of all feeds, for a daemon that polls none; returns how many there were. A poll that comes later all
+        the same is fenced off once its feed is claimed again."""
+        ...

@@ -45,10 +45,10 @@ SECRET = "hunter2-in-the-address"
 class JumpClock(SystemClock):
     """The wall's clock, which can be made to jump ahead."""
 
-    ahead = 0.0
+    jumped = 0.0
 
     def now(self) -> float:
-        return super().now() + self.ahead
+        return super().now() + self.jumped
 
 
 def write(world: World, *feeds: str, more: str = "", rules: str = RULES) -> Path:
@@ -98,7 +98,7 @@ async def get(url: str, token: str | None = None) -> tuple[int, str]:
 async def poll_again(world: World, clock: JumpClock, feed: str) -> None:
     """Let an hour pass, in which the feed is polled."""
     before = await world.until(lambda: world.stored(feed))
-    clock.ahead += 3600
+    clock.jumped += 3600
     await world.until(lambda: world.stored(feed) > before)
 
 

@@ -78,3 +78,13 @@ async def test_overdue_feeds_are_spread_and_those_of_a_wrong_clock_come_first(st
     assert await store.spread_overdue(NOW, 30) == 3
     due = {feed.id: state.due for feed, state in await store.feeds()}
     assert due == {"f0": NOW, "f1": NOW - 100, "f2": NOW + 10, "f3": NOW + 20}
+
+
+async def test_all_leases_of_feeds_can_be_ended(store: Store, make: Make) -> None:
+    await store.sync_feeds([make.feed("f1"), make.feed("f2")], NOW)
+    first = {due.feed.id: due.fence for due in await store.claim_due_feeds(NOW, 5, 300)}
+    assert await store.claim_due_feeds(NOW, 5, 300) == []
+    assert await store.release_feeds() == 2
+    again = {due.feed.id: due.fence for due in await store.claim_due_feeds(NOW, 5, 300)}
+    assert again.keys() == first.keys() and all(again[id] > first[id] for id in first)
+    assert await store.release_feeds() == 2 and await store.release_feeds() == 0

@@ -1,0 +1,150 @@
+"""What a status says, wherever it is read: of the store alone (`of_store`), or with what the daemon knows of itself on top;
+and as a page of text."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+import jinja2
+
+from monitor.clock import iso
+from monitor.collect import health
+from monitor.model import Json
+from storage.base import Store
+
+_ALERTS = 10
+_ALERTS_FOR_S = 7 * 86400.0
+
+
+async def of_store(store: Store, now: float) -> Json:
+    """Queues, feeds and the latest alerts: `queues`, `feeds` by health, `failing_feeds`, `alerts`."""
+    depths, feeds = await store.depths(now), await store.feeds()
+    edges = await store.edges(now - _ALERTS_FOR_S, _ALERTS)
+    return {
+        "now": now,
+        "queues": {
+            "pending": depths.pending,
+            "pending_age": _age(depths.oldest_pending, now),
+            "set_aside": depths.set_aside,
+            "unread": depths.unread,
+            "timers": depths.timers,
+            "overdue_feeds": depths.overdue_feeds,
+            "poll_lag": _age(depths.oldest_due_feed, now),
+            "outbox": {"pending": 0, "sending": 0, "dead": 0} | dict(depths.outbox),
+            "outbox_age": _age(depths.oldest_due_delivery, now),
+        },
+        "feeds": dict(sorted(Counter(state.health for _, state in feeds).items())),
+        "failing_feeds": [
+            {"name": feed.name, "health": state.health, "error": state.error}
+            for feed, state in feeds
+            if health.HEALTH[state.health].failing
+        ],
+        "alerts": [
+            {"at": e.at, "rule": e.rule, "edge": str(e.edge), "severity": e.severity, "title": e.title, "alert": e.alert}
+            for e in edges
+        ],
+    }
+
+
+def _age(since: float | None, now: float) -> float:
+    return 0.0 if since is None else max(0.0, now - since)
+
+
+def rows(figures: Json) -> list[tuple[str, list[tuple[str, str]]]]:
+    """A status as sections of named texts, the same on a terminal and on a page. What is not known is left out."""
+    return [(title, found) for title, made in _SECTIONS if (found := made(figures))]
+
+
+def _daemon(figures: Json) -> list[tuple[str, str]]:
+    if "ready" not in figures:
+        return []
+    state = "ready" if figures["ready"] else "NOT READY"
+    found = [("state", state), ("version", str(figures.get("version", "")))]
+    if "started" in figures:
+        found.append(("started", iso(figures["started"])))
+    if "loop_lag" in figures:
+        found.append(("event loop", f"held up {figures['loop_lag'] * 1000:.0f} ms at most"))
+    return found
+
+
+def _degraded(figures: Json) -> list[tuple[str, str]]:
+    return [("!", line) for line in figures.get("degraded", ())]
+
+
+def _queues(figures: Json) -> list[tuple[str, str]]:
+    queues: Mapping[str, Any] = figures["queues"]
+    outbox = ", ".join(f"{count} {state}" for state, count in queues["outbox"].items())
+    return [
+        ("feeds due", _with_age(queues["overdue_feeds"], queues["poll_lag"])),
+        ("items pending", _with_age(queues["pending"], queues["pending_age"])),
+        ("items to be read again", str(queues["unread"])),
+        ("items set aside", str(queues["set_aside"])),
+        ("timers due", str(queues["timers"])),
+        ("outbox", outbox + (f", due for {_span(queues['outbox_age'])}" if queues["outbox_age"] else "")),
+    ]
+
+
+def _with_age(count: int, age: float) -> str:
+    return f"{count}, the oldest for {_span(age)}" if count else "0"
+
+
+def _span(seconds: float) -> str:
+    for unit, size in (("d", 86400), ("h", 3600), ("min", 60)):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{seconds:.0f} s"
+
+
+def _feeds(figures: Json) -> list[tuple[str, str]]:
+    failing = [(one["name"], f"{one['health']}: {one['error'] or '-'}") for one in figures["failing_feeds"][:20]]
+    return [(name, str(count)) for name, count in figures["feeds"].items()] + failing
+
+
+def _rules(figures: Json) -> list[tuple[str, str]]:
+    if "rules" not in figures:
+        return []
+    blind = [("blind", name) for name in figures.get("blind", ())]
+    return [("in force", str(figures["rules"])), *blind, *(("by hand", line) for line in figures.get("rules_by_hand", ()))]
+
+
+def _workers(figures: Json) -> list[tuple[str, str]]:
+    return [(w["name"], _worker(w)) for w in figures.get("workers", ())]
+
+
+def _worker(worker: Mapping[str, Any]) -> str:
+    memory = f", {worker['memory'] / 2**20:.0f} MiB" if worker.get("memory") else ""
+    deaths = f", died {worker['deaths']} times" if worker.get("deaths") else ""
+    return f"{'up' if worker['up'] else 'down'}{memory}{deaths}"
+
+
+def _alerts(figures: Json) -> list[tuple[str, str]]:
+    return [(iso(a["at"]), f"{a['severity']} {a['edge']} {a['rule']}: {a['title']}") for a in figures["alerts"]]
+
+
+_SECTIONS = (
+    ("Daemon", _daemon),
+    ("Needs a look", _degraded),
+    ("Queues", _queues),
+    ("Feeds", _feeds),
+    ("Rules", _rules),
+    ("Processes", _workers),
+    ("Latest alerts", _alerts),
+)
+
+_PAGE = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined).from_string(
+    """<!DOCTYPE html>
+<html lang="en"><head><meta charset="utf-8"><meta http-equiv="refresh" content="15"><title>Wirewatch</title></head><body>
+<h1>Wirewatch</h1>
+{% for title, found in sections %}<h2>{{ title }}</h2>
+<table>{% for name, text in found %}<tr><td>{{ name }}</td><td>{{ text }}</td></tr>
+{% endfor %}</table>
+{% endfor %}<p>{{ now }}</p></body></html>
+"""
+)
+
+
+def page(figures: Json) -> str:
+    """The whole status as one page of text; everything in it is escaped."""
+    return _PAGE.render(sections=rows(figures), now=iso(figures["now"]))
