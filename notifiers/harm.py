@@ -14,6 +14,7 @@ from monitor.text import find_word
 WITHHELD = "[name withheld]"
 _SHORTEST = 3  # letters of a part of a name that is looked for by itself
 _WORD = re.compile(r"[^\W\d_]+(?:[-'’][^\W\d_]+)*")
+_LETTERS = re.compile(r"[^\W\d_]+")
 _IDS = frozenset({"alert", "key", "story_id", "rule", "id", "item_id", "items", "edge", "events"})
 
 
@@ -84,5 +85,6 @@ def _text(text: str, hidden: tuple[str, ...]) -> str:
 
 
 def _link(link: str, hidden: tuple[str, ...]) -> str | None:
-    words = {word.casefold() for word in _WORD.findall(unquote(link))}
-    return None if any(part.casefold() in words for name in hidden for part in _parts(name)) else link
+    words = {word.casefold() for word in _LETTERS.findall(unquote(link))}
+    named = (part for name in hidden for part in _LETTERS.findall(name) if len(part) >= _SHORTEST)
+    return None if any(part.casefold() in words for part in named) else link

@@ -102,7 +102,8 @@ class SlackBot:
         self._token, self._channels, self._door, self._api, self._care = token, tuple(channels), door, api, care
         self._signing_secret = signing_secret
         self._beginning = asyncio.Lock()
-        self._begun: dict[tuple[str, str], str] = {}  # by channel and story the thread that the store may not know yet
+        # By channel and story the thread that the store may not know yet, and the key of the message that began it.
+        self._begun: dict[tuple[str, str], tuple[str, str]] = {}
         self._room = _ROOM if signing_secret is None else replace(_ROOM, buttons=slack_actions.buttons)
 
     @property
@@ -170,15 +171,16 @@ class SlackBot:
         metadata = {"event_type": _EVENT, "event_payload": {"key": _ident(key)}}
         post: Json = {"channel": recipient, **payload["message"], "metadata": metadata}
         if payload["thread"] is None and payload["story"] is not None:
-            return await self._begin(post, (recipient, payload["story"]))
+            return await self._begin(post, (recipient, payload["story"]), key)
         return (await self._post(post, payload["thread"], payload["broadcast"])).result
 
-    async def _begin(self, post: Json, whose: tuple[str, str]) -> Result:
+    async def _begin(self, post: Json, whose: tuple[str, str], key: str) -> Result:
         """The first message of a story, one at a time: two rules that tell of it at once make one thread."""
         async with self._beginning:
-            answer = await self._post(post, self._begun.get(whose), True)
+            thread, by = self._begun.get(whose, (None, key))
+            answer = await self._post(post, None if by == key else thread, broadcast=True)
             if answer.result.provider_id is not None and whose not in self._begun:
-                self._begun[whose] = answer.result.provider_id.rpartition("/")[2]
+                self._begun[whose] = answer.result.provider_id.rpartition("/")[2], key
                 while len(self._begun) > _THREADS:
                     del self._begun[next(iter(self._begun))]
             return answer.result
@@ -247,7 +249,7 @@ class SlackBot:
         result, reply = await http.post(self._door, self._api + method, body, headers, _REPLY)
         if reply is None or reply.status >= 500 or reply.status == 429:
             return _Answer(self._concealed(method, result))
-        return self._read(method, reply.body, result, arguments)
+        return self._read(method, reply.body, result)
 
     async def _look(self, method: str, query: Mapping[str, str]) -> _Answer:
         try:
@@ -260,29 +262,31 @@ class SlackBot:
             return _Answer(Result(Fate.WAIT, f"{method}: HTTP 429", retry_after=wait))
         if response.status >= 500:
             return _Answer(Result(Fate.RETRY, f"{method}: HTTP {response.status}"))
-        return self._read(method, response.body, Result(Fate.RETRY, f"HTTP {response.status}"), query)
+        return self._read(method, response.body, Result(Fate.RETRY, f"HTTP {response.status}"))
 
     def _headers(self) -> dict[str, str]:
         return {"Authorization": f"Bearer {self._token.get_secret_value()}", "Accept-Encoding": "identity"}
 
-    def _read(self, method: str, content: bytes, by_status: Result, arguments: Mapping[str, Any]) -> _Answer:
+    def _read(self, method: str, content: bytes, by_status: Result) -> _Answer:
         try:
             body = json.loads(content)
             well, word = bool(body["ok"]), str(body.get("error") or "")
         except (ValueError, TypeError, KeyError, RecursionError):
             if by_status.fate is Fate.SENT:  # 200, and unreadable: it may have been posted
-                return _Answer(Result(Fate.UNCERTAIN, f"{method}: Slack's answer cannot be read"))
+                by_status = Result(Fate.UNCERTAIN, f"Slack's answer cannot be read: {by_status.detail}")
             return _Answer(self._concealed(method, by_status))
         if well:
             stamp = body.get("ts")
-            return _Answer(Result(Fate.SENT, provider_id=f"{body.get('channel')}/{stamp}" if stamp else None), "", body)
+            ident = f"{body.get('channel')}/{stamp}" if stamp else None
+            return _Answer(Result(Fate.SENT, " ".join(by_status.detail.split()[:2]), ident), "", body)
         fate = _FATES.get(word, Fate.DEAD)
         more = "".join(f" ({name}: {body[name]})" for name in ("needed", "response_metadata") if body.get(name))
         return _Answer(self._concealed(method, Result(fate, f"{word or 'refused without a word'}{more}")), word or "refused")
 
     def _concealed(self, method: str, result: Result) -> Result:
         token = self._token.get_secret_value()
-        return replace(result, detail=conceal(f"{method}: {result.detail}", (token, token.rpartition("-")[2])))
+        hidden = {token, *(part for part in token.split("-") if len(part) > 4)}
+        return replace(result, detail=f"{method}: {conceal(result.detail, hidden)}")
 
 
 _QUIET = frozenset({EdgeName.UPDATED, EdgeName.CONFIRMED})

@@ -642,3 +642,42 @@ def crash_and_run_again(tmp_path: Path, failpoint: str) -> list[str]:
         done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=60)
         assert done.returncode == code, done.stderr
     return received.read_text().split()
+
+
+# ------------------------------------------------------------------------------------------------- embargoes, lateness
+
+
+class Slow(FakeNotifier):
+    """It waits half an hour, and says when it is late."""
+
+    embargo = 1800.0
+
+    def late(self, payload, seconds):
+        return payload | {"late": seconds}
+
+
+async def test_an_embargo_is_waited_for_and_is_no_attempt(store, make):
+    world = World(store, slow=Slow("slow"))
+    await store.add_deliveries([make.delivery("a1/1/slow/x")])
+    await world.tick()
+    row = await world.row("a1/1/slow/x")
+    assert (row.state, row.due, row.attempts, row.error) == ("pending", NOW + 1800, 0, "under embargo")
+    await world.tick(1799)
+    assert world.notifiers["slow"].sends == []
+    await world.tick(1)
+    ((_, payload),) = world.notifiers["slow"].sends
+    assert "late" not in payload
+    await world.dispatcher.stop()
+
+
+async def test_what_is_late_says_how_late_each_time_and_what_is_kept_stays(store, make):
+    slow = Slow("slow")
+    slow.embargo = 0.0
+    slow.answers = [RETRY, RETRY]
+    world = World(store, slow=slow)
+    await store.add_deliveries([make.delivery("a1/1/slow/x")])
+    for _ in range(3):
+        await world.tick(2 * HOUR)
+    assert [payload["late"] for _, payload in slow.sends] == [2 * HOUR, 4 * HOUR, 6 * HOUR]
+    assert slow.rendered == 1 and "late" not in (await world.row("a1/1/slow/x")).payload
+    await world.dispatcher.stop()
