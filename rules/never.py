@@ -97,7 +97,7 @@ def _lie(place: Mapping[str, Any], gazetteer: Gazetteer) -> Iterator[tuple[str, 
 def _thresholds(node: yaml.Mapping, c: Checker) -> None:
     seen: list[int] = []
     for entry in _entries(node.get("thresholds")):
-        number = int(entry.text) if isinstance(entry, yaml.Scalar) and re.fullmatch(r"\d[\d_]*", entry.text) else 0
+        number = int(entry.text) if isinstance(entry, yaml.Scalar) and re.fullmatch(r"[0-9]+(_[0-9]+)*", entry.text) else 0
         if number in seen:
             c.report.warning(entry, "thresholds", f"the threshold {number} stands twice", "each tells once: keep one of them")
         elif seen and number < seen[-1]:

@@ -22,8 +22,8 @@ UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
 _DURATION = re.compile(r"(?:\d+(?:\.\d+)?[smhdw]\s*)+", re.IGNORECASE)
 _PART = re.compile(r"(\d+(?:\.\d+)?)([smhdw])", re.IGNORECASE)
 _CLOCK = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)")
-_INTEGER = re.compile(r"[-+]?\d[\d_]*")
-_NUMBER = re.compile(r"[-+]?(\d[\d_]*(\.\d*)?|\.\d+)([eE][-+]?\d{1,3})?")
+_INTEGER = re.compile(r"[-+]?[0-9]+(_[0-9]+)*")
+_NUMBER = re.compile(r"[-+]?([0-9]+(_[0-9]+)*(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]{1,2})?")
 MAX_TEXT = 4000
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from monitor.harness.documents import StreamLine
@@ -80,8 +80,9 @@ def _described(edge: AlertEdge) -> str:
 
 
 async def run_tests(rules: Sequence[Rule], models: Models) -> list[Result]:
-    """Every test of every rule; each rule is tested alone, each test on a store of its own."""
-    return [await _run(rule, test, models) for rule in rules for test in rule.tests]
+    """Every test of every rule; each rule is tested alone, each test on a store of its own, and as if its mode were live."""
+    live = [replace(rule, mode="live") for rule in rules]
+    return [await _run(rule, test, models) for rule in live for test in rule.tests]
 
 
 async def _run(rule: Rule, test: RuleTest, models: Models) -> Result:
