@@ -149,6 +149,15 @@ class WebSettings(_Part):
     )
 
 
+class LogSettings(_Part):
+    """What is logged on standard error, and how."""
+
+    format: Literal["auto", "json", "text"] = Field(
+        default="auto", description="`auto`: text on a terminal, JSON lines elsewhere, with priorities under systemd's journal"
+    )
+    level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="the least that is logged")
+
+
 class Retention(_Part):
     """How long rows are kept."""
 
@@ -193,6 +202,7 @@ class Config(_Part):
         return f"sqlite:{self.folder / rest}" if scheme == "sqlite" else self.storage
 
 
+    log: LogSettings = Field(default=LogSettings(), description="see below")
 @dataclass(frozen=True, slots=True)
 class Checked:
     """What a configuration file gave: `config` is None where an error stands in it."""
@@ -338,6 +348,7 @@ def _cross_check(config: Config, root: Node | None, report: Report, secrets: Lit
                 near = difflib.get_close_matches(name, list(config.notifiers), 1)
                 hint = f"did you mean `{near[0]}`?" if near else "configure it under `notifiers:`"
                 report.error(_locate(root, where), "unknown-notifier", f"notifier `{name}` is not configured", hint)
+        "log": [LogSettings],
     seen: dict[str, int] = {}
     for i, feed in enumerate(config.feeds):
         if feed.url in seen:

@@ -125,6 +125,10 @@ def decide(result: Result, delivery: Delivery, now: float) -> Decision:
 # ------------------------------------------------------------------------------------------------------------------- doing
 
 
+Noted = Callable[[Delivery, Result, float], None]
+"""Told of every attempt and when it ended."""
+
+
 class Dispatcher:
     """Sends what is due. `operator` and `fallback` are names of notifiers: who is told of trouble, and who gets an alert
     all of whose notifiers are paused. A recipient gets at most `storm_per_minute` messages with new alerts in a minute; more
@@ -140,12 +144,14 @@ class Dispatcher:
         storm_per_minute: int | None = None,
         lease_s: float = LEASE_S,
         patience_s: float = _PATIENCE_S,
+        noted: Noted | None = None,
     ) -> None:
         self._store, self._notifiers, self._clock = store, dict(notifiers), clock
         self._operator, self._fallback = tuple(operator), tuple(fallback)
         self._lease_s, self._patience_s = lease_s, patience_s
         self._destinations = {name: Destination(name, _pace(notifier)) for name, notifier in self._notifiers.items()}
         self._storms = None if storm_per_minute is None else Storms(storm_per_minute)
+        self._noted = noted
         self._payloads = Gathering(store.keep_payloads)
         self._sent = Gathering(store.mark_all_sent)
         self._tasks: set[asyncio.Task[None]] = set()
@@ -294,6 +300,8 @@ class Dispatcher:
                     return
                 result, tried = await self._try(notifier, delivery, payload), payload
         self.tally[result.fate] += 1
+        if self._noted is not None:
+            self._noted(delivery, result, self._clock.now())
         decision = decide(result, delivery, self._clock.now())
         await self._follow(decision, result, destination)
         await self._record(decision, delivery, result, tried)

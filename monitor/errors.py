@@ -95,5 +95,9 @@ class WorkerDied(WorkerError):
     """The worker was killed, crashed or ran past its deadline while it served this call."""
 
 
+class WorkerDown(WorkerError):
+    """The worker could not be started and is not tried again yet; nobody's input is to blame."""
+
+
 class ModelUnavailable(WirewatchError):
     """A model is missing, or its files are not the pinned ones."""

@@ -94,6 +94,10 @@ class Language:
         )
         return [self._analysis(vector, reading) for vector, reading in zip(vectors, readings, strict=True)]
 
+    async def reads(self) -> bool:
+        """Whether the reader serves now; one that is down is started anew when it is time for that."""
+        return await self._usable(self._reader)
+
     def _analysis(self, vector: Vector | WorkerError | None, reading: Reading | WorkerError | None) -> Analysis:
         errors = [error for error in (vector, reading) if isinstance(error, WorkerError)]
         if errors:

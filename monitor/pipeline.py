@@ -139,6 +139,17 @@ class Pipeline:
         now = self._clock.now()
         self._put_off = {version: until for version, until in self._put_off.items() if until > now}
         found = await self._store.pending(BATCH + len(self._put_off))
+    async def read_again(self) -> int:
+        """Have items that were analysed while no reader served analysed again, as edits that change no word, once one does.
+        Returns how many. For when nothing else is pending: what is new comes first."""
+        items = await self._store.unread(BATCH)
+        if not items or not await self._language.reads():
+            return 0
+        for item in items:
+            await self._store.add_version(replace(item, version=item.version + 1))
+        self._log.info("read again", items=len(items))
+        return len(items)
+
         return [p for p in found if (p.item.id, p.item.version) not in self._put_off][:BATCH]
 
     async def _decide(self, whole: Sequence[tuple[Pending, Analysis]]) -> tuple[StepRecord, ...]:
@@ -213,6 +224,7 @@ class Pipeline:
         of it."""
         placement, record = decided.placement, StepRecord(at=now)
         for edit in decided.edits:
+            unread=analysis.reader is None,
             after = {story.id: story for story in self._grouper.apply(edit)}
             placement = replace(placement, story=after.get(placement.story.id, placement.story))
             move = edits.Move(edit.story_id, edit.into or edit.story_id)

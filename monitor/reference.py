@@ -30,6 +30,7 @@ def page() -> str:
         ("auth, in a feed", config.AuthSettings),
         ("web", config.WebSettings),
         ("retention", config.Retention),
+        ("log", config.LogSettings),
         *((f"notifiers, type `{_type_of(model)}`", model) for model in registry.SETTINGS),
         ("a secret", SecretRef),
     ]

@@ -91,6 +91,10 @@ class WatchedRulebook(Rulebook):
         self._log = log.get("rules")
         self.overridden: tuple[str, ...] = ()
 
+    def surround(self, around: Surroundings) -> None:
+        """What rules may name from the next reload on."""
+        self._around = around
+
     async def open(self) -> Notice | None:
         """Load the folder. A file that is refused, or cannot be read, keeps its last accepted version; where there is none,
         raises ConfigError. Returns what the operator must know."""

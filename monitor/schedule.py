@@ -16,7 +16,7 @@ from monitor.collect import identity, politeness, websub, window
 from monitor.collect.fast import Engine, engine_for, proof
 from monitor.collect.fetch import HostWaits, Verdict, request_headers, validators, verdict
 from monitor.collect.parse import Parsed
-from monitor.collect.service import body_hash
+from monitor.collect.service import PARSER_DOWN, body_hash
 from monitor.collect.websub import Offer
 from monitor.collect.window import Names, Seen, Windows
 from monitor.errors import FencedOff, FetchError
@@ -69,6 +69,7 @@ class Pace:
 
 
 _HOSTS_KEPT = 10_000
+_PARSER_AWAY_S = 30.0  # until a feed that no parser could read is due again
 _DOWN = {"timeout", "connect", "dns"}
 _REMEDIES = {
     "refused_address": "name its network in net.allow if it is meant",
@@ -128,7 +129,7 @@ class Collector:
     """Polls the feeds that are due. `tick` once a second, `stop` at the end. `woken` is called whenever items were stored,
     `offer` is given those whose articles might be fetched. `hubs` is told of every offer to push. `breaking` says of a
     publisher family whether a story that it reports is breaking, `headers` which of its own a feed's requests carry
-    (credentials)."""
+    (credentials); `noted` is told of every poll that was stored."""
 
     def __init__(
         self,
@@ -145,12 +146,13 @@ class Collector:
         woken: Callable[[], None] | None = None,
         offer: Callable[[Feed, Sequence[Item]], None] | None = None,
         hungry: Callable[[], None] | None = None,
+        noted: Callable[[PollRecord], None] | None = None,
     ) -> None:
         self._store, self._door, self._parser, self._clock = store, door, parser, clock
         self._commits, self._hungry, self._more = _Commits(store), hungry, False
         self._windows = Windows()
         self._baseline_s, self._pace = baseline_hours * 3600, pace or Pace()
-        self._woken, self._offer = woken, offer
+        self._woken, self._offer, self._noted = woken, offer, noted
         self.hubs = hubs
         self._breaking, self._headers = breaking, headers
         self._pushed: dict[str, list[_Pushed]] = {}
@@ -161,6 +163,10 @@ class Collector:
         self._paused: dict[str, float] = {}
         self._strikes: dict[str, int] = {}
         self._stopping = False
+
+    def set_baseline(self, hours: float) -> None:
+        """What counts as a baseline from now on."""
+        self._baseline_s = hours * 3600
 
     @property
     def polling(self) -> int:
@@ -239,6 +245,8 @@ class Collector:
 
     async def _after(self, due: DueFeed, record: PollRecord) -> None:
         """Tell those who wait for what was stored."""
+        if self._noted is not None:
+            self._noted(record)
         if record.items and self._woken is not None:
             self._woken()
         if record.items and self._offer is not None:
@@ -260,6 +268,9 @@ class Collector:
             try:
                 record = await self._fetch(due)
             except FetchError as error:
+                if error.kind == PARSER_DOWN:
+                    _about(due).warning("not read: no parser can be started", error=error.detail)
+                    return PollRecord(feed.id, due.fence, now, politeness.put_off(feed, state, now + _PARSER_AWAY_S))
                 self._strike(host, error)
                 return self._failed(due, error)
             self._strikes.pop(host, None)

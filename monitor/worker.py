@@ -16,22 +16,25 @@ import resource
 import signal
 import struct
 import sys
-from collections.abc import Awaitable
+import time
+from collections.abc import Awaitable, Callable
 from typing import Any, BinaryIO
 
-from monitor.errors import WorkerDied, WorkerError
+from monitor.errors import WorkerDied, WorkerDown, WorkerError
 from monitor.model import Json
 
 _HEADER = struct.Struct(">Q")  # of an answer: its size
 _REQUEST = struct.Struct(">QQ")  # sizes of a request's frame and of the bytes behind it
 _STDERR_KEPT = 4000
 _LARGEST_ANSWER = 1 << 27
+_WAITS = (1.0, 2.0, 5.0, 15.0, 60.0)  # after so many failed starts in a row; the last one repeats
 
 
 class Worker:
     """A process that holds one object: `target` is "package.module:Class", made with `settings` as keyword arguments.
 
-    Calls are served one at a time, in order. `memory` limits the address space in bytes, `recycle` replaces the
+    Calls are served one at a time, in order. A process that cannot be started is tried again after a while, longer each time;
+    until then calls raise `WorkerDown` at once. `memory` limits the address space in bytes, `recycle` replaces the
     process after so
     many calls. `name` is what logs and health call it.
     """
@@ -45,6 +48,7 @@ class Worker:
         memory: int | None = None,
         recycle: int | None = None,
         start_timeout: float = 120.0,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self.name, self._target, self._settings = name, target, settings or {}
         self._memory, self._recycle, self._start_timeout = memory, recycle, start_timeout
@@ -53,7 +57,10 @@ class Worker:
         self._lock = asyncio.Lock()
         self._calls = 0
         self._stderr = b""
-        self.deaths = 0
+        self._monotonic, self._failures, self._not_before = monotonic, 0, 0.0
+        self.deaths = self.starts = 0
+        self.down: str | None = None
+        """Why it cannot be started, where that is so."""
 
     @property
     def pid(self) -> int | None:
@@ -84,7 +91,21 @@ class Worker:
     async def _ensure(self) -> Json:
         if self.pid is not None:
             return {}
+        if self.down is not None and self._monotonic() < self._not_before:
+            raise WorkerDown(self.down)
+        try:
+            info = await self._begin()
+        except WorkerError as error:
+            await self._stop()
+            self._not_before = self._monotonic() + _WAITS[min(self._failures, len(_WAITS) - 1)]
+            self._failures, self.down = self._failures + 1, str(error)
+            raise WorkerDown(self.down) from None
+        self._failures, self.down = 0, None
+        return info
+
+    async def _begin(self) -> Json:
         await self._stop()
+        self.starts += 1
         self._calls = 0
         self._stderr = b""
         limit = str(self._memory or 0)

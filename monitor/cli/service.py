@@ -12,9 +12,15 @@ from monitor.cli.common import config_option
 
 @click.command()
 @config_option
-@click.option("--log-level", default="info", show_default=True, type=click.Choice(["debug", "info", "warning", "error"]))
-@click.option("--log-json/--log-text", default=None, help="Log as JSON lines, or as text. [default: text on a terminal]")
-def run(config_path: Path, log_level: str, log_json: bool | None) -> None:
+@click.option(
+    "--log-level",
+    type=click.Choice(["debug", "info", "warning", "error"]),
+    help="The least that is logged.  [default: what the configuration says]",
+)
+@click.option(
+    "--log-json/--log-text", default=None, help="Log as JSON lines, or as text.  [default: what the configuration says]"
+)
+def run(config_path: Path, log_level: str | None, log_json: bool | None) -> None:
     """Run the daemon until SIGTERM; SIGHUP reloads. Alerts of the console notifier go to standard output, logs to standard
     error.
 
@@ -25,8 +31,13 @@ def run(config_path: Path, log_level: str, log_json: bool | None) -> None:
     import uvloop
 
     from monitor import log
+    from monitor.config import Config
     from monitor.daemon import Daemon
 
-    log.configure(log_level, json=log_json)
+    def settled(settings: Config) -> None:
+        as_json = None if settings.log.format == "auto" else settings.log.format == "json"
+        log.configure(log_level or settings.log.level, json=as_json if log_json is None else log_json)
+
+    log.configure(log_level or "info", json=log_json)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(Daemon(config_path).run())
+        runner.run(Daemon(config_path, settled=settled).run())

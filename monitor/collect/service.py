@@ -13,12 +13,14 @@ from monitor.collect.article import extract, robots_allow
 from monitor.collect.discovery import FeedLink, find_feeds
 from monitor.collect.fast import Engine
 from monitor.collect.parse import Parsed, parse, split_digests
-from monitor.errors import FetchError, WorkerDied, WorkerError
+from monitor.errors import FetchError, WorkerDied, WorkerDown, WorkerError
 from monitor.model import Json
 from monitor.worker import Worker
 
 MEMORY = 1 << 30  # address space of a worker, bytes
 DEADLINE = 20.0  # seconds for one body
+PARSER_DOWN = "parser_down"
+"""The kind of error where no worker could be started: nothing that was fetched is to blame."""
 DEATHS = 3  # a body that has killed so many workers is not tried again
 _RECYCLE = 10_000  # a start costs as much as a thousand bodies by the fast engine
 _REMEMBERED = 1000
@@ -111,6 +113,8 @@ class Parser:
             deaths = self._count(body_hash(body))
             kind = "quarantined" if deaths >= DEATHS else "bad_feed"
             raise FetchError(url, kind, f"{error} (death {deaths} of {DEATHS} of this body)") from None
+        except WorkerDown as error:
+            raise FetchError(url, PARSER_DOWN, str(error)[:300]) from None
         except WorkerError as error:
             raise FetchError(url, "bad_feed", str(error)[:300]) from None
         finally:

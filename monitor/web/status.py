@@ -116,7 +116,7 @@ def _workers(figures: Json) -> list[tuple[str, str]]:
 def _worker(worker: Mapping[str, Any]) -> str:
     memory = f", {worker['memory'] / 2**20:.0f} MiB" if worker.get("memory") else ""
     deaths = f", died {worker['deaths']} times" if worker.get("deaths") else ""
-    return f"{'up' if worker['up'] else 'down'}{memory}{deaths}"
+    return f"{'up' if worker['up'] else 'down' if worker['starts'] else 'not needed yet'}{memory}{deaths}"
 
 
 def _alerts(figures: Json) -> list[tuple[str, str]]:
