@@ -1,7 +1,8 @@
 """Values to JSON and back: what the store keeps, what `requests` and the web page carry, what ledgers keep as their state.
 
 Every `x_from_json(x_to_json(v)) == v`. Unknown keys are left out on the way back, so that what a newer version stored can be
-read; missing keys get the field's default.
+read; missing keys get the field's default. Facts, events and edges are kept without the fields that have their default: most of
+them have, and they are most of a store. So the default of a released field never changes.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import Any, TypeVar
 from monitor.model import (
     AlertEdge,
     Bounds,
+    CasualtyFigure,
     EdgeName,
     Event,
     EventName,
@@ -23,6 +25,8 @@ from monitor.model import (
     Item,
     Json,
     Kind,
+    Statement,
+    TerritoryChange,
     Value,
     fact_from_json,
 )
@@ -49,6 +53,24 @@ def _row(value: object) -> Json:
     return {name: getattr(value, name) for name in field_names(type(value))}
 
 
+_DEFAULTS: dict[type[Any], tuple[tuple[str, Any], ...]] = {
+    cls: tuple((name, cls.__dataclass_fields__[name].default) for name in field_names(cls))
+    for cls in (TerritoryChange, CasualtyFigure, Statement, Event, AlertEdge)
+}
+"""The names of the fields of what is kept lean, in order, each with its default; a field without one has `MISSING`."""
+
+
+def _lean(value: object) -> Json:
+    """`_row` without the fields that have their default."""
+    pairs = ((name, getattr(value, name), default) for name, default in _DEFAULTS[type(value)])
+    return {name: v for name, v, default in pairs if v is not default and (type(v) is not type(default) or v != default)}
+
+
+def _given(row: Json, **shaped: Any) -> Json:
+    """The row with those of these values in it that it has."""
+    return row | {name: v for name, v in shaped.items() if name in row}
+
+
 def _make(cls: type[T], row: Mapping[str, Any], **read: Any) -> T:
     names = field_names(cls)
     return cls(**({k: v for k, v in row.items() if k in names} | read))
@@ -68,9 +90,10 @@ def value_from_json(row: Mapping[str, Any] | str | None) -> Value | None:
 
 
 def whole_fact_to_json(fact: Fact) -> Json:
-    """The contracted JSON of a fact, and `why`."""
-    row = {"kind": str(fact.kind)} | _row(fact)
-    row["in"] = row.pop("within")
+    """The contracted JSON of a fact, and `why`; fields that have their default are left out."""
+    row = {"kind": str(fact.kind)} | _lean(fact)
+    if "within" in row:
+        row["in"] = row.pop("within")
     return row
 
 
@@ -87,12 +110,13 @@ def evidence_from_json(row: Mapping[str, Any]) -> Evidence:
 
 
 def event_to_json(event: Event) -> Json:
-    return _row(event) | {
-        "fact": None if event.fact is None else whole_fact_to_json(event.fact),
-        "old": value_to_json(event.old),
-        "new": value_to_json(event.new),
-        "spread": value_to_json(event.spread),
-    }
+    return _given(
+        _lean(event),
+        fact=None if event.fact is None else whole_fact_to_json(event.fact),
+        old=value_to_json(event.old),
+        new=value_to_json(event.new),
+        spread=value_to_json(event.spread),
+    )
 
 
 def event_from_json(row: Mapping[str, Any]) -> Event:
@@ -119,14 +143,15 @@ def gates_from_json(rows: Iterable[Iterable[Any]]) -> tuple[Gate, ...]:
 
 
 def edge_to_json(edge: AlertEdge) -> Json:
-    return _row(edge) | {
-        "old": value_to_json(edge.old),
-        "new": value_to_json(edge.new),
-        "spread": value_to_json(edge.spread),
-        "facts": [whole_fact_to_json(fact) for fact in edge.facts],
-        "evidence": [evidence_to_json(evidence) for evidence in edge.evidence],
-        "gates": gates_to_json(edge.gates),
-    }
+    return _given(
+        _lean(edge),
+        old=value_to_json(edge.old),
+        new=value_to_json(edge.new),
+        spread=value_to_json(edge.spread),
+        facts=[whole_fact_to_json(fact) for fact in edge.facts],
+        evidence=[evidence_to_json(evidence) for evidence in edge.evidence],
+        gates=gates_to_json(edge.gates),
+    )
 
 
 def edge_from_json(row: Mapping[str, Any]) -> AlertEdge:

@@ -159,9 +159,21 @@ class LogSettings(_Part):
 
 
 class Retention(_Part):
-    """How long rows are kept."""
+    """How long rows are kept. What is not given here is kept for no longer than items."""
 
-    items: Duration = Field(default=365 * 86400.0, description="items with their facts")
+    items: Duration = Field(default=365 * 86400.0, description="items with their facts and stories, silences, edits of stories")
+    alerts: Duration = Field(default=365 * 86400.0, description="alerts with their edges and what was said of them")
+    deliveries: Duration = Field(default=90 * 86400.0, description="what was sent or given up, as it was sent")
+    events: Duration = Field(default=90 * 86400.0, description="what facts did to ledgers; `explain` looks there")
+    suppressed: Duration = Field(default=90 * 86400.0, description="what was held back, and why")
+    requests: Duration = Field(default=7 * 86400.0, description="what commands asked the daemon to do, with its answers")
+    steps: Duration = Field(default=7 * 86400.0, description="marks by which a step that is tried again is known")
+
+    def cutoffs(self, now: float) -> dict[str, float]:
+        """By kind, the instant before which rows go."""
+        kept = {name: getattr(self, name) for name in type(self).model_fields}
+        given = self.model_fields_set
+        return {name: now - (age if name in given else min(age, self.items)) for name, age in kept.items()}
 
 
 class Config(_Part):

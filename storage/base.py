@@ -518,5 +518,7 @@ class Store(Vitals, Protocol):
         ...
 
     async def retain(self, cutoffs: Mapping[str, float], limit: int) -> int:
-        """Delete up to `limit` rows older than the cutoff of their kind (`items`); rows that an unsent delivery needs stay."""
+        """Delete up to `limit` rows older than the cutoff of their kind (`items`, `alerts`, `deliveries`, `events`,
+        `suppressed`, `requests`, `steps`; a kind without one goes with the items) and give some of their space back; rows that
+        an unsent delivery needs stay. Returns how many."""
         ...

@@ -21,6 +21,7 @@ from storage.sqlite_rows import (
     feed_state_row,
     insert,
     item_row,
+    link_key,
     storable,
     update_to_new,
 )
@@ -83,7 +84,8 @@ def commit_polls(db: Connection, records: Sequence[PollRecord]) -> list[PollReco
 
 
 _NEW_VERSION = insert("item_versions", ("item_id", "version", "seen", "analysis", "baseline", "deaths"), "DO NOTHING")
-_UPSERT_ITEM = insert("items", ITEM, f"(id) DO UPDATE SET {update_to_new(ITEM[1:])}")
+_ITEM_ROW = (*ITEM, "link_key")
+_UPSERT_ITEM = insert("items", _ITEM_ROW, f"(id) DO UPDATE SET {update_to_new(_ITEM_ROW[1:])}")
 _SUPERSEDE = "UPDATE item_versions SET superseded = ? WHERE item_id = ? AND version = ?"
 
 
@@ -98,7 +100,7 @@ def _store_version(db: Connection, item: Item, baseline: bool) -> None:
         older = min(latest, item, key=lambda version: version.version)
         db.execute(_SUPERSEDE, [storable(dumps(item_to_json(older))), older.id, older.version])
     if latest is None or latest.version < item.version:
-        db.execute(_UPSERT_ITEM, item_row(item))
+        db.execute(_UPSERT_ITEM, [*item_row(item), link_key(item.link)])
 
 
 def add_version(db: Connection, item: Item) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sqlite3
 from contextlib import closing
 from itertools import count
@@ -68,6 +69,22 @@ def restore(source: Path, path: Path) -> Path | None:
         fresh.rename(path)
         _sync(path.parent)
         return old
+
+
+def compact(path: Path) -> tuple[int, int]:
+    """Write the store anew without its gaps, its search index in one piece; from then on, retention gives space back. No daemon
+    may hold it. Returns its bytes before and after. Raises StoreLocked, and StoreUnavailable where the disk has no room."""
+    check_file(path, daemon=False)
+    before = path.stat().st_size
+    if shutil.disk_usage(path.parent).free < 2 * before:
+        raise StoreUnavailable(f"{path}: compacting needs {2 * before / 2**20:,.0f} MiB free beside it; make room first")
+    with take_lock(path), explained(path), closing(connect(path, 5.0)) as db:
+        check_ours(db, path, daemon=True)
+        db.execute("INSERT INTO items_fts (items_fts) VALUES ('optimize')")
+        db.execute("PRAGMA auto_vacuum = INCREMENTAL")
+        db.execute("VACUUM")
+        db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    return before, path.stat().st_size
 
 
 def _set_aside(path: Path) -> Path | None:

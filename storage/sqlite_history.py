@@ -7,9 +7,9 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from monitor.codec import dumps
-from monitor.model import Fact, Item, Reading, StepRecord, fact_from_json
+from monitor.model import Fact, Item, Reading, StepRecord
 from storage.base import Past
-from storage.sqlite_rows import FEED, ITEM, Connection, columns, feed_of, insert, storable, vector_of
+from storage.sqlite_rows import FACT, FEED, ITEM, Connection, columns, fact_of, feed_of, insert, storable, vector_of
 
 _READING = ("item_id", "version", "reader", "names", "places", "countries")
 _NEW_READING = insert("readings", _READING, "(item_id, version) DO NOTHING")
@@ -32,7 +32,7 @@ LEFT JOIN item_vectors e ON e.item_id = v.item_id
 LEFT JOIN readings r ON r.item_id = v.item_id AND r.version = v.version
 WHERE v.analysis = 'done'"""
 _IN_ORDER = " ORDER BY v.analysed_at, v.seen, v.seq"
-_FACTS = "SELECT fact FROM facts WHERE item_id = ? AND version = ? ORDER BY seq"
+_FACTS = f"SELECT {columns(FACT)} FROM facts WHERE item_id = ? AND version = ? ORDER BY seq"
 _PLAIN = 13  # columns before those of the item
 
 
@@ -85,4 +85,4 @@ def _read(db: Connection, sql: str, values: Sequence[Any]) -> Iterator[Past]:
 
 
 def _facts(db: Connection, item_id: str, version: int) -> tuple[Fact, ...]:
-    return tuple(fact_from_json(json.loads(row[0])) for row in db.execute(_FACTS, [item_id, version]))
+    return tuple(fact_of(row) for row in db.execute(_FACTS, [item_id, version]))

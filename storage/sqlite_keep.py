@@ -32,53 +32,76 @@ def answer(db: Connection, request_id: int, answer: Json, now: float) -> None:
     )
 
 
-_OLD_ITEMS = """
-SELECT id FROM items WHERE seen < ?
-AND NOT EXISTS (SELECT 1 FROM item_versions v WHERE v.item_id = items.id AND v.analysis = 'pending')
-AND id NOT IN (SELECT value FROM json_each(?)) ORDER BY seen LIMIT ?
-"""
-_OF_ITEM = ("facts", "readings", "unread", "item_vectors", "story_items", "item_versions")
-
-# What stands in the record beside the items, in the order in which it goes: table, and what makes a row old enough.
 # :needed are the ids that unsent deliveries name.
+_NEEDED = "(SELECT value FROM json_each(:needed))"
+_OLD_ITEMS = f"""
+SELECT id FROM items WHERE seen < :cutoff
+AND NOT EXISTS (SELECT 1 FROM item_versions v WHERE v.item_id = items.id AND v.analysis = 'pending')
+AND id NOT IN {_NEEDED} ORDER BY seen LIMIT :limit
+"""
+_OF_ITEM = ("facts", "readings", "item_vectors", "story_items", "item_versions")
+
+# What goes by itself, by kind, in the order in which it goes: the kind, the table, its key, and what makes a row old enough.
 _RECORD = (
-    ("deliveries", "state IN ('sent', 'dead') AND finished < :cutoff"),
-    ("requests", "answered_at < :cutoff"),
-    ("suppressed", "at < :cutoff"),
-    ("events", "at < :cutoff"),
-    ("alert_edges", "at < :cutoff AND alert NOT IN (SELECT value FROM json_each(:needed))"),
-    ("alerts", "last_at < :cutoff AND id NOT IN (SELECT value FROM json_each(:needed))"),
-    ("steps", "at < :cutoff"),
-    ("story_edits", "at < :cutoff"),
+    ("deliveries", "deliveries", "rowid", "state IN ('sent', 'dead') AND finished < :cutoff"),
+    ("requests", "requests", "rowid", "answered_at < :cutoff"),
+    ("suppressed", "suppressed", "rowid", "at < :cutoff"),
+    ("events", "events", "rowid", "at < :cutoff"),
+    ("alerts", "alert_edges", "rowid", f"at < :cutoff AND alert NOT IN {_NEEDED}"),
+    ("alerts", "acknowledgements", "rowid", "at < :cutoff AND alert NOT IN (SELECT alert FROM alert_edges)"),
+    ("alerts", "alerts", "rowid", f"last_at < :cutoff AND id NOT IN {_NEEDED}"),
+    ("steps", "steps", "id", "at < :cutoff"),
+    ("items", "story_edits", "rowid", "at < :cutoff"),
+    ("items", "silences", "rowid", "until < :cutoff"),
     (
+        "items",
         "stories",
-        "last_seen < :cutoff AND id NOT IN (SELECT value FROM json_each(:needed)) "
+        "rowid",
+        f"last_seen < :cutoff AND id NOT IN {_NEEDED} "
         "AND NOT EXISTS (SELECT 1 FROM story_items l WHERE l.story_id = stories.id)",
     ),
     (
+        "items",
         "ledgers",
+        "rowid",
         "ledger IN ('figures', 'stories', 'life') AND due IS NULL AND :cutoff IS NOT NULL "
         "AND NOT EXISTS (SELECT 1 FROM stories s WHERE s.id = ledgers.key)",
     ),
 )
+KINDS = frozenset({"items"} | {kind for kind, *_ in _RECORD})
+_PAGES = 2000  # given back to the disk in one go, 8 MiB: a commit stays short
 
 
 def retain(db: Connection, cutoffs: Mapping[str, float], limit: int) -> int:
-    unknown = set(cutoffs) - {"items"}
+    unknown = set(cutoffs) - KINDS
     if unknown:
-        raise ValueError(f"retention of {', '.join(sorted(unknown))}: only `items` has one")
-    if "items" not in cutoffs or limit <= 0:
-        return 0
-    cutoff = cutoffs["items"]
+        raise ValueError(f"retention of {', '.join(sorted(unknown))}: there is one of {', '.join(sorted(KINDS))}")
     unsent = db.execute("SELECT needs FROM deliveries WHERE state IN ('pending', 'sending')")
     needed = json.dumps(sorted({id for (needs,) in unsent for id in json.loads(needs)}))
-    ids = [row[0] for row in db.execute(_OLD_ITEMS, [cutoff, needed, limit])]
+    gone = 0
+    if "items" in cutoffs:
+        gone = _forget_items(db, {"cutoff": cutoffs["items"], "needed": needed, "limit": max(limit, 0)})
+    for kind, table, key, old in _RECORD:
+        cutoff = cutoffs.get(kind, cutoffs.get("items"))
+        if cutoff is not None:
+            sql = f"DELETE FROM {table} WHERE {key} IN (SELECT {key} FROM {table} WHERE {old} LIMIT :limit)"
+            gone += db.execute(sql, {"cutoff": cutoff, "needed": needed, "limit": max(limit - gone, 0)}).rowcount
+    if gone:
+        _give_back(db)
+    return gone
+
+
+def _give_back(db: Connection) -> None:
+    """Give free pages back to the disk. Does nothing in a file that was made before that was asked for: see `db compact`."""
+    (free,) = db.execute("PRAGMA freelist_count").fetchone()
+    for _ in range(min(free, _PAGES)):
+        db.execute("PRAGMA incremental_vacuum(1)")  # the sqlite3 module steps this statement once only, for one page
+
+
+def _forget_items(db: Connection, values: Mapping[str, object]) -> int:
+    ids = [row[0] for row in db.execute(_OLD_ITEMS, values)]
     for id in ids:
         for table in _OF_ITEM:
             db.execute(f"DELETE FROM {table} WHERE item_id = ?", [id])
         db.execute("DELETE FROM items WHERE id = ?", [id])
-    gone = len(ids)
-    for table, old in _RECORD:
-        sql = f"DELETE FROM {table} WHERE rowid IN (SELECT rowid FROM {table} WHERE {old} LIMIT :limit)"
-        gone += db.execute(sql, {"cutoff": cutoff, "needed": needed, "limit": limit - gone}).rowcount
-    return gone
+    return len(ids)

@@ -16,6 +16,7 @@ from monitor.errors import ConfigError, StoreCorrupt, StoreLocked, StoreMissing,
 from storage import migrations
 from storage.sqlite import SqliteStore
 from storage.sqlite_outbox import release_leases
+from storage.sqlite_upgrade import upgrade
 from storage.sqlite_writer import explain
 
 _HEADER = b"SQLite format 3\x00"
@@ -112,8 +113,9 @@ def _prepare(path: Path, daemon: bool, durable: bool, busy_s: float) -> None:
     try:
         check_ours(connection, path, daemon)
         if daemon:
+            connection.execute("PRAGMA auto_vacuum = INCREMENTAL")  # of a new file; `db compact` makes it so of an old one
             connection.execute("PRAGMA journal_mode = WAL")
-            migrations.apply(sqlite_utils.Database(connection))
+            upgrade(connection, path, keep_copy=durable)
             connection.execute(f"PRAGMA application_id = {migrations.APPLICATION_ID}")
             connection.execute("BEGIN IMMEDIATE")
             release_leases(connection)

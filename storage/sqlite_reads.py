@@ -21,6 +21,7 @@ from storage.sqlite_rows import (
     edge_of,
     feed_of,
     feed_state_of,
+    link_key,
     story_of,
     vector_of,
 )
@@ -57,8 +58,8 @@ def items(db: Connection, ids: Sequence[str]) -> Mapping[str, Item]:
 
 
 def known_links(db: Connection, feed_id: str, links: Sequence[str]) -> Mapping[str, Item]:
-    sql = f"{_ITEM} WHERE feed_id = ? AND link = ? ORDER BY seen DESC, seq DESC LIMIT 1"
-    rows = ((link, db.execute(sql, [feed_id, link]).fetchone()) for link in links)
+    sql = f"{_ITEM} WHERE link_key = ? AND feed_id = ? AND link = ? ORDER BY seen DESC, seq DESC LIMIT 1"
+    rows = ((link, db.execute(sql, [link_key(link), feed_id, link]).fetchone()) for link in links)
     return {link: Item(*row) for link, row in rows if row is not None}
 
 

@@ -10,8 +10,20 @@ from typing import Any
 
 import numpy as np
 
-from monitor.codec import dumps, edge_from_json, edge_to_json, field_names
-from monitor.model import AlertEdge, Delivery, DeliveryState, Feed, FeedState, Item, Story, Vector
+from monitor.codec import dumps, edge_from_json, edge_to_json, field_names, whole_fact_to_json
+from monitor.model import (
+    AlertEdge,
+    Delivery,
+    DeliveryState,
+    Fact,
+    Feed,
+    FeedState,
+    Item,
+    Story,
+    Vector,
+    fact_from_json,
+    make_id,
+)
 
 Row = Sequence[Any]
 Connection = sqlite3.Connection
@@ -46,6 +58,11 @@ def storable(text: str) -> str:
 
 def item_row(item: Item) -> Row:
     return [storable(value) if isinstance(value, str) else value for value in (getattr(item, name) for name in ITEM)]
+
+
+def link_key(link: str | None) -> int | None:
+    """What a link is found by: eight bytes in an index instead of a hundred and fifty."""
+    return None if link is None else int(make_id("link", storable(link)), 16) - 2**63
 
 
 def feed_row(feed: Feed) -> Row:
@@ -109,6 +126,31 @@ def delivery_of(row: Row) -> Delivery:
     values["state"] = DeliveryState(values["state"])
     values["downgraded"] = bool(values["downgraded"])
     return Delivery(**values)
+
+
+# What a fact says that people ask for has columns; what is left of its JSON stands beside them.
+FACT_PLAIN = (
+    *("status", "source", "confidence", "evidence", "metric", "low", "high", "qualifier", "category", "scope", "change"),
+    *("place", "place_id", "country", "gainer", "loser", "speaker", "quote"),
+)
+FACT = ("kind", "anchored", *FACT_PLAIN, "fact")
+
+
+def fact_row(fact: Fact) -> Row:
+    """The columns `FACT`."""
+    rest = whole_fact_to_json(fact)
+    plain = [getattr(fact, name, None) for name in FACT_PLAIN]
+    for name in ("kind", "anchored", *FACT_PLAIN):
+        rest.pop(name, None)
+    stored = [storable(value) if isinstance(value, str) else value for value in plain]
+    return [str(fact.kind), int(fact.anchored), *stored, dumps(rest)]
+
+
+def fact_of(row: Row) -> Fact:
+    """From the columns `FACT`. A column that a kind of fact does not have is left out, as any key that is unknown."""
+    *plain, rest = row
+    values = dict(zip(FACT, plain, strict=False))
+    return fact_from_json(json.loads(rest) | values | {"anchored": bool(values["anchored"])})
 
 
 def edge_of(text: str) -> AlertEdge:

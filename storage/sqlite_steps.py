@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from monitor.codec import dumps, edge_to_json, event_to_json, gates_to_json, whole_fact_to_json
+from monitor.codec import dumps, edge_to_json, event_to_json, gates_to_json
 from monitor.errors import WirewatchError
 from monitor.failpoints import hit
-from monitor.model import AlertEdge, Fact, LedgerState, Placement, RuleState, StepRecord, Suppressed, make_id
+from monitor.model import AlertEdge, Event, Json, LedgerState, Placement, RuleState, StepRecord, Suppressed, make_id
 from storage.sqlite_history import keep_reading
 from storage.sqlite_outbox import add_deliveries
-from storage.sqlite_rows import Connection, insert, storable, update_to_new, vector_blob
+from storage.sqlite_rows import FACT, Connection, fact_row, insert, storable, update_to_new, vector_blob
 from storage.sqlite_stories import apply_edit, keep_story, recount
 from storage.sqlite_vitals import keep_unread
 
@@ -23,10 +23,7 @@ def commit_steps(db: Connection, steps: Sequence[StepRecord]) -> None:
 
 def _commit_step(db: Connection, step: StepRecord) -> None:
     step_id = _step_id(step)
-    new = db.execute(
-        "INSERT INTO steps (id, at, item_id, version) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
-        [step_id, step.at, step.item_id, step.version],
-    ).rowcount
+    new = db.execute("INSERT INTO steps (id, at) VALUES (?, ?) ON CONFLICT DO NOTHING", [step_id, step.at]).rowcount
     if not new:
         return  # a retry after a lost answer
     if step.item_id is not None:
@@ -42,7 +39,7 @@ def _commit_step(db: Connection, step: StepRecord) -> None:
     keep_reading(db, step)
     keep_unread(db, step)
     for fact in step.facts:
-        db.execute(_NEW_FACT, _fact_row(step, fact))
+        db.execute(_NEW_FACT, [step.item_id or "", step.version or 0, fact.id, *fact_row(fact)])
     _keep_events(db, step_id, step)
     keep_ledgers(db, step.ledgers)
     keep_rule_states(db, step.rule_states)
@@ -99,17 +96,7 @@ def _keep_vector(db: Connection, step: StepRecord) -> None:
     db.execute(_UPSERT_VECTOR, [step.item_id, step.model_id or "", vector_blob(step.vector)])
 
 
-_FACT_PLAIN = (
-    *("status", "source", "confidence", "evidence", "metric", "low", "high", "qualifier", "category", "scope", "change"),
-    *("place", "place_id", "country", "gainer", "loser", "speaker", "quote"),
-)
-_NEW_FACT = insert("facts", ("item_id", "version", "fact_id", "kind", "anchored", "fact", *_FACT_PLAIN))
-
-
-def _fact_row(step: StepRecord, fact: Fact) -> list[object]:
-    whole = whole_fact_to_json(fact)
-    plain = [storable(v) if isinstance(v, str) else v for v in (whole.get(name) for name in _FACT_PLAIN)]
-    return [step.item_id or "", step.version or 0, fact.id, str(fact.kind), int(fact.anchored), dumps(whole), *plain]
+_NEW_FACT = insert("facts", ("item_id", "version", "fact_id", *FACT))
 
 
 _EVENT = ("step", "at", "kind", "name", "key", "story_id", "item_id", "newsworthy", "reason", "event")
@@ -119,7 +106,13 @@ _NEW_EVENT = insert("events", _EVENT)
 def _keep_events(db: Connection, step_id: str, step: StepRecord) -> None:
     for event in step.events:
         known = [step_id, event.at, str(event.kind), str(event.name), storable(event.key), event.story_id, event.item_id]
-        db.execute(_NEW_EVENT, [*known, int(event.newsworthy), event.reason, dumps(event_to_json(event))])
+        db.execute(_NEW_EVENT, [*known, int(event.newsworthy), event.reason, dumps(_rest(event))])
+
+
+def _rest(event: Event) -> Json:
+    """What of an event has no column. Its fact stands in `facts`, under this id and the event's item."""
+    row = {name: value for name, value in event_to_json(event).items() if name not in _EVENT}
+    return row if event.fact is None else row | {"fact": event.fact.id}
 
 
 _LEDGER = ("ledger", "key", "state", "due")

@@ -7,14 +7,16 @@ from collections.abc import Mapping, Sequence
 
 from monitor.codec import dumps
 from monitor.errors import WirewatchError
-from monitor.model import Fact, Item, RuleState, Story, StoryEdit, fact_from_json
+from monitor.model import Fact, Item, RuleState, Story, StoryEdit
 from storage.base import KeptEdit, StoryMember
 from storage.sqlite_rows import (
+    FACT,
     ITEM,
     STORY,
     Connection,
     Row,
     columns,
+    fact_of,
     insert,
     storable,
     story_of,
@@ -125,15 +127,15 @@ def story_ids(db: Connection, item_ids: Sequence[str]) -> Mapping[str, str]:
     return dict(db.execute(sql, [json.dumps(list(item_ids))]).fetchall())
 
 
-_FACTS = """
-SELECT t.item_id, t.fact FROM story_items l JOIN items i ON i.id = l.item_id
+_FACTS = f"""
+SELECT t.item_id, {columns(FACT, "t")} FROM story_items l JOIN items i ON i.id = l.item_id
 JOIN facts t ON t.item_id = l.item_id AND t.version = i.version
 WHERE l.story_id = ? ORDER BY t.seq
 """
 
 
 def story_facts(db: Connection, story_id: str) -> list[tuple[str, Fact]]:
-    return [(item, fact_from_json(json.loads(fact))) for item, fact in db.execute(_FACTS, [story_id])]
+    return [(item, fact_of(row)) for item, *row in db.execute(_FACTS, [story_id])]
 
 
 def story_edits(db: Connection, limit: int, story_id: str | None, edit_id: str | None) -> list[KeptEdit]:

@@ -86,3 +86,17 @@ def check(config_path: Path) -> None:
     remedy = "stop the daemon and put a backup back with `wirewatch restore`"
     click.echo(f"{path}: {len(found)} findings; {remedy}" if found else f"{path}: sound", err=True)
     sys.exit(Exit.FINDINGS if found else Exit.OK)
+
+
+@db.command()
+@config_option
+def compact(config_path: Path) -> None:
+    """Write the store anew without gaps, and say what that gave. Stop the daemon first.
+
+    Needs twice the store's size free beside it. Once is enough: after it, retention gives space back by itself.
+
+    Example: wirewatch db compact
+    """
+    path = _store_file(config_path)
+    before, after = sqlite_files.compact(path)
+    click.echo(f"{path}: {before / 2**20:,.1f} MiB before, {after / 2**20:,.1f} MiB now", err=True)

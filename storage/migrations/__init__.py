@@ -22,6 +22,7 @@ from storage.migrations.first import (
 )
 from storage.migrations.readings import m0008_readings
 from storage.migrations.silences import m0007_silences
+from storage.migrations.space import m0013_space
 from storage.migrations.stories import m0006_story_edits
 from storage.migrations.threads import m0010_threads
 from storage.migrations.vitals import m0012_vitals
@@ -41,6 +42,7 @@ _STEPS = (
     m0010_threads,
     m0011_attempts,
     m0012_vitals,
+    m0013_space,
 )
 
 _migrations = Migrations("wirewatch")
