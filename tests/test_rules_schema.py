@@ -1,7 +1,7 @@
 """The JSON Schema by which editors complete and check rule files: what loads is valid, and misspelt keys are not.
 
-The language server that editors run is asked where `yaml-language-server` is on the path (npm install yaml-language-server); the
-schema itself is always checked.
+The language server that editors run is asked where `yaml-language-server` is on the path (`npm install yaml-language-server`);
+the schema itself is always checked.
 """
 
 from __future__ import annotations
