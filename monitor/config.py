@@ -246,9 +246,10 @@ def load(path: Path, *, secrets: Literal["error", "warning"] = "error") -> Check
     return Checked(None if refused else config, tuple(problems))
 
 
-def require(path: Path) -> Config:
-    """The configuration. Raises ConfigError with every problem where it has an error."""
-    checked = load(path)
+def require(path: Path, *, secrets: Literal["error", "warning"] = "error") -> Config:
+    """The configuration. Raises ConfigError with every problem where it has an error. `secrets` as for `load`: who only looks at
+    the store needs none."""
+    checked = load(path, secrets=secrets)
     if checked.config is None:
         raise ConfigError([p for p in checked.problems if p.severity == "error"])
     return checked.config

@@ -46,7 +46,7 @@ def run(task: Coroutine[Any, Any, T]) -> T:
 @asynccontextmanager
 async def store_of(path: Path) -> AsyncIterator[Store]:
     """The configured store to look into, beside a daemon that may be running."""
-    store = open_store(config.require(path).store_url, daemon=False)
+    store = open_store(config.require(path, secrets="warning").store_url, daemon=False)
     try:
         yield store
     finally:
@@ -55,7 +55,7 @@ async def store_of(path: Path) -> AsyncIterator[Store]:
 
 async def change(path: Path, kind: str, args: Json) -> Json | None:
     """Ask the daemon, where one runs, to change the store (None: it will), or do it here and return the answer."""
-    url = config.require(path).store_url
+    url = config.require(path, secrets="warning").store_url
     try:
         store = open_store(url, daemon=True)
     except StoreLocked:

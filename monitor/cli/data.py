@@ -19,7 +19,7 @@ _PREFIX = "wirewatch-"
 
 
 def _store_file(config_path: Path) -> Path:
-    return file_of(config.require(config_path).store_url)
+    return file_of(config.require(config_path, secrets="warning").store_url)
 
 
 @click.command()

@@ -29,6 +29,7 @@ _COMMANDS: dict[str, tuple[str, str]] = {
     "silence": ("monitor.cli.silence:silence", "Silence alerts for a while, list and end silences."),
     "outbox": ("monitor.cli.outbox:outbox", "List, retry and cancel deliveries."),
     "notify": ("monitor.cli.outbox:notify", "Test a notifier."),
+    "status": ("monitor.cli.status:status", "Say how the daemon and its feeds fare."),
     "doctor": ("monitor.cli.doctor:doctor", "Look at everything that a daemon needs here."),
     "config": ("monitor.cli.configuration:group", "Show the configuration, without secrets."),
     "backup": ("monitor.cli.data:backup", "Copy the store, also while the daemon runs."),

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
-from prometheus_client.core import GaugeMetricFamily, InfoMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily, Metric
 
 from monitor.model import Delivery, EdgeName, Json, PollRecord, StepRecord
 from notifiers.base import Result
@@ -106,12 +106,10 @@ class _Gauges:
         for name, help, label, key in _BY_LABEL:
             yield _family(name, help, label, _at(figures, key) or {})
         workers = figures.get("workers", ())
-        for name, help, key in _WORKERS:
-            found = {w["name"]: w[key] for w in workers if w.get(key) is not None}
-            yield _family(name, help, "worker" if name != _MEMORY else "process", found)
+        for name, help, label, key, kind in _WORKERS:
+            yield _family(name, help, label, {w["name"]: w[key] for w in workers if w.get(key) is not None}, kind)
 
 
-_MEMORY = "wirewatch_memory_bytes"
 _PLAIN = (
     ("wirewatch_ready", "1 while the daemon does its work.", "ready"),
     ("wirewatch_start_time_seconds", "When the daemon was started.", "started"),
@@ -139,10 +137,10 @@ _BY_LABEL = (
     ("wirewatch_loop_failing", "1 where the latest run of a loop failed.", "loop", "loops_failing"),
 )
 _WORKERS = (
-    ("wirewatch_worker_up", "1 where the worker's process runs.", "up"),
-    ("wirewatch_worker_starts", "How often the worker's process was started.", "starts"),
-    ("wirewatch_worker_deaths", "How often it died or was killed.", "deaths"),
-    (_MEMORY, "Proportional set size of a process.", "memory"),
+    ("wirewatch_worker_up", "1 where the worker's process runs.", "worker", "up", GaugeMetricFamily),
+    ("wirewatch_worker_starts", "How often the worker's process was started.", "worker", "starts", CounterMetricFamily),
+    ("wirewatch_worker_deaths", "How often it died or was killed.", "worker", "deaths", CounterMetricFamily),
+    ("wirewatch_memory_bytes", "Proportional set size of a process.", "process", "memory", GaugeMetricFamily),
 )
 
 
@@ -153,8 +151,11 @@ def _at(figures: Json, key: str) -> Any:
     return found
 
 
-def _family(name: str, help: str, label: str, values: Mapping[str, float]) -> Metric:
-    family = GaugeMetricFamily(name, help, labels=[label])
+_Kind = type[GaugeMetricFamily] | type[CounterMetricFamily]
+
+
+def _family(name: str, help: str, label: str, values: Mapping[str, float], kind: _Kind = GaugeMetricFamily) -> Metric:
+    family = kind(name, help, labels=[label])
     for one, value in values.items():
         family.add_metric([one], float(value))
     return family
