@@ -439,7 +439,8 @@ class Store(Vitals, Protocol):
         ...
 
     async def silences(self, at: float | None = None) -> list[Silence]:
-        """Those in force at this instant, or all that were ever made; the first to end first."""
+        """Those in force at this instant, or all that were ever made; the first to end first. One of a story that was merged
+        away names the story into which it went."""
         ...
 
     async def acknowledge(self, acknowledgement: Acknowledgement) -> bool:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from monitor.codec import field_names
 from monitor.model import Acknowledgement, Silence
 from storage.base import RuleCount
 from storage.sqlite_rows import Connection, columns, insert, storable
+from storage.sqlite_stories import resolved
 
 _SILENCE = field_names(Silence)
 _NEW_SILENCE = insert("silences", _SILENCE, "(id) DO NOTHING")
@@ -27,7 +29,8 @@ def expire_silence(db: Connection, silence_id: str, by: str, now: float) -> bool
 
 def silences(db: Connection, at: float | None) -> list[Silence]:
     where, values = ("", []) if at is None else (" WHERE until > ?", [at])
-    return [Silence(*row) for row in db.execute(f"{_SILENCES}{where} ORDER BY until, id", values)]
+    found = [Silence(*row) for row in db.execute(f"{_SILENCES}{where} ORDER BY until, id", values)]
+    return [replace(s, story_id=resolved(db, s.story_id)) if s.story_id is not None else s for s in found]
 
 
 def acknowledge(db: Connection, ack: Acknowledgement) -> bool:

@@ -101,9 +101,13 @@ WITH RECURSIVE went(id, n) AS (
 _STORY = f"SELECT {columns(STORY)} FROM stories WHERE id = ?"
 
 
+def resolved(db: Connection, story_id: str) -> str:
+    """The id of the story into which this one went, or its own."""
+    return str(db.execute(_RESOLVE, [story_id]).fetchone()[0])
+
+
 def story(db: Connection, story_id: str) -> Story | None:
-    (now,) = db.execute(_RESOLVE, [story_id]).fetchone()
-    row = db.execute(_STORY, [now]).fetchone()
+    row = db.execute(_STORY, [resolved(db, story_id)]).fetchone()
     return None if row is None else story_of(row)
 
 

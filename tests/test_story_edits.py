@@ -10,7 +10,7 @@ import pytest
 from test_pipeline import MINUTE, T0, Bench, bench
 
 from monitor.harness.engine import Models
-from monitor.model import Json, Story
+from monitor.model import Json, Silence, Story
 from monitor.requests import EDIT_STORIES
 from rules.rule import Rule
 
@@ -79,6 +79,20 @@ async def test_a_correction_reaches_who_was_told_of_the_merged_story(desk: Bench
     await desk.analyse()
     (corrected,) = [e for e in desk.edges if e.edge == "corrected"]
     assert corrected.alert in told.values() and corrected.new.low == 21  # type: ignore[union-attr]
+
+
+async def test_a_silence_of_a_story_follows_it_into_another(desk: Bench) -> None:
+    strike, ferry = await two(desk)
+    now = desk.clock.now()
+    await desk.store.add_silence(Silence("q1", now, now + 600 * MINUTE, "ada", story_id=ferry))
+    answer = await ask(desk, "merge", story=ferry, into=strike)
+    rise = ("gamma", "Death toll from air strike on Idlib market rises to 58")
+    await desk.publish(rise, minute=60)
+    await desk.analyse()
+    assert [low for _, _, low in tolls(desk)] == [30, 40], "the rise is not told"
+    assert [s.story_id for s in await desk.store.silences()] == [strike]
+    assert (await ask(desk, "undo", edit=answer["edit"]))["ok"]
+    assert [s.story_id for s in await desk.store.silences()] == [ferry], "and back"
 
 
 async def test_a_rule_that_tells_once_per_story_stays_silent_after_a_merge(desk: Bench) -> None:
