@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import hashlib
 import re
+import secrets
 import ssl
 from datetime import UTC, datetime
 from email.errors import MessageError
@@ -21,16 +21,17 @@ from monitor.model import AlertEdge, Json
 from notifiers import render
 from notifiers.base import ChannelSettings, Fate, Notice, Result, SecretRef
 from notifiers.conceal import conceal, parts_of_password
+from notifiers.smtp import TROUBLES, Lines
 
 _BUSY = {421, 450, 451, 452}
 _CREDENTIALS = {530, 534, 535}
 _GO_AHEAD = 354
 _ACCEPTED = 250
-_QUIT_WAIT_S = 5.0
+_LEAVING = 421
+_SHORT = 60  # a recipient whose line needs no folding
 # Every server takes 7 bits, and no header line of ours is left to a server to fold.
 _POLICY = SMTP_POLICY.clone(cte_type="7bit")
 _DOT = re.compile(rb"(?m)^\.")
-_TROUBLES = (aiosmtplib.SMTPException, OSError, ValueError)
 
 
 class EmailSettings(ChannelSettings):
@@ -46,6 +47,11 @@ class EmailSettings(ChannelSettings):
     password: SecretRef | None = Field(default=None, description="with what")
     sender: str = Field(alias="from", description="the sender's address")
     to: tuple[str, ...] = Field(description="who is written to, one message each")
+    unsubscribe: str | None = Field(
+        default=None,
+        pattern=r"^(mailto:|https://)[!-;=?-~]{3,300}$",
+        description="where who wants no more of this writes or goes, mailto: or https:; by default the sender is written to",
+    )
     timeout: float = Field(default=30.0, description="seconds that the relay may take for an answer")
 
     @field_validator("sender", "to")
@@ -63,6 +69,9 @@ class EmailNotifier:
     def __init__(self, name: str, settings: EmailSettings, password: SecretStr | None) -> None:
         self.name = name
         self._settings, self._password, self._care = settings, password, settings.care
+        self._lines = Lines(self._connected, settings.sender)
+        self._mould = Mould(settings.sender)
+        self._latest: tuple[tuple[AlertEdge, ...], Json] | None = None
 
     @property
     def recipients(self) -> tuple[str, ...]:
@@ -73,6 +82,12 @@ class EmailNotifier:
         return self._care.embargo
 
     def render(self, edges: tuple[AlertEdge, ...], recipient: str) -> Json:
+        """The same for every recipient: those of one alert follow one another, and share it."""
+        if self._latest is None or self._latest[0] != edges:
+            self._latest = edges, self._laid_out(edges)
+        return self._latest[1]
+
+    def _laid_out(self, edges: tuple[AlertEdge, ...]) -> Json:
         edges = self._care.of(edges)
         first = edges[0]
         return {
@@ -82,6 +97,7 @@ class EmailNotifier:
             "date": first.at,
             "story": first.story_id,
             "rule": first.rule,
+            "unsubscribe": self._settings.unsubscribe,
         }
 
     def render_notice(self, notice: Notice, recipient: str) -> Json:
@@ -103,27 +119,22 @@ class EmailNotifier:
         return payload | {"text": f"{said}\n\n{payload['text']}", "html": html}
 
     async def send(self, payload: Json, recipient: str, key: str) -> Result:
-        content = build(payload, self._settings.sender, recipient, key).as_bytes()
-        client = self._client()
-        try:
-            return self._concealed(await self._transact(client, content, recipient))
-        finally:
-            client.close()
+        content = self._mould.cast(payload, recipient, key)
+        return self._concealed(await self._transact(content, recipient))
 
     async def probe(self) -> Result:
         """Greet the relay, log in, name the sender, and leave."""
-        client = self._client()
+        lines = Lines(self._connected, self._settings.sender)
         try:
-            await self._open(client)
-            await client.quit(timeout=_QUIT_WAIT_S)
-        except _TROUBLES as error:
+            lines.give(await lines.take(), clean=False)
+        except TROUBLES as error:
             return self._concealed(_unopened(error, self._settings.host))
         finally:
-            client.close()
+            await lines.close()
         return Result(Fate.SENT, f"{self._settings.host}:{self._settings.port} takes mail from {self._settings.sender}")
 
     async def close(self) -> None:
-        return None
+        await self._lines.close()
 
     # -- one transaction --------------------------------------------------------------------------------------------------
 
@@ -142,34 +153,53 @@ class EmailNotifier:
         said = None if result.provider_id is None else conceal(result.provider_id, hidden)
         return Result(result.fate, conceal(result.detail, hidden), said)
 
-    async def _transact(self, client: aiosmtplib.SMTP, content: bytes, recipient: str) -> Result:
-        host = self._settings.host
+    async def _transact(self, content: bytes, recipient: str) -> Result:
+        """One message on a line of the relay's, which is kept where the relay has said how it ended."""
         try:
-            await self._open(client)
-        except _TROUBLES as error:
-            return _unopened(error, host)
+            line = await self._lines.take()
+        except TROUBLES as error:
+            return _unopened(error, self._settings.host)
+        code: int | None = None
+        try:
+            result, code = await self._hand_in(line.client, content, recipient)
+        finally:
+            if code is None or code == _LEAVING:
+                self._lines.drop(line)
+            else:
+                self._lines.give(line, clean=code == _ACCEPTED)
+        return result
+
+    async def _hand_in(self, client: aiosmtplib.SMTP, content: bytes, recipient: str) -> tuple[Result, int | None]:
+        """What became of it, and the relay's last code; None where the line was lost."""
+        host = self._settings.host
         try:
             await client.rcpt(recipient)
             if (answer := await client.execute_command(b"DATA")).code != _GO_AHEAD:
-                return _refused(answer.code, answer.message, "the message")
+                return _refused(answer.code, answer.message, "the message"), answer.code
         except aiosmtplib.SMTPResponseException as error:
-            return _refused(error.code, error.message, f"recipient {recipient}")
-        except _TROUBLES as error:
-            return Result(Fate.RETRY, f"{host} was lost before the message was handed over: {type(error).__name__}")
+            return _refused(error.code, error.message, f"recipient {recipient}"), error.code
+        except TROUBLES as error:
+            return Result(Fate.RETRY, f"{host} was lost before the message was handed over: {type(error).__name__}"), None
         try:
             async with asyncio.timeout(self._settings.timeout):
                 answer = await _hand_over(client, content)
-        except _TROUBLES as error:
-            return Result(Fate.UNCERTAIN, f"{host} was lost while the message was handed over: {type(error).__name__}")
+        except TROUBLES as error:
+            return Result(Fate.UNCERTAIN, f"{host} was lost while the message was handed over: {type(error).__name__}"), None
         if answer.code != _ACCEPTED:
-            return _refused(answer.code, answer.message, "the message")
-        # It has been accepted: what becomes of the farewell changes nothing.
-        with contextlib.suppress(*_TROUBLES):
-            await client.quit(timeout=_QUIT_WAIT_S)
-        return Result(Fate.SENT, provider_id=answer.message)
+            return _refused(answer.code, answer.message, "the message"), answer.code
+        return Result(Fate.SENT, provider_id=answer.message), answer.code
+
+    async def _connected(self) -> aiosmtplib.SMTP:
+        """A connection on which the sender can be named: what is refused before the recipient is refused to all."""
+        client = self._client()
+        try:
+            await self._open(client)
+        except BaseException:
+            client.close()
+            raise
+        return client
 
     async def _open(self, client: aiosmtplib.SMTP) -> None:
-        """Everything before the recipient: what is refused here is refused to all."""
         await client.connect()
         if self._settings.tls == "required":
             await client.ehlo()
@@ -181,7 +211,6 @@ class EmailNotifier:
             if not client.supported_auth_methods:
                 raise _NotOfferedError("a login that Wirewatch knows")
             await client.login(self._settings.user, self._password.get_secret_value())
-        await client.mail(self._settings.sender)
 
 
 class _NotOfferedError(aiosmtplib.SMTPException):
@@ -204,7 +233,7 @@ async def _hand_over(client: aiosmtplib.SMTP, content: bytes) -> aiosmtplib.SMTP
 def build(payload: Json, sender: str, recipient: str, key: str) -> EmailMessage:
     """The same bytes for the same payload, recipient and key."""
     domain = sender.rpartition("@")[2]
-    digest = hashlib.blake2b(key.encode("utf-8", "replace"), digest_size=12).hexdigest()
+    digest = _digest(key)
     message = EmailMessage(policy=_POLICY)
     message["From"] = Address("Wirewatch", addr_spec=sender)
     message["To"] = Address(addr_spec=recipient)
@@ -213,6 +242,7 @@ def build(payload: Json, sender: str, recipient: str, key: str) -> EmailMessage:
     message["Message-ID"] = f"<{digest}@{domain}>"
     message["References"] = f"<story.{_token(payload['story'])}@{domain}>"
     message["List-Id"] = f"Wirewatch alerts <{_token(payload['rule'])}.wirewatch.{domain}>"
+    message["List-Unsubscribe"] = f"<{payload.get('unsubscribe') or f'mailto:{sender}?subject=unsubscribe'}>"
     message["Auto-Submitted"] = "auto-generated"
     message["X-Auto-Response-Suppress"] = "All"
     message.set_content(payload["text"])
@@ -220,6 +250,37 @@ def build(payload: Json, sender: str, recipient: str, key: str) -> EmailMessage:
         message.add_alternative(payload["html"], subtype="html")
         message.set_boundary(f"wirewatch-{digest}")
     return message
+
+
+class Mould:
+    """Messages as `build` makes them. The same payload for another recipient is cast from the same mould: most of the time that
+    a message takes goes into its encoding."""
+
+    def __init__(self, sender: str) -> None:
+        self._sender = sender
+        # Nobody who writes texts can know what stands for the recipient and the key.
+        self._key = secrets.token_hex(16)
+        self._somebody = f"{secrets.token_hex(6)}@wirewatch.invalid"
+        self._payload: Json | None = None
+        self._moulded: bytes | None = None
+
+    def cast(self, payload: Json, recipient: str, key: str) -> bytes:
+        if payload != self._payload:
+            self._payload, self._moulded = payload, self._mould(payload)
+        if self._moulded is None or len(recipient) > _SHORT:
+            return build(payload, self._sender, recipient, key).as_bytes()
+        cast = self._moulded.replace(self._somebody.encode(), recipient.encode())
+        return cast.replace(_digest(self._key).encode(), _digest(key).encode())
+
+    def _mould(self, payload: Json) -> bytes | None:
+        """None where the recipient stands in more than its line, which might then be folded in another way."""
+        moulded = build(payload, self._sender, self._somebody, self._key).as_bytes()
+        return moulded if moulded.count(self._somebody.encode()) == 1 else None
+
+
+def _digest(key: str) -> str:
+    """Stands for a key in a header."""
+    return hashlib.blake2b(key.encode("utf-8", "replace"), digest_size=12).hexdigest()
 
 
 def _unencoded(text: str) -> str:

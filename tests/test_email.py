@@ -12,7 +12,9 @@ import subprocess
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from email.header import decode_header, make_header
 from email.message import EmailMessage
+from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
@@ -100,6 +102,7 @@ async def sent(relay: Relay, edge: AlertEdge, **changes: Any) -> Result:
     async with relay.listening() as port:
         notifier = configured(port, **changes)
         result = await notifier.send(notifier.render((edge,), RECIPIENT), RECIPIENT, KEY)
+        await notifier.close()
     assert PASSWORD not in str(result)
     return result
 
@@ -326,7 +329,7 @@ async def test_lines_that_begin_with_a_dot_arrive_whole(make: Any, edge: AlertEd
 
 HEADERS = {
     *("From", "To", "Subject", "Date", "Message-ID", "References", "List-Id", "Auto-Submitted", "X-Auto-Response-Suppress"),
-    *("MIME-Version", "Content-Type", "Content-Transfer-Encoding"),
+    *("MIME-Version", "Content-Type", "Content-Transfer-Encoding", "List-Unsubscribe"),
 }
 NASTY = [
     "\r\nBcc: evil@example.org",
@@ -393,3 +396,78 @@ async def test_a_notice_is_a_plain_message_with_a_thread_of_its_own() -> None:
     message = parsed(build(payload, "wirewatch@example.org", RECIPIENT, "n").as_bytes())
     assert message["Subject"] == "Wirewatch: A feed is dead"
     assert not message.is_multipart() and "\0" not in message.get_content()
+
+
+# ------------------------------------------------------------------------------------- read back by independent parsers
+
+
+class Seen(HTMLParser):
+    """The words of a page, and the style of every element."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.words: list[str] = []
+        self.styles: dict[str, str] = {}
+        self._skipped = 0
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self._skipped += tag in {"style", "title"}
+        given = dict(attrs)
+        self.styles[str(given.get("class"))] = str(given.get("style"))
+
+    def handle_endtag(self, tag: str) -> None:
+        self._skipped -= tag in {"style", "title"}
+
+    def handle_data(self, data: str) -> None:
+        if not self._skipped:
+            self.words.append(data.strip())
+
+
+async def test_a_mail_is_read_back_word_for_word(make: Any, edge: AlertEdge) -> None:
+    told = make.changed(edge, title="مقتل 12 شخصا في حلب", lat=36.2, lon=37.1, place="Aleppo")
+    relay = Relay()
+    async with relay.listening() as port:
+        notifier = configured(port, unsubscribe="https://desk.example/off?a=1")
+        await notifier.send(notifier.render((told,), RECIPIENT), RECIPIENT, KEY)
+    (content,) = relay.contents
+    # The parser of old, which shares no header code with the policy that wrote the mail.
+    message = email.message_from_bytes(
+        content.removesuffix(b".\r\n").replace(b"\r\n..", b"\r\n."), policy=email.policy.compat32
+    )
+    headers = {name: str(make_header(decode_header(value))) for name, value in message.items()}
+    assert headers["Subject"] == "New: مقتل 12 شخصا في حلب" and headers["To"] == RECIPIENT
+    assert headers["List-Unsubscribe"] == "<https://desk.example/off?a=1>"
+    assert headers["List-Id"].startswith("Wirewatch alerts <toll.wirewatch.") and headers["Auto-Submitted"] == "auto-generated"
+    assert headers["References"].startswith("<story.s1@")
+    plain, page = (part.get_payload(decode=True).decode() for part in message.get_payload())
+    seen = Seen()
+    seen.feed(page)
+    words = " ".join(seen.words)
+    for part in ("مقتل 12 شخصا في حلب", "12 killed.", "wirewatch alerts ack a1", "wirewatch silence add --story s1 --until 6h"):
+        assert part in words and part in plain
+    assert "#map=11/36.2/37.1" in plain and "#map=11/36.2/37.1" in page
+
+
+def test_every_style_is_inline_and_the_sheet_holds_what_cannot_be(make: Any, edge: AlertEdge) -> None:
+    page = configured(25).render((edge,), RECIPIENT)["html"]
+    seen = Seen()
+    seen.feed(page)
+    assert "background-color: #ffffff" in seen.styles["card"] and "font-size: 21px" in seen.styles["title strong"]
+    (sheet,) = re.findall(r"<style>(.*?)</style>", page, re.DOTALL)
+    assert "prefers-color-scheme: dark" in sheet and "max-width: 480px" in sheet
+    assert not re.search(r"(?m)^\.", sheet) and "{%" not in page and "{{" not in page
+
+
+def test_the_sender_is_written_to_by_who_wants_no_more(edge: AlertEdge) -> None:
+    assert parsed(built(edge))["List-Unsubscribe"] == "<mailto:wirewatch@example.org?subject=unsubscribe>"
+    for wrong in ("http://a.example", "mailto:a@b.example>\r\nBcc: c@d.example", "x", "https://a.example/ b"):
+        with pytest.raises(ValidationError, match="unsubscribe"):
+            configured(25, unsubscribe=wrong)
+
+
+def test_a_late_mail_says_so_in_both_its_parts(edge: AlertEdge) -> None:
+    notifier = configured(25)
+    late = notifier.late(notifier.render((edge,), RECIPIENT), 3 * 3600)
+    assert late["text"].startswith("Delayed 3 h: it could not be sent before.\n\n")
+    assert late["html"].count("<p>Delayed 3 h: it could not be sent before.</p>") == 1
+    assert notifier.late(late | {"html": None}, 7200)["html"] is None
