@@ -7,12 +7,15 @@ Channels lay out the same `Message` in their own form; none reads an edge for it
 from __future__ import annotations
 
 import shlex
+import unicodedata
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cache
 from importlib import resources
 
+import css_inline
 from jinja2 import Environment, StrictUndefined, Template
 
 from monitor.clock import iso
@@ -38,8 +41,10 @@ LATE = "<!-- late -->"
 """Where the HTML of a message says how late it is, once that is known."""
 
 _PARTY = "a party to the conflict"
+_MOST_NAMED = 5
 _CONTENTS = 5  # more cards than this have a list of titles above them
 _ENDED = {EdgeName.DENIED: "now denied", EdgeName.WITHDRAWN: "now withdrawn"}
+_LEFTWARD = frozenset({"R", "AL", "AN"})
 _SHARED = frozenset({"Story", "When", "Why"})
 _LONGEST = 5000  # code points that are looked at: bringing a text into normal form may take time that grows with its square
 _LONGEST_LINK = 2000
@@ -61,7 +66,8 @@ class Proof:
 class Card:
     """One edge in words. `change` says what was and what is now; `rows` are named lines; `above` tells that an earlier card of
     the message has shown the same evidence. `map` shows `place`; `todo` are commands for people whose channel has no buttons,
-    about `alert` and `story`, which are ids."""
+    about `alert` and `story`, which are ids. `chapter` stands above the first card of a story in a
+    message that tells of several."""
 
     label: str
     title: str
@@ -71,6 +77,7 @@ class Card:
     rows: tuple[Row, ...]
     proofs: tuple[Proof, ...]
     above: bool = False
+    chapter: str = ""
     place: str = ""
     map: str | None = None
     todo: tuple[Row, ...] = ()
@@ -101,6 +108,12 @@ def plain(text: str, limit: int = 2000) -> str:
     """Text on one line that any channel can carry: NUL, controls, bidi overrides and lone surrogates out, white space folded,
     cut behind a word where it is longer than `limit`."""
     return clip(" ".join(clean(text[:_LONGEST]).split()), limit)
+
+
+def isolated(text: str) -> str:
+    """Text that is written from right to left, set apart from the line around it (U+2068, U+2069): the order of what stands
+    beside it does not change. `plain` leaves no such sign in a text, so each that is opened is closed."""
+    return f"\u2068{text}\u2069" if any(unicodedata.bidirectional(c) in _LEFTWARD for c in text) else text
 
 
 def value(v: Value | None) -> str | None:
@@ -135,7 +148,7 @@ def real(instant: float) -> float:
 def message(edges: Sequence[AlertEdge]) -> Message:
     """The edges of one delivery in words: each alert once, what several cards share told once."""
     edges = since_last(edges)
-    cards = [card(e) for e in edges]
+    cards = _in_chapters([card(e) for e in edges], edges)
     shared = _shared_rows(cards) if len(cards) > 1 else frozenset()
     told: set[tuple[Proof, ...]] = set()
     asked: set[Row] = set()
@@ -153,6 +166,22 @@ def message(edges: Sequence[AlertEdge]) -> Message:
     return Message(subject(edges), contents, tuple(kept), foot, _colour(worst))
 
 
+def _in_chapters(cards: list[Card], edges: Sequence[AlertEdge]) -> list[Card]:
+    """Cards of several stories, each story with its title above its first card and not below each of them."""
+    counts = Counter(e.story_id for e in edges)
+    if len(counts) < 2:
+        return cards
+    told: set[str] = set()
+    laid = []
+    for c, e in zip(cards, edges, strict=True):
+        title = isolated(plain(e.story_title, 200)) or "(a story without a title)"
+        many = f" ({counts[e.story_id]} alerts)" if counts[e.story_id] > 1 else ""
+        rows = tuple(row for row in c.rows if row[0] != "Story")
+        laid.append(replace(c, rows=rows, chapter="" if e.story_id in told else f"{title}{many}"))
+        told.add(e.story_id)
+    return laid
+
+
 def _shared_rows(cards: Sequence[Card]) -> frozenset[Row]:
     common = frozenset.intersection(*(frozenset(c.rows) for c in cards))
     return frozenset(row for row in common if row[0] in _SHARED)
@@ -161,6 +190,9 @@ def _shared_rows(cards: Sequence[Card]) -> frozenset[Row]:
 def subject(edges: Sequence[AlertEdge]) -> str:
     """One line: what changed, and how many more changes stand in the message."""
     told = since_last(edges)
+    stories = len({e.story_id for e in told})
+    if stories > 1:
+        return f"{len(told)} alerts in {stories} stories: {plain(card(told[0]).heading, 140)}"
     more = f" (+{len(told) - 1} more)" if len(told) > 1 else ""
     return plain(card(told[0]).heading, 180) + more
 
@@ -260,6 +292,7 @@ def _counted(edge: AlertEdge) -> str:
 
 def _said(edge: AlertEdge, v: Value | None) -> str | None:
     words = value(v)
+    words = isolated(words) if words else words
     return f"“{words}”" if words and isinstance(v, str) and _quotes(edge) else words
 
 
@@ -271,9 +304,9 @@ def _who(edge: AlertEdge) -> str:
     """Who says so, each once, parties marked as such; where nobody is quoted, the outlets themselves."""
     said = {e.source: None for e in edge.evidence if e.source} | {f.source: f.source_kind for f in edge.facts if f.source}
     if said:
-        named = (f"{plain(name, 120)} ({_PARTY})" if kind == "party" else plain(name, 120) for name, kind in said.items())
-        return plain("; ".join(named), 400)
-    return plain(", ".join(dict.fromkeys(plain(e.outlet, 120) for e in edge.evidence)), 400)
+        named = (isolated(plain(name, 80)) + (f" ({_PARTY})" if kind == "party" else "") for name, kind in said.items())
+        return "; ".join([*named][:_MOST_NAMED])
+    return ", ".join([*dict.fromkeys(isolated(plain(e.outlet, 80)) for e in edge.evidence)][:_MOST_NAMED])
 
 
 def _sources(edge: AlertEdge) -> str:
@@ -297,8 +330,8 @@ def _when(edge: AlertEdge) -> str:
 
 
 def _credit(outlet: str, source: str | None, published: float) -> str:
-    quoting = f", quoting {plain(source, 120)}" if source else ""
-    return f"{plain(outlet, 120)}{quoting}, {moment(published)}"
+    quoting = f", quoting {isolated(plain(source, 120))}" if source else ""
+    return f"{isolated(plain(outlet, 120))}{quoting}, {moment(published)}"
 
 
 def _web(link: str | None) -> str | None:
@@ -319,7 +352,7 @@ def text(edges: Sequence[AlertEdge]) -> str:
 
 
 def _text_card(c: Card) -> str:
-    head = "\n".join(line for line in (f"[{c.label.upper()}] {c.title}", c.change) if line)
+    head = "\n".join(line for line in (c.chapter, f"[{c.label.upper()}] {isolated(c.title)}", c.change) if line)
     proofs = [_text_proof(p) for p in c.proofs]
     rows = (*c.rows, *([("Map", c.map)] if c.map else []))
     todo = ["\n".join(f"{name + ':':<14}{command}" for name, command in c.todo)] if c.todo else []
@@ -327,7 +360,7 @@ def _text_card(c: Card) -> str:
 
 
 def _text_proof(p: Proof) -> str:
-    return "\n".join([f"  “{p.sentence}”", f"  {p.credit}", *([f"  {p.link}"] if p.link else [])])
+    return "\n".join([f"  “{isolated(p.sentence)}”", f"  {p.credit}", *([f"  {p.link}"] if p.link else [])])
 
 
 def _text_rows(rows: Sequence[Row]) -> str:
@@ -336,7 +369,7 @@ def _text_rows(rows: Sequence[Row]) -> str:
 
 def html(edges: Sequence[AlertEdge]) -> str:
     """The message as one HTML document with inline styles; every value is escaped."""
-    return _template("alert.html").render(message=message(edges))
+    return _html_template().render(message=message(edges))
 
 
 def notice_text(notice: Notice) -> str:
@@ -345,9 +378,16 @@ def notice_text(notice: Notice) -> str:
 
 
 @cache
-def _template(name: str) -> Template:
-    source = resources.files("notifiers").joinpath("templates", name).read_text("utf-8")
-    return Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True).from_string(source)
+def _html_template() -> Template:
+    return template(resources.files("notifiers").joinpath("templates", "alert.html").read_text("utf-8"), Environment)
+
+
+def template(source: str, environment: type[Environment]) -> Template:
+    """A template of HTML, whose style sheet is written into its elements: few mail programs read one. Statements stand in
+    comments, `<!--{% ... %}-->`, which an HTML parser leaves where they are. Raises TemplateError."""
+    inlined = css_inline.CSSInliner(keep_at_rules=True, load_remote_stylesheets=False).inline(source)
+    laid = inlined.replace("<!--{%", "{%").replace("%}-->", "%}")
+    return environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True).from_string(laid)
 
 
 # -------------------------------------------------------------------------------------------------------------------- JSON

@@ -164,7 +164,11 @@ def _titles(cards: Sequence[render.Card]) -> list[Json]:
 
 
 def _card_blocks(c: render.Card, room: Room) -> list[Json]:
-    head: list[Json] = [{"type": "header", "text": {"type": "plain_text", "text": clip(c.heading, MAX_HEADER), "emoji": False}}]
+    chapter = [section(f"*{fit(c.chapter, 600)}*")] if c.chapter else []
+    head: list[Json] = [
+        *chapter,
+        {"type": "header", "text": {"type": "plain_text", "text": clip(c.heading, MAX_HEADER), "emoji": False}},
+    ]
     if c.change:
         head.append(section(f"*{fit(c.change, MAX_SECTION - 2)}*"))
     proofs = [section(f"> {fit(p.sentence, 1500)}\n{_credit(p)}") for p in c.proofs[:_MAX_PROOFS]]

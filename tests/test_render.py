@@ -181,10 +181,32 @@ def test_what_edges_share_is_told_once_and_the_severest_gives_the_colour() -> No
 
 
 def test_a_digest_of_several_stories_keeps_them_apart() -> None:
-    other = an_edge(alert="b", story_title="Floods", evidence=(Evidence("j", "Tidewater", NOW, None, "3 died."),))
-    text = render.text((an_edge(), other))
-    assert "Story:    Rebels reach Aleppo" in text and "Story:    Floods" in text
-    assert "242 died." in text and "3 died." in text
+    other = an_edge(alert="b", story_id="f", story_title="Floods", evidence=(Evidence("j", "Tidewater", NOW, None, "3 died."),))
+    edges = (an_edge(), other, an_edge(alert="c", title="30 wounded"))
+    text = render.text(edges)
+    assert text.index("Rebels reach Aleppo (2 alerts)\n[UPDATE]") < text.index("30 wounded") < text.index("Floods\n[UPDATE]")
+    assert "Story:" not in text and "242 died." in text and "3 died." in text
+    assert render.subject(edges) == "3 alerts in 2 stories: Update: Death toll in Aleppo rises"
+    assert render.html(edges).count("Rebels reach Aleppo") == 1
+
+
+def test_a_digest_says_what_changed_since_the_last_one() -> None:
+    turns = (
+        an_edge(n=2, old=Bounds(130, 130), new=Bounds(200, 200)),
+        an_edge(n=3, old=Bounds(200, 200), new=Bounds(242, 242)),
+        an_edge(n=4, edge=EdgeName.CORRECTED, old=Bounds(242, 242), new=Bounds(240, 240), title="Toll corrected"),
+    )
+    text = render.text(turns)
+    assert "[CORRECTION] Toll corrected\n130 → 240 killed" in text and "242 killed" not in text
+
+
+def test_text_from_right_to_left_is_set_apart_in_plain_text() -> None:
+    proof = Evidence("i", "عنب بلدي", NOW, None, "قتل 12 شخصا", "وزارة الصحة")
+    text = render.text((an_edge(title="مقتل 12 في حلب", evidence=(proof,), facts=()),))
+    assert "[UPDATE] \u2068مقتل 12 في حلب\u2069\n" in text
+    assert "“\u2068قتل 12 شخصا\u2069”" in text
+    assert "\u2068عنب بلدي\u2069, quoting \u2068وزارة الصحة\u2069, 29 Nov 2024" in text
+    assert render.isolated("Aleppo") == "Aleppo"
 
 
 def test_a_digest_begins_with_the_titles_of_all() -> None:
@@ -294,7 +316,9 @@ def edges(draw: st.DrawFn) -> AlertEdge:
 def test_any_text_in_any_field_gives_a_message(found: list[AlertEdge]) -> None:
     for form in (render.text(found), render.html(found), render.subject(found)):
         form.encode()
-        assert not set(form) & set("\0\x1b\r\u202a\u202b\u202d\u202e\u2066\u2067\u2068\u2028\u2029")
+        assert not set(form) & set("\0\x1b\r\u202a\u202b\u202d\u202e\u2066\u2067\u2028\u2029")
+        for line in form.split("\n"):
+            assert line.count("\u2068") == line.count("\u2069"), "what is opened is closed on its line"
     assert "\n" not in render.subject(found) and len(render.subject(found)) < 200
 
 
@@ -325,7 +349,7 @@ def test_html_holds_no_markup_but_its_own(link: str) -> None:
 
 
 def test_html_needs_nothing_from_elsewhere() -> None:
-    told = render.html((an_edge(evidence=()),))
+    told = render.html((an_edge(evidence=(), lat=None),))
     assert not [word for word in ("http:", "https:", "src=", "url(", "@import", "<script") if word in told]
 
 
