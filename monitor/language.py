@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Protocol, TypeVar
@@ -25,6 +26,8 @@ _READER_MEMORY = 6 << 30
 NOTHING = Reading(language=None)
 _PROBE = "A word."
 _PROBE_DOCUMENT = asdict(Document(id="probe", text=_PROBE))
+_TURN = 8  # texts that are embedded at a time, so that a decision which wants a quotation compared need not wait for a batch
+_MOST_AHEAD = 512  # item versions; half of them at a time
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +41,16 @@ class Analysis:
     killed: str | None = None
     failed: str | None = None
     reader: str | None = None  # which version of the reader made `reading`; None where none did
+
+
+@dataclass(frozen=True, slots=True)
+class _Begun:
+    """An item that is being analysed, or was, before anybody asked for it: the place of its analysis in what `task` gives."""
+
+    item: Item
+    feed: Feed
+    task: asyncio.Task[list[Analysis]]
+    place: int
 
 
 class Calls(Protocol):
@@ -66,6 +79,8 @@ class Language:
         self._retry_at: dict[str, float] = {}
         self.model_id: str | None = None
         self.degraded: dict[str, str] = {}
+        self._ahead: OrderedDict[tuple[str, int], _Begun] = OrderedDict()
+        self._tasks: set[asyncio.Task[list[Analysis]]] = set()
         self._log = log.get("language")
 
     async def start(self) -> None:
@@ -73,7 +88,15 @@ class Language:
         await asyncio.gather(self._start(self._embedder), self._start(self._reader))
 
     async def stop(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._ahead.clear()
         await asyncio.gather(self._embedder.stop(), self._reader.stop())
+
+    async def reads(self) -> bool:
+        """Whether the reader serves now; one that is down is started anew when it is time for that."""
+        return await self._usable(self._reader)
 
     async def embed_texts(self, texts: Sequence[str]) -> list[Vector | None]:
         """Vectors of these texts; None for each where there is no model."""
@@ -85,18 +108,41 @@ class Language:
             self._log.warning("worker failed", worker=self._embedder.name, texts=len(texts), error=str(error))
             return [None] * len(texts)
 
+    def begin(self, items: Sequence[tuple[Item, Feed]]) -> None:
+        """Start on what will be asked for next, while the caller decides on what it has. The analyses wait in memory until
+        `analyse` hands each out, once; what is never asked for is forgotten."""
+        fresh = [(item, feed) for item, feed in items if self._begun(item, feed) is None][: _MOST_AHEAD // 2]
+        if not fresh:
+            return
+        task = asyncio.create_task(self._analyse(fresh), name="analyse ahead")
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        for place, (item, feed) in enumerate(fresh):
+            self._ahead[item.id, item.version] = _Begun(item, feed, task, place)
+        while len(self._ahead) > _MOST_AHEAD:
+            self._ahead.popitem(last=False)
+
     async def analyse(self, items: Sequence[tuple[Item, Feed]]) -> list[Analysis]:
         """Vectors and readings of these items, in order. A batch that ends its worker, or on which it raises, is tried again
         one by one, so that only the item that does it suffers."""
+        begun = [self._begun(item, feed) for item, feed in items]
+        for item, _ in items:
+            self._ahead.pop((item.id, item.version), None)
+        fresh = iter(await self._analyse([pair for pair, one in zip(items, begun, strict=True) if one is None]))
+        # A caller that is cancelled leaves the task to those who want the rest of it; `stop` ends it.
+        return [next(fresh) if one is None else (await asyncio.shield(one.task))[one.place] for one in begun]
+
+    def _begun(self, item: Item, feed: Feed) -> _Begun | None:
+        """Where this very version, of the feed as it is described now, is being analysed already."""
+        one = self._ahead.get((item.id, item.version))
+        return one if one is not None and (one.item, one.feed) == (item, feed) and not one.task.cancelled() else None
+
+    async def _analyse(self, items: Sequence[tuple[Item, Feed]]) -> list[Analysis]:
         vectors, readings = await asyncio.gather(
             self._each(self._embedder, [embed.embed_text(item) for item, _ in items], self._encode, _PROBE),
             self._each(self._reader, [document_of(item, feed) for item, feed in items], self._read, _PROBE_DOCUMENT),
         )
         return [self._analysis(vector, reading) for vector, reading in zip(vectors, readings, strict=True)]
-
-    async def reads(self) -> bool:
-        """Whether the reader serves now; one that is down is started anew when it is time for that."""
-        return await self._usable(self._reader)
 
     def _analysis(self, vector: Vector | WorkerError | None, reading: Reading | WorkerError | None) -> Analysis:
         errors = [error for error in (vector, reading) if isinstance(error, WorkerError)]
@@ -136,7 +182,14 @@ class Language:
         return True
 
     async def _encode(self, texts: list[str]) -> list[Vector]:
-        return embed.decode(await self._embedder.call("encode", texts, deadline=_deadline(len(texts))))
+        """A few at a time, about equally long ones together: they are padded to the longest."""
+        vectors: dict[int, Vector] = {}
+        by_length = sorted(range(len(texts)), key=lambda n: len(texts[n]))
+        for start in range(0, len(texts), _TURN):
+            turn = by_length[start : start + _TURN]
+            answer = await self._embedder.call("encode", [texts[n] for n in turn], deadline=_deadline(len(turn)))
+            vectors |= zip(turn, embed.decode(answer), strict=True)
+        return [vectors[n] for n in range(len(texts))]
 
     async def _read(self, documents: list[Json]) -> list[Reading]:
         rows = await self._reader.call("read", documents, deadline=_deadline(len(documents)))

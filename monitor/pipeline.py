@@ -34,6 +34,7 @@ from monitor.model import (
     Feed,
     Item,
     Json,
+    Kind,
     LedgerState,
     Observation,
     Pending,
@@ -118,12 +119,15 @@ class Pipeline:
         self.started = True
 
     async def step(self) -> tuple[StepRecord, ...] | None:
-        """Analyse the oldest pending item versions; None where there is none."""
-        batch = await self._due()
+        """Analyse the oldest pending item versions; None where there is none. While they are decided the workers are busy with
+        the next ones, which stay pending until their own turn."""
+        due = await self._due()
+        batch, following = due[:BATCH], due[BATCH:]
         if not batch:
             return None
         self._know(batch)
         analyses = await self._language.analyse([(pending.item, pending.feed) for pending in batch])
+        self._language.begin([(pending.item, pending.feed) for pending in following])
         hit("analysing")
         whole: list[tuple[Pending, Analysis]] = []
         for pending, analysis in zip(batch, analyses, strict=True):
@@ -135,10 +139,6 @@ class Pipeline:
                 whole.append((pending, analysis))
         return await self._decide(whole)
 
-    async def _due(self) -> list[Pending]:
-        now = self._clock.now()
-        self._put_off = {version: until for version, until in self._put_off.items() if until > now}
-        found = await self._store.pending(BATCH + len(self._put_off))
     async def read_again(self) -> int:
         """Have items that were analysed while no reader served analysed again, as edits that change no word, once one does.
         Returns how many. For when nothing else is pending: what is new comes first."""
@@ -150,7 +150,12 @@ class Pipeline:
         self._log.info("read again", items=len(items))
         return len(items)
 
-        return [p for p in found if (p.item.id, p.item.version) not in self._put_off][:BATCH]
+    async def _due(self) -> list[Pending]:
+        """What is pending, the oldest first: a batch, and the one that follows it."""
+        now = self._clock.now()
+        self._put_off = {version: until for version, until in self._put_off.items() if until > now}
+        found = await self._store.pending(2 * BATCH + len(self._put_off))
+        return [p for p in found if (p.item.id, p.item.version) not in self._put_off][: 2 * BATCH]
 
     async def _decide(self, whole: Sequence[tuple[Pending, Analysis]]) -> tuple[StepRecord, ...]:
         """Decide and commit these together. Where that fails, one by one, so that only the item that does it waits."""
@@ -171,6 +176,7 @@ class Pipeline:
         self._silences = await self._store.silences(self._clock.now())
         records: list[StepRecord] = []
         try:
+            await self._look_up(whole, overlay)
             for pending, analysis in whole:
                 record = await self._one(pending, analysis, overlay)
                 overlay.put(record)
@@ -182,6 +188,15 @@ class Pipeline:
             raise
         self._grouper.commit()
         return tuple(records)
+
+    async def _look_up(self, whole: Sequence[tuple[Pending, Analysis]], overlay: Overlay) -> None:
+        """Ask at once for what the items of a batch will want: ledgers of feeds and speakers, likeness of quotations. Whatever
+        this misses each asks for by itself."""
+        alone = [steps.observe(steps.alone(p.item, p.feed, analysis.reading)) for p, analysis in whole]
+        said = [o for observations in alone for o in observations if o.fact.kind is Kind.STATEMENT]
+        feeds: list[LedgerKey] = [("feeds", pending.feed.id) for pending, _ in whole]
+        states = await overlay.ledgers(list(dict.fromkeys((*feeds, *steps.ledger_keys(said, ())))))
+        await self._quote_vectors(steps.quotations_compared(said, states))
 
     async def _one(self, pending: Pending, analysis: Analysis, overlay: Overlay) -> StepRecord:
         """One item version, from its analysis to the alerts that it causes."""
@@ -209,6 +224,7 @@ class Pipeline:
             model_id=analysis.model_id,
             reading=analysis.reading,
             reader=analysis.reader,
+            unread=analysis.reader is None,
             facts=facts,
             events=(*consulted.events, *(e for e in lived.events if e.name is EventName.REVIVED)),
             ledgers=(*merged.ledgers, *consulted.ledgers, *lived.ledgers),
@@ -224,7 +240,6 @@ class Pipeline:
         of it."""
         placement, record = decided.placement, StepRecord(at=now)
         for edit in decided.edits:
-            unread=analysis.reader is None,
             after = {story.id: story for story in self._grouper.apply(edit)}
             placement = replace(placement, story=after.get(placement.story.id, placement.story))
             move = edits.Move(edit.story_id, edit.into or edit.story_id)
@@ -236,8 +251,9 @@ class Pipeline:
         return placement, record
 
     async def _places_of(self, story: Story, overlay: Overlay) -> StoryPlaces:
-        key = steps.places_key(story.id)
-        return StoryPlaces.from_json((await overlay.ledgers([key])).get(key))
+        """Asked for together with what else the item will want of its story."""
+        known = await overlay.ledgers(steps.story_keys(story.id))
+        return StoryPlaces.from_json(known.get(steps.places_key(story.id)))
 
     async def _states_of(
         self, observations: Sequence[Observation], places: StoryPlaces, overlay: Overlay

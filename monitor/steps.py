@@ -8,6 +8,7 @@ lived        = live(placed, states)           first report, burst, revival; the 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -160,12 +161,23 @@ def _alike(a: str | None, b: str | None) -> bool:
     return bool(x) and bool(y) and (x <= y or y <= x)
 
 
+def alone(item: Item, feed: Feed, reading: Reading) -> Placed:
+    """An item as if it stood alone in a story: for looking ahead, before it is placed."""
+    story = Story(item.id, item.title, item.seen, item.seen, 1)
+    return Placed(item, feed, Placement(item.id, story, opened=True, score=0.0), reading.facts)
+
+
 # -------------------------------------------------------------------------------------------------------------------- ledgers
 
 
 def places_key(story_id: str) -> LedgerKey:
     """Where a story keeps what it knows of its places."""
     return "stories", story_id
+
+
+def story_keys(story_id: str) -> list[LedgerKey]:
+    """The ledgers that a story may have."""
+    return [places_key(story_id), ("life", story_id), ("figures", story_id)]
 
 
 def ledger_keys(observations: Sequence[Observation], places: Sequence[str]) -> list[LedgerKey]:
@@ -192,6 +204,14 @@ def quotations_wanted(observations: Sequence[Observation], states: States) -> li
             known = statements.candidates(statements.Statements.from_json(row), o)
             wanted += [(o.fact.id, o.fact.content, key, words) for key, words in known]
     return wanted
+
+
+def quotations_compared(observations: Sequence[Observation], states: States) -> set[str]:
+    """What of these quotations, of one batch, is likely to be compared: with known ones, and with one another."""
+    texts = {text for _, new, _, old in quotations_wanted(observations, states) for text in (new, old)}
+    speakers = Counter(_ledger_of(o, ()) for o in observations)
+    again = (o.fact for o in observations if speakers[_ledger_of(o, ())] > 1)
+    return texts | {fact.content for fact in again if isinstance(fact, Statement)}
 
 
 def consult(observations: Sequence[Observation], states: States, gazetteer: Gazetteer, similar: Similarities) -> Consulted:

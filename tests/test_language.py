@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -118,3 +119,29 @@ async def test_a_text_that_cannot_be_embedded_degrades_nothing(workers: Workers)
     assert await language.embed_texts(["basilisk"]) == [None]
     (vector,) = await language.embed_texts(["a"])
     assert vector is not None and not language.degraded
+
+
+async def test_work_that_was_begun_is_not_done_twice(workers: Workers, items: list[tuple[Item, Feed]]) -> None:
+    reader = Faulty(workers.reader)
+    language = Language(workers.embedder, reader, VirtualClock(START))
+    language.begin(items)
+    language.begin(items)
+    found = await language.analyse(items[1:])
+    assert reader.calls == 1 and states(found) == states(await language.analyse(items))[1:]
+    assert reader.calls == 2, "what was handed out is forgotten; the first item was still at hand"
+
+
+async def test_what_was_begun_serves_that_very_version_only(workers: Workers, items: list[tuple[Item, Feed]]) -> None:
+    reader = Faulty(workers.reader)
+    language = Language(workers.embedder, reader, VirtualClock(START))
+    (item, feed), *_ = items
+    language.begin([(item, feed)])
+    (found,) = await language.analyse([(replace(item, title="A quiet day in Oslo"), feed)])
+    assert reader.calls == 2 and not found.reading.facts
+
+
+async def test_stop_ends_what_was_begun(workers: Workers, items: list[tuple[Item, Feed]]) -> None:
+    language = Language(Faulty(workers.embedder), Faulty(workers.reader), VirtualClock(START))
+    language.begin(items)
+    await language.stop()
+    assert states(await language.analyse(items[:1])) == [(True, 1, False, False)], "begun anew"

@@ -42,6 +42,15 @@ class Models:
     gazetteer: Gazetteer
 
 
+@dataclass(frozen=True, slots=True)
+class Poll:
+    """What one poll brought: the versions that are new, at the instant when they were seen."""
+
+    at: float
+    feed: Feed
+    items: tuple[Item, ...]
+
+
 class Engine:
     """Feed it polls in order of time; it returns the steps that they caused. `feeds` are what is known of the feeds that a
     stream names; `recipients` are who the configured notifiers write to; `grouper` places items in stories."""
@@ -87,10 +96,21 @@ class Engine:
 
     async def poll(self, lines: Sequence[StreamLine]) -> list[StepRecord]:
         """One poll of one feed: lines of equal `feed` and `seen`. Timers that were due before it fire first."""
-        records = await self.run_until(lines[0].seen)
+        return await self.take(await self.prepare(lines))
+
+    async def prepare(self, lines: Sequence[StreamLine]) -> Poll:
+        """What this poll brings. Polls are prepared in the order in which they are taken."""
         feed = await self._feed(lines[0].feed)
         items = tuple(item for line in lines if (item := self._version(line, feed)) is not None)
-        return records + await self._take_in(feed, items)
+        return Poll(lines[0].seen, feed, items)
+
+    def expect(self, polls: Iterable[Poll]) -> None:
+        """These are taken soon: the language workers may begin with them."""
+        self._language.begin([(item, poll.feed) for poll in polls for item in poll.items])
+
+    async def take(self, poll: Poll) -> list[StepRecord]:
+        """Let time pass until the poll, and analyse what it brought."""
+        return await self.run_until(poll.at) + await self._take_in(poll.feed, poll.items)
 
     async def again(self, past: Past, *, baseline: bool = False) -> list[StepRecord]:
         """A stored item version once more, at the instant when it was analysed. Timers that were due before it fire first."""

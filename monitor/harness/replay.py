@@ -5,20 +5,23 @@ from __future__ import annotations
 import resource
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Any
 
 from monitor.clock import iso
 from monitor.harness.documents import BadLine, StreamLine
-from monitor.harness.engine import Engine
+from monitor.harness.engine import Engine, Poll
 from monitor.model import Json, StepRecord, Suppressed
 from notifiers.base import Notice
 from notifiers.render import as_json
 
 _AFTER_S = 86400.0
 """How long the clock runs on at the end, so that what was held is told."""
+
+_GROUP = 64
+"""About how many items the language workers are given at a time. One group is decided while they are at the next."""
 
 
 @dataclass(slots=True)
@@ -66,18 +69,34 @@ async def replay(engine: Engine, lines: Iterable[StreamLine | BadLine], progress
     given: dict[str, Any] = {}
     order: list[str] = []
     last = 0.0
-    for poll in _polls(lines, outcome):
-        given |= {line.id: line.given for line in poll}
-        order += [line.id for line in poll]
-        _add(outcome, await engine.poll(poll), given)
-        outcome.lines += len(poll)
-        last = max(last, poll[-1].seen)
-        progress(outcome.lines, iso(poll[-1].seen))
+    async for told, poll in _prepared(engine, _polls(lines, outcome)):
+        given |= {line.id: line.given for line in told}
+        order += [line.id for line in told]
+        _add(outcome, await engine.take(poll), given)
+        outcome.lines += len(told)
+        last = max(last, told[-1].seen)
+        progress(outcome.lines, iso(told[-1].seen))
     _add(outcome, await engine.run_until(last + _AFTER_S), given)
     outcome.stories = [{"id": given[item], "story": engine.story_of.get(item)} for item in order]
     outcome.notices = engine.notices
     outcome.seconds = time.perf_counter() - began
     return outcome
+
+
+async def _prepared(engine: Engine, polls: Iterable[list[StreamLine]]) -> AsyncIterator[tuple[list[StreamLine], Poll]]:
+    """Polls in order, each once the group that follows its own has been handed to the language workers."""
+    before: list[tuple[list[StreamLine], Poll]] = []
+    group: list[tuple[list[StreamLine], Poll]] = []
+    for lines in polls:
+        group.append((lines, await engine.prepare(lines)))
+        if sum(len(poll.items) for _, poll in group) >= _GROUP:
+            engine.expect(poll for _, poll in group)
+            for one in before:
+                yield one
+            before, group = group, []
+    engine.expect(poll for _, poll in group)
+    for one in (*before, *group):
+        yield one
 
 
 def _polls(lines: Iterable[StreamLine | BadLine], outcome: Outcome) -> Iterator[list[StreamLine]]:

@@ -81,6 +81,9 @@ class Remembering(Language):
     async def embed_texts(self, texts: Sequence[str]) -> list[Vector | None]:
         return await self._asked.embed_texts(texts) if texts else []
 
+    def begin(self, items: Sequence[tuple[Item, Feed]]) -> None:
+        self._asked.begin([(item, feed) for item, feed in items if (item.id, item.version) not in self._known])
+
     async def analyse(self, items: Sequence[tuple[Item, Feed]]) -> list[Analysis]:
         rest = [(item, feed) for item, feed in items if (item.id, item.version) not in self._known]
         read = iter(await self._asked.analyse(rest) if rest else ())
