@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
+from monitor import deprecated
 from monitor.collect.lists import read_list
 from monitor.errors import ConfigError, Problem
 from monitor.gazetteer import Gazetteer
@@ -322,9 +323,9 @@ def _tell(root: Mapping, loc: tuple[Any, ...], detail: Any, report: Report) -> N
     name = ".".join(str(part) for part in loc)
     if detail["type"] == "extra_forbidden":
         near = difflib.get_close_matches(str(loc[-1]), _known_keys(loc[:-1]), 1)
-        report.error(
-            at, "unknown-key", f"unknown key `{name}`", f"did you mean `{near[0]}`?" if near else "see docs/configuration.md"
-        )
+        written = ".".join(part for part in loc if isinstance(part, str))
+        meant = f"did you mean `{near[0]}`?" if near else "see docs/configuration.md"
+        report.error(at, "unknown-key", f"unknown key `{name}`", deprecated.hint("configuration", written) or meant)
     elif detail["type"] == "missing":
         report.error(at, "missing-key", f"`{name}` is required")
     else:

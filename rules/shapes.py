@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 from zoneinfo import ZoneInfo, available_timezones
 
+from monitor import deprecated
 from monitor.clock import parse_instant
 from monitor.gazetteer import Gazetteer
 from monitor.model import Json, Kind
@@ -396,7 +397,7 @@ class Fields:
         return values
 
     def _unknown(self, word: str) -> tuple[str, str, str]:
-        hint = self.elsewhere.get(word.casefold()) or suggest_or_list(word, self.keys)
+        hint = deprecated.hint("rules", word) or self.elsewhere.get(word.casefold()) or suggest_or_list(word, self.keys)
         return "unknown-key", f"unknown key `{word}`", hint
 
     def schema(self) -> Json:
