@@ -423,3 +423,26 @@ def test_places_missed_before(read: Any, text: str, place: str | None) -> None:
 def test_sources_without_a_verb_of_saying(read: Any, text: str, source: str | None) -> None:
     said = read(text)[-1].source
     assert said is None if source is None else said is not None and source in said
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "The two candidates are in a dead heat in the north.",
+        'From 40 points behind, the two men came to a "dead heat" there.',
+        "Two players were killing time before the game.",
+    ],
+)
+def test_phrases_with_the_word_dead_in_them_count_nobody(read: Any, text: str) -> None:
+    assert not [f for f in read(text) if f.metric == "killed"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "A court jailed 75 people for joining a march in 2013. The breakup of that march by soldiers led to over 600 deaths.",
+        "A rockfall buried part of the mine in 2019, killing over 400.",
+    ],
+)
+def test_what_points_back_to_a_past_year_is_history(read: Any, text: str) -> None:
+    assert {f.status for f in read(text) if f.metric == "killed" and (f.low or 0) > 100} == {"historic"}

@@ -18,6 +18,8 @@ from monitor.text import fold
 
 LEAD = 600  # code points of a text that count as its lead
 CLOSE = 0.25  # cosine below which a sentence is too far from its story's centroid
+THEME = 0.33  # share of a text's sentences that speak of violence or disaster, from which on it is about that
+ASIDE = 0.2  # share below which a figure in a subordinate clause is said by the way
 _MAIN = 6  # names that make up what a story is about, beside those of its title
 _OFTEN = 2  # times a name must stand in a text to be one of them
 _AFTER = 60  # code points behind the evidence in which a date still belongs to it
@@ -41,6 +43,25 @@ class Topic:
 
     names: frozenset[str] = frozenset()
     countries: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a text is as a whole: the share of its sentences that speak of violence or disaster, and whether its title or lead
+    tells of casualties."""
+
+    theme: float
+    told: bool
+
+
+def is_aside(fact: Fact, report: Report, subordinate: bool) -> bool:
+    """True for a casualty figure that its text gives by the way: below a lead that tells of none, in a text about something
+    else; or in a subordinate clause of the lead of such a text."""
+    if not isinstance(fact, CasualtyFigure) or fact.within == "title":
+        return False
+    if fact.start >= LEAD:
+        return not report.told and report.theme < THEME
+    return subordinate and report.theme < ASIDE
 
 
 def topic_of(lead: Iterable[str], everywhere: Iterable[str], countries: Iterable[str]) -> Topic:
@@ -98,11 +119,9 @@ def _shares(fact: Fact, topic: Topic, names: Sequence[str]) -> bool:
     place = fact.place if isinstance(fact, CasualtyFigure | TerritoryChange) else None
     country = fact.country if isinstance(fact, CasualtyFigure | TerritoryChange) else None
     if place is not None:
-        return (
-            country in topic.countries
-            if country is not None and topic.countries
-            else _known(place, topic) or _any(names, topic)
-        )
+        if country is not None and topic.countries:
+            return country in topic.countries
+        return _known(place, topic) or _any(names, topic)
     return not names or _any(names, topic)
 
 

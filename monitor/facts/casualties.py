@@ -14,6 +14,7 @@ from monitor.facts.casualty_figures import figures
 from monitor.facts.casualty_links import Link, link_figures
 from monitor.facts.casualty_names import by_violence, named_people
 from monitor.facts.casualty_places import Mention, named_place, place_left, place_of, places, toll_place
+from monitor.facts.casualty_recall import recalled
 from monitor.facts.casualty_relations import continued_from, whole_of, without_the_dead
 from monitor.facts.casualty_sources import source_beside
 from monitor.facts.casualty_status import status_of_figure
@@ -76,6 +77,7 @@ class _Reader:
         cause = slots.cause_of(sentence, link, links)
         running = time.is_cumulative(sentence, link, own, cause)
         told = self._place(running, own, cause, low, mentions)
+        known = recalled(sentence, link, attribution) if self.section.within == "text" else ""
         return CasualtyFigure(
             id=str(len(self.found)),
             start=start,
@@ -86,7 +88,8 @@ class _Reader:
             source=source[0],
             source_kind=source[1],
             confidence=_confidence(link),
-            why=f"{link.frame}: {link.cue.text}; {why}",
+            why=f"{link.frame}: {link.cue.text}; {why}" + (f"; recalled: {known}" if known else ""),
+            anchored=not known,
             metric=link.metric,
             low=low,
             high=high,

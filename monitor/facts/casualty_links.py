@@ -18,6 +18,7 @@ _REACH = 16  # words between a figure and a predicate to its right
 _TOLL_REACH = 26  # words between "death toll" and its figure
 _PHRASE = frozenset({"DET", "ADJ", "NOUN", "PROPN", "NUM", "PART", "PRON", "ADV"})
 _OPEN, _CLOSE = "([", ")]"
+_IDIOM = 3  # words of a phrase beside its first or last
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +95,8 @@ class _Linker:
         """A link, unless the metric asks for people and the noun is not known to count them."""
         if figure.counts == "unknown" and metric in self._words.lists["person_only"]:
             return None
+        if self._is_idiom(cue):
+            return None
         if self._has("attacked", cue.i) and self._low(cue.i + 1) == "down" and not cue.lower_.startswith("gun"):
             return None  # a bomber that is shot down is a plane
         if metric == "displaced" and figure.quantity.high == 1:
@@ -101,6 +104,12 @@ class _Linker:
         start = min(figure.start, cue.i)
         end = max(figure.end, cue.i + 1, to or 0)
         return Link(figure, metric, cue, frame, start, end, strength)
+
+    def _is_idiom(self, cue: Token) -> bool:
+        """ "In a dead heat", "killing time": the phrase, with or without quotation marks, holds the cue."""
+        near = self._doc[max(self._start, cue.i - _IDIOM) : min(self._stop, cue.i + _IDIOM + 1)]
+        said = " ".join(t.lower_ for t in near if t.text not in "\"'“”‘’")
+        return any(cue.lower_ in idiom.split() and f" {idiom} " in f" {said} " for idiom in self._words.lists["idioms"])
 
     # -------------------------------------------------------------------------------------------- frames, direct ones
 

@@ -209,12 +209,15 @@ def _is_past_day(month: Token, published: float | None) -> bool:
 def recalls(sentence: Span, published: float | None) -> bool:
     """ "... ignited by the attack of October 2023. That attack killed 1,200": it points back to what the sentence before it
     dates to a past year."""
-    doc, start = sentence.doc, sentence.start
-    if start == 0 or start + 1 >= len(doc) or doc[start].lower_ not in {"that", "those"}:
+    doc = sentence.doc
+    before = doc[sentence.start - 1].sent if sentence.start > 0 else None
+    if before is None or not any(_YEAR.fullmatch(t.text) and not _is_year_of(t.text, published) for t in before):
         return False
-    if not casualty_words().has("causes", doc[start + 1]):
-        return False
-    return any(_YEAR.fullmatch(t.text) and not _is_year_of(t.text, published) for t in doc[start - 1].sent)
+    told = {t.lower_ for t in before if t.pos_ == "NOUN"}
+    pointed = [doc[t.i + 1] for t in sentence if t.lower_ in {"that", "those"} and t.tag_ == "DT" and t.i + 1 < sentence.end]
+    return any(
+        noun.lower_ in told or (casualty_words().has("causes", noun) and noun.i == sentence.start + 1) for noun in pointed
+    )
 
 
 def _is_of_court(sentence: Span, link: Link) -> bool:
@@ -260,8 +263,9 @@ def _clause(sentence: Span, link: Link) -> list[Token]:
     ):
         end += 1
     inner = doc[start:end]
-    outer = [t for t in cue.head.subtree if t.i < cue.i] if cue.dep_ in {"advcl", "conj"} and cue.head.i != cue.i else []
-    return [*inner, *(t for t in outer if cue.dep_ == "advcl" and t.i < start)]
+    # "Collapsed mines there in January, killing 40": the participle goes on with what stands before the comma.
+    goes_on = cue.dep_ == "advcl" or (cue.dep_ == "acl" and cue.tag_ == "VBG" and start == cue.i)
+    return [*inner, *(t for t in cue.head.subtree if goes_on and t.i < start)]
 
 
 def _bare_date(sentence: Span, token: Token) -> bool:

@@ -9,17 +9,18 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from monitor.facts.actors import Actors
-from monitor.facts.anchor import LEAD, Topic, anchored, topic_of
+from monitor.facts.anchor import ASIDE, LEAD, Report, Topic, anchored, is_aside, topic_of
 from monitor.facts.attribution import attributions
 from monitor.facts.casualties import read_casualties
 from monitor.facts.casualty_time import THIS_YEAR
-from monitor.facts.casualty_words import singulars
+from monitor.facts.casualty_words import casualty_words, singulars
+from monitor.facts.grammar import Span, Token
 from monitor.facts.lexicon import load
 from monitor.facts.parsing import Parsed, Parser
 from monitor.facts.statements import read_statements
 from monitor.facts.territory import TerritoryContext, read_territory
 from monitor.gazetteer import Gazetteer, Place
-from monitor.model import CasualtyFigure, Document, Fact, Reading, Statement
+from monitor.model import LIVE_STATUSES, CasualtyFigure, Document, Fact, Reading, Statement
 from monitor.text import language_of
 
 READ_LANGUAGES = frozenset({"en"})
@@ -27,6 +28,7 @@ _NAMES = 40  # names kept for grouping
 _BATCH = 60_000  # code points that are parsed together: enough to fill the network, little to hold
 _NEAR = 5  # places that help to tell namesakes apart
 _NAME_TYPES = frozenset({"PERSON", "ORG", "GPE", "LOC", "FAC", "NORP", "EVENT"})
+_SUBORDINATE = frozenset({"advcl", "relcl", "acl", "pcomp"})
 _PLACE_TYPES = frozenset({"GPE", "LOC", "FAC"})
 
 
@@ -177,16 +179,58 @@ def _anchored(facts: Iterable[Fact], parsed: Parsed, setting: _Setting) -> list[
     sections = {s.within: (s, list(s.doc.sents), [sentence.start_char for sentence in s.doc.sents]) for s in parsed.sections}
     given = list(facts)
     headed = {f.metric for f in given if isinstance(f, CasualtyFigure) and f.within == "title"} if "title" in sections else None
-    result: list[Fact] = []
+    judged: list[tuple[Fact, bool]] = []
     for fact in given:
         section, sents, starts = sections[fact.within]
         sentence = sents[max(0, bisect_right(starts, fact.start) - 1)]
         names = [e.text for e in sentence.ents if e.label_ in _NAME_TYPES]
         text = section.text[sentence.start_char : sentence.end_char]
         here = anchored(fact, text, setting.topic, names=names, published=parsed.document.published)
-        here = here and not (headed is not None and _is_background(fact, headed))
-        result.append(fact if here else replace(fact, anchored=False))
-    return result
+        here = here and fact.anchored and not (headed is not None and _is_background(fact, headed))
+        judged.append((fact if here else replace(fact, anchored=False), _is_subordinate(fact, sentence)))
+    report = _report(judged, [sentence for _, sents, _ in sections.values() for sentence in sents])
+    return [replace(fact, anchored=False) if is_aside(fact, report, below) else fact for fact, below in judged]
+
+
+def _report(judged: Sequence[tuple[Fact, bool]], sentences: Sequence[Span]) -> Report:
+    """What the text is as a whole. Figures of its lead count where they stand in a clause of their own."""
+    told = [s for s in sentences if len(s) > 1]
+    theme = sum(map(_is_violent, told)) / max(1, len(told))
+    return Report(
+        theme,
+        any(
+            isinstance(fact, CasualtyFigure) and fact.anchored and fact.status in LIVE_STATUSES and _leads(fact)
+            for fact, below in judged
+            if theme >= ASIDE or not below
+        ),
+    )
+
+
+def _leads(fact: Fact) -> bool:
+    return fact.within == "title" or fact.start < LEAD
+
+
+def _is_violent(sentence: Span) -> bool:
+    """Whether a sentence speaks of an attack, an accident, a disaster or their dead."""
+    words = casualty_words()
+    return any(
+        words.has("causes", token) or words.has("acts", token) or words.any_role(token, "passive", "active", "noun")
+        for token in sentence
+    )
+
+
+def _is_subordinate(fact: Fact, sentence: Span) -> bool:
+    """Whether a fact stands in a clause that hangs on another, which tells the news."""
+    inside = [t for t in sentence if fact.start <= t.idx < fact.end]
+    top = next((t for t in inside if not fact.start <= t.head.idx < fact.end or t.head.i == t.i), None)
+    return top is not None and any(t.dep_ in _SUBORDINATE for t in _upwards(top))
+
+
+def _upwards(token: Token) -> Iterator[Token]:
+    yield token
+    while token.head.i != token.i:
+        token = token.head
+        yield token
 
 
 def _is_background(fact: Fact, headed: Collection[str]) -> bool:

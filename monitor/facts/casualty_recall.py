@@ -1,0 +1,83 @@
+"""Is a figure told as news, or as something that readers know: "the attack that killed 12", "two days before he shot 49"?
+
+Structure decides, no list of events. Who tells news puts it in a clause of its own, with words that bring in what is new ("an
+attack", "which killed"); who recalls hangs it on a noun that is known ("the attack that killed"), on another time, or on the
+pluperfect of a narrative. What is recalled stays a fact, with its number; it is not anchored.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from spacy.tokens import Span, Token
+
+from monitor.facts.attribution import Attribution
+from monitor.facts.casualty_links import Link
+from monitor.facts.casualty_words import casualty_words
+
+_KNOWN = frozenset({"the", "that", "this", "those", "these"})
+_EARLIER = frozenset({"before", "until"})
+_HAPPEN = frozenset({"happened", "occurred", "came", "took", "hit", "struck", "began", "happens", "occurs"})
+_SPANS = frozenset({"year", "years", "decade", "decades", "month", "months"})
+_AFTER = frozenset({"since", "after", "on"})
+_DEEP = 12  # steps from a cue up its sentence
+
+
+def recalled(sentence: Span, link: Link, attribution: Attribution | None) -> str:
+    """Why a figure is what readers know already; an empty text for news."""
+    if _counts_years(sentence, link):
+        return "years after it"
+    for verb in _clauses(link.cue):
+        if verb.i < verb.head.i and any(c.dep_ in {"mark", "advmod"} and c.lower_ in _EARLIER for c in verb.children):
+            return "only dates what follows"  # what comes behind the main clause goes on with the tale
+        if attribution is None and any(c.dep_ == "aux" and c.lower_ in {"had", "'d"} for c in verb.children):
+            return "told in the pluperfect"
+        event = _described(verb)
+        if event is not None and event.head.lower_ not in _HAPPEN:
+            return f"tells which {event.text} is meant"
+    return ""
+
+
+def _clauses(cue: Token) -> Iterator[Token]:
+    """The verbs over a cue, its own first, as far as they are clauses inside others."""
+    node = cue
+    for _ in range(_DEEP):
+        if node.pos_ in {"VERB", "AUX"}:
+            yield node
+            if node.dep_ not in {"advcl", "relcl", "acl", "pcomp", "conj", "xcomp"}:
+                return
+        if node.head.i == node.i:
+            return
+        node = node.head
+
+
+def _described(verb: Token) -> Token | None:
+    """The known event that a clause describes: "the attack in Homs that killed 12"; not "the attack, which killed 12"."""
+    if verb.dep_ not in {"relcl", "acl"} or verb.head.i >= verb.i:
+        return None
+    noun = verb.head
+    while not _is_known_event(noun) and noun.dep_ in {"pobj", "appos", "prep", "conj"}:
+        noun = noun.head
+    that = any(c.lower_ == "that" and c.i < verb.i for c in verb.children)
+    apart = any(t.text in {",", "\u2014", "\u2013", "-"} for t in verb.doc[verb.head.i + 1 : verb.i])
+    return noun if _is_known_event(noun) and (that or not apart) else None
+
+
+def _is_known_event(noun: Token) -> bool:
+    """An attack, accident or disaster with a definite article or a possessive: one that was told of before."""
+    words = casualty_words()
+    if not (words.has("causes", noun) or words.role(noun, "noun")):
+        return False
+    return any((c.dep_ == "det" and c.lower_ in _KNOWN) or c.dep_ == "poss" for c in noun.children if c.i < noun.i)
+
+
+def _counts_years(sentence: Span, link: Link) -> bool:
+    """ "101 years since the killing", "ten years on", "two decades after": the event is as old as that."""
+    doc = sentence.doc
+    for token in sentence:
+        if token.lower_ not in _SPANS or token.i + 1 >= sentence.end or token.nbor().lower_ not in _AFTER:
+            continue
+        counted = token.i > sentence.start and (doc[token.i - 1].like_num or doc[token.i - 1].lower_ in {"a", "few", "many"})
+        if counted and (token.nbor().lower_ != "on" or token.i + 2 >= sentence.end or doc[token.i + 2].text in {",", "."}):
+            return True
+    return False
