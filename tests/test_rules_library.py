@@ -19,8 +19,15 @@ def test_the_library_loads_without_a_word() -> None:
     with closing(Gazetteer()) as gazetteer:
         loaded = load_folder(LIBRARY, known_notifiers=frozenset({"console"}), gazetteer=gazetteer)
         assert [str(p) for p in loaded.problems] == []
-        assert {rule.fact for rule in loaded.rules} == {Kind.TERRITORY, Kind.CASUALTY, Kind.STATEMENT}
-        assert len(Matcher.of(loaded.rules, gazetteer).rules) == len(loaded.rules) == 4
+        assert {rule.fact for rule in loaded.rules} == set(Kind)
+        assert len(Matcher.of(loaded.rules, gazetteer).rules) == len(loaded.rules) >= 12
+
+
+def test_what_would_flood_a_desk_ships_as_shadow() -> None:
+    modes = {rule.name: rule.mode for rule in load_folder(LIBRARY).rules}
+    shadow = {"front-advance", "first-report-in-country", "story-revived", "story-quiet", "feed-silent"}
+    assert {name for name, mode in modes.items() if mode != "live"} == shadow
+    assert all(modes[name] == "shadow" for name in shadow)
 
 
 def test_each_rule_says_what_it_is_for_and_proves_it() -> None:
