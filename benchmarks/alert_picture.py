@@ -17,11 +17,11 @@ import zlib
 from pathlib import Path
 
 from monitor.model import AlertEdge, Bounds, CasualtyFigure, EdgeName, Evidence, Json
-from notifiers import render, slack
+from notifiers import render, slack, slack_actions
 
 _DAY = 1_732_838_400.0  # 29 November 2024, 00:00 UTC
 _MINUTE = 60.0
-_WIDE, _TALL, _MARGIN = 720, 2400, 24
+_WIDE, _PHONE, _TALL, _MARGIN = 720, 390, 2400, 24
 _QUIET = (
     *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--hide-scrollbars"),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
@@ -70,6 +70,8 @@ def example() -> AlertEdge:
             ),
         ),
         place="Aleppo",
+        lat=36.20214,
+        lon=37.13426,
         origins=2,
         spread=Bounds(200, 255),
         published=published,
@@ -86,6 +88,8 @@ body { margin: 0; padding: 22px 26px; font: 15px/1.46 Slack-Lato, Lato, "Helveti
 .blocks { margin-left: 46px; } .header { font-size: 18px; font-weight: 900; margin: 4px 0 8px; } .section { margin: 8px 0; }
 .context { font-size: 12px; color: #616061; margin: 8px 0; } a { color: #1264a3; text-decoration: none; }
 q { display: block; border-left: 4px solid #ddd; padding-left: 12px; quotes: none; }
+button { font: 700 13px Arial; color: #1d1c1d; background: #fff; border: 1px solid #bbb; border-radius: 4px; padding: 6px 12px;
+  margin: 4px 8px 4px 0; }
 code { font: 11px monospace; color: #e01e5a; background: #f6f6f6; border: 1px solid #ddd; border-radius: 3px;
   padding: 1px 3px; }
 """
@@ -93,7 +97,7 @@ code { font: 11px monospace; color: #e01e5a; background: #f6f6f6; border: 1px so
 
 def slack_page(edge: AlertEdge) -> str:
     """The blocks of a Slack message as a page that looks like one."""
-    told = "".join(_block(b) for b in slack.blocks(render.message((edge,))))
+    told = "".join(_block(b) for b in slack.blocks(render.message((edge,)), slack.Room(buttons=slack_actions.buttons)))
     who = '<div class="who"><span class="icon">W</span><span>Wirewatch</span><i>APP&ensp;09:07</i></div>'
     return f'<!doctype html><meta charset="utf-8"><style>{_STYLE}</style>{who}<div class="blocks">{told}</div>'
 
@@ -101,6 +105,8 @@ def slack_page(edge: AlertEdge) -> str:
 def _block(block: Json) -> str:
     if block["type"] == "header":
         return f'<div class="header">{html.escape(block["text"]["text"])}</div>'
+    if block["type"] == "actions":
+        return "".join(f"<button>{html.escape(button['text']['text'])}</button>" for button in block["elements"])
     texts = [block["text"], *block.get("elements", ())] if "text" in block else block.get("elements", ())
     return f'<div class="{block["type"]}">{"".join(_mrkdwn(t["text"]) for t in texts)}</div>'
 
@@ -112,7 +118,7 @@ def _mrkdwn(text: str) -> str:
     return re.sub(r"(?m)^> (.*)$\n?", r"<q>\1</q>", text).replace("\n", "<br>")
 
 
-def draw(page: str, picture: Path, dark: bool) -> None:
+def draw(page: str, picture: Path, dark: bool, wide: int = _WIDE) -> None:
     """The page as a PNG, as tall as it is. Raises SystemExit without a Chromium."""
     browser = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if browser is None:
@@ -121,7 +127,7 @@ def draw(page: str, picture: Path, dark: bool) -> None:
         source, tall = Path(folder, "alert.html"), Path(folder, "tall.png")
         source.write_text(page, "utf-8")
         night = ["--blink-settings=preferredColorScheme=0"] if dark else []
-        window = [f"--window-size={_WIDE},{_TALL}", f"--screenshot={tall}", f"--user-data-dir={folder}/profile"]
+        window = [f"--window-size={wide},{_TALL}", f"--screenshot={tall}", f"--user-data-dir={folder}/profile"]
         subprocess.run([browser, *_QUIET, *night, *window, source.as_uri()], check=True, capture_output=True, timeout=120)
         picture.write_bytes(_without_tail(tall.read_bytes()))
 
@@ -156,9 +162,14 @@ def main() -> None:
     parser.add_argument("picture", type=Path)
     parser.add_argument("--dark", action="store_true")
     parser.add_argument("--slack", action="store_true")
+    parser.add_argument("--phone", action="store_true", help="in a frame that is as wide as a phone")
     given = parser.parse_args()
     page = slack_page(example()) if given.slack else render.html((example(),))
-    draw(page, given.picture, given.dark)
+    if given.phone:  # Chromium's own windows are never as narrow
+        page = (
+            f'<body style="margin:0"><iframe style="border:0;width:{_PHONE}px;height:{_TALL}px" srcdoc="{html.escape(page)}">'
+        )
+    draw(page, given.picture, given.dark, _PHONE if given.phone else _WIDE)
 
 
 if __name__ == "__main__":

@@ -43,7 +43,7 @@ _MAKERS: dict[type[Settings], Callable[[str, Any, Door, Resolve], Notifier]] = {
     WebhookSettings: lambda name, s, door, resolve: WebhookNotifier(
         name,
         SecretStr(s.url) if isinstance(s.url, str) else resolve(s.url),
-        resolve(s.secret) if s.secret else None,
+        [resolve(ref) for ref in (s.secret, *s.secrets) if ref is not None],
         door,
         envelope=s.envelope,
         care=s.care,
@@ -58,4 +58,5 @@ def make(name: str, settings: Settings, folder: Path, door: Door) -> Notifier:
 
 def secrets(settings: Settings) -> list[tuple[str, SecretRef]]:
     """The secrets that these settings name, each with its key."""
-    return [(key, ref) for key, ref in settings if isinstance(ref, SecretRef)]
+    given = [(key, value if isinstance(value, tuple) else (value,)) for key, value in settings]
+    return [(key, ref) for key, refs in given for ref in refs if isinstance(ref, SecretRef)]

@@ -8,20 +8,20 @@ import hashlib
 import hmac
 import json
 import time
-from collections.abc import Callable, Mapping
-from typing import Literal
+from collections.abc import Callable, Mapping, Sequence
+from typing import Literal, Self
 
-from pydantic import Field, SecretBytes, SecretStr
+from pydantic import Field, SecretBytes, SecretStr, model_validator
 
 from monitor.clock import iso
-from monitor.model import AlertEdge, Json
+from monitor.model import AlertEdge, Json, make_id
 from monitor.net import Door
-from notifiers import http, render
+from notifiers import cap, http, render
 from notifiers.base import ChannelSettings, Notice, Result, SecretRef
 from notifiers.harm import OPEN, Care
 
 _PREFIX = "whsec_"
-Envelope = Literal["standard", "cloudevents"]
+Envelope = Literal["standard", "cloudevents", "cap"]
 
 
 class WebhookSettings(ChannelSettings):
@@ -30,7 +30,18 @@ class WebhookSettings(ChannelSettings):
     type: Literal["webhook"] = Field(description="JSON by HTTP POST")
     url: str | SecretRef = Field(description="where to")
     secret: SecretRef | None = Field(default=None, description="signs what is sent, as Standard Webhooks asks")
-    envelope: Envelope = Field(default="standard", description="the JSON as it is, or inside a CloudEvents 1.0 envelope")
+    secrets: tuple[SecretRef, ...] = Field(
+        default=(), description="instead of `secret`, while it is replaced: each signs, the receiver needs one of them"
+    )
+    envelope: Envelope = Field(
+        default="standard", description="the JSON as it is, inside a CloudEvents 1.0 envelope, or a CAP 1.2 message in XML"
+    )
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        if self.secret is not None and self.secrets:
+            raise ValueError("write either `secret` or `secrets`")
+        return self
 
 
 class WebhookNotifier:
@@ -41,7 +52,7 @@ class WebhookNotifier:
         self,
         name: str,
         url: SecretStr,
-        secret: SecretStr | None,
+        secret: SecretStr | Sequence[SecretStr] | None,
         door: Door,
         clock: Callable[[], float] = time.time,
         envelope: Envelope = "standard",
@@ -50,7 +61,8 @@ class WebhookNotifier:
         self.name = name
         self._care = care
         self._url, self._door, self._clock, self._envelope = url, door, clock, envelope
-        self._key = _signing_key(secret) if secret else None
+        given = [secret] if isinstance(secret, SecretStr) else secret or ()
+        self._keys = tuple(map(_signing_key, given))
 
     @property
     def recipients(self) -> tuple[str, ...]:
@@ -62,6 +74,8 @@ class WebhookNotifier:
 
     def render(self, edges: tuple[AlertEdge, ...], recipient: str) -> Json:
         edges = self._care.of(edges)
+        if self._envelope == "cap":
+            return {"xml": cap.alert(edges)}
         return {
             "type": "wirewatch.alert",
             "timestamp": iso(edges[0].at),
@@ -70,6 +84,8 @@ class WebhookNotifier:
         }
 
     def render_notice(self, notice: Notice, recipient: str) -> Json:
+        if self._envelope == "cap":
+            return {"xml": cap.notice(notice, f"notice.{make_id(notice.subject, *notice.lines, str(notice.at))}")}
         return {
             "type": "wirewatch.notice",
             "timestamp": iso(notice.at),
@@ -84,11 +100,12 @@ class WebhookNotifier:
         ident = hashlib.blake2b(key.encode("utf-8", "replace"), digest_size=16).hexdigest()
         content_type, told = _ENVELOPES[self._envelope](payload, ident)
         # A lone surrogate has no UTF-8: a question mark takes its place, so that offsets of facts still fit.
-        body = json.dumps(told, ensure_ascii=False, sort_keys=True).encode("utf-8", "replace")
+        body = told.encode("utf-8", "replace")
         stamp = str(int(self._clock()))
         headers = {"Content-Type": content_type, "webhook-id": ident, "webhook-timestamp": stamp}
-        if self._key is not None:
-            headers["webhook-signature"] = "v1," + sign(self._key.get_secret_value(), ident, stamp, body)
+        if self._keys:
+            signed = (f"v1,{sign(key.get_secret_value(), ident, stamp, body)}" for key in self._keys)
+            headers["webhook-signature"] = " ".join(signed)
         result, _ = await http.post(self._door, self._url.get_secret_value(), body, headers)
         return result
 
@@ -110,9 +127,14 @@ def _as_cloud_event(payload: Json, ident: str) -> Json:
     }
 
 
-_ENVELOPES: Mapping[Envelope, Callable[[Json, str], tuple[str, Json]]] = {
-    "standard": lambda payload, ident: ("application/json", payload),
-    "cloudevents": lambda payload, ident: ("application/cloudevents+json", _as_cloud_event(payload, ident)),
+def _written(told: Json) -> str:
+    return json.dumps(told, ensure_ascii=False, sort_keys=True)
+
+
+_ENVELOPES: Mapping[Envelope, Callable[[Json, str], tuple[str, str]]] = {
+    "standard": lambda payload, ident: ("application/json", _written(payload)),
+    "cloudevents": lambda payload, ident: ("application/cloudevents+json", _written(_as_cloud_event(payload, ident))),
+    "cap": lambda payload, ident: (cap.CONTENT_TYPE, payload["xml"]),
 }
 
 

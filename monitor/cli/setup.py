@@ -59,11 +59,14 @@ def check(config_path: Path, as_json: bool) -> None:
 
 
 @click.command()
-def schema() -> None:
+@click.option("--webhook", is_flag=True, help="Of what the webhook sends instead, for those who write receivers.")
+def schema(webhook: bool) -> None:
     """Print the JSON Schema of rule files, so that an editor completes and checks them.
 
     Example: wirewatch schema > rules.schema.json
     """
+    from notifiers import webhook_schema
     from rules.schema import json_schema
 
-    click.echo(json.dumps(json_schema(), indent=2, ensure_ascii=False))
+    printed = webhook_schema.json_schema() if webhook else json_schema()
+    click.echo(json.dumps(printed, indent=2, ensure_ascii=False))
