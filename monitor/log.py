@@ -4,12 +4,13 @@ line, a colour, or show a password that stands in an address."""
 
 from __future__ import annotations
 
+import io
 import logging
 import os
 import re
 import sys
 from collections.abc import Mapping
-from typing import Any, cast
+from typing import Any, TextIO, cast
 
 import structlog
 
@@ -39,7 +40,7 @@ def configure(level: str = "info", *, json: bool | None = None, environ: Mapping
         if as_json
         else [
             one_line,
-            structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback),
+            structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=_traceback),
         ]
     )
     formatter = structlog.stdlib.ProcessorFormatter(
@@ -69,6 +70,13 @@ class _Prioritized(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         return f"<{_PRIORITIES.get(record.levelname.lower(), 6)}>{self._inner.format(record)}"
+
+
+def _traceback(out: TextIO, error: structlog.typing.ExcInfo) -> None:
+    """A traceback as text, without the passwords of addresses."""
+    text = io.StringIO()
+    structlog.dev.plain_traceback(text, error)
+    out.write(_IN_ADDRESS.sub("***@", text.getvalue()))
 
 
 def conceal(logger: Logger, method: str, event: Event) -> Event:

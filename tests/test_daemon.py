@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import signal
 import sys
 from collections.abc import AsyncIterator
@@ -17,6 +18,7 @@ import pytest
 import structlog
 from world import World, free_port
 
+from monitor import watch
 from monitor.clock import SystemClock
 from monitor.daemon import Daemon, Workers
 from monitor.errors import ConfigError, StoreLocked, WorkerDied
@@ -272,3 +274,83 @@ async def test_the_command_itself_without_its_model(world: World) -> None:
     assert any(line["level"] == "error" and "nowhere" in line["error"] for line in lines)
     assert all({"event", "level", "timestamp", "part"} <= line.keys() for line in lines)
     assert SECRET not in logged and "locals" not in logged
+
+
+# ---------------------------------------------------------------------------------------------------------- reloading, ending
+
+
+async def test_a_new_configuration_is_followed_as_far_as_it_can_be(world: World, workers: Workers) -> None:
+    """Notifiers, operator, token, storm: in force at SIGHUP. What needs a restart is said."""
+    port = free_port()
+    (world.folder / "web.token").write_text(TOKEN)
+    web = f"web: {{listen: 127.0.0.1:{port}, token: {{file: web.token}}}}"
+    path, clock = write(world, "alpha", more=web), JumpClock()
+    async with running(path, clock, workers, world):
+        await world.until(lambda: world.stored("alpha"))
+        (world.folder / "web.token").write_text("another-token")
+        text = path.read_text().replace("  hook: {", "  second: {type: webhook, url: {env: TEST_HOOK}}\n  hook: {")
+        text = text.replace("operator: [hook]", "operator: [second]\nstorm_per_minute: 5\nbaseline_hours: 2\nrule_tests: 'off'")
+        path.write_text(text)
+        rules = RULES.replace("once_per: item, notify: [hook]", "once_per: item, notify: [second]")
+        (world.folder / "rules" / "a.yaml").write_text(rules)
+        os.kill(os.getpid(), signal.SIGHUP)
+        (notice,) = await world.until(world.notices)
+        assert "rule_tests" in notice and "after a restart" in notice and "storm" not in notice
+        assert (await get(f"http://127.0.0.1:{port}/status", TOKEN))[0] == 401
+        status, figures = await get(f"http://127.0.0.1:{port}/status", "another-token")
+        assert status == 200 and set(json.loads(figures)["paused_flags"]) == {"hook", "second"}
+        world.publish("alpha", "1", "Kestrel by the second notifier")
+        await poll_again(world, clock, "alpha")
+        await world.until(lambda: world.told("words"))
+
+        path.write_text(text.replace("{env: TEST_HOOK}", "{env: NOT_SET_AT_ALL}", 1))
+        before = len(world.notices())
+        os.kill(os.getpid(), signal.SIGHUP)
+        await world.until(lambda: len(world.notices()) > before)
+        assert "NOT_SET_AT_ALL" in world.notices()[-1] and SECRET not in world.notices()[-1]
+        world.publish("alpha", "2", "Kestrel still told")
+        await poll_again(world, clock, "alpha")
+        await world.until(lambda: len(world.told("words")) == 2)
+
+        _, metrics = await get(f"http://127.0.0.1:{port}/metrics")
+        names = metric_names(metrics)
+        assert "wirewatch_deliveries_total" in names and SECRET not in metrics
+        assert named_in_rules_and_dashboard() <= names, "every metric that is shipped in a rule or a panel exists"
+
+
+def metric_names(exposition: str) -> set[str]:
+    return {line.split()[2] for line in exposition.splitlines() if line.startswith("# TYPE")} | {
+        line.partition("{")[0].partition(" ")[0] for line in exposition.splitlines() if not line.startswith("#")
+    }
+
+
+def named_in_rules_and_dashboard() -> set[str]:
+    folder = Path(__file__).parents[1] / "systemd"
+    texts = [(folder / name).read_text() for name in ("prometheus-rules.yml", "grafana-dashboard.json")]
+    return {name for text in texts for name in re.findall(r"\bwirewatch_\w+", text)}
+
+
+async def test_a_page_address_that_is_taken_ends_with_the_code_for_configurations(world: World, workers: Workers) -> None:
+    path = write(world, "alpha", more=f"web: {{listen: {world.url.removeprefix('http://')}}}")
+    with pytest.raises(ConfigError, match=r"web\.listen") as caught:
+        await Daemon(path, workers=lambda _: workers, supervisor=Supervisor({})).run()
+    assert caught.value.exit_code == 78
+
+
+async def test_an_end_under_load_gives_up_what_hangs(world: World, workers: Workers, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A feed and a receiver that never answer hold the end up for no longer than its grace; their rows are still due."""
+    assert 3 * watch._GRACE_S < 20
+    monkeypatch.setattr(watch, "_GRACE_S", 0.2)
+    path, clock = write(world, "alpha", "hanging"), JumpClock()
+    async with running(path, clock, workers, world) as daemon:
+        await world.until(lambda: world.stored("alpha") and world.polls["hanging"])
+        world.deaf = True
+        world.publish("alpha", "1", "Kestrel before the end")
+        await poll_again(world, clock, "alpha")
+        await world.until(lambda: world.knocks)
+        daemon.stop()
+    store = open_store(f"sqlite:{world.folder / 't.db'}", daemon=False)
+    assert [row.edges[0].title for row in await store.deliveries(["sending", "pending"], 9)] == ["Kestrel before the end"]
+    assert {feed.name for feed, _ in await store.feeds()} == {"alpha", "hanging"}
+    await store.close()
+    assert world.notified[-1] == "STOPPING=1"

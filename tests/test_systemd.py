@@ -11,27 +11,68 @@ import sys
 from pathlib import Path
 
 import pytest
+from ruamel.yaml import YAML
 
 from monitor.supervisor import Supervisor
 
-UNIT = Path(__file__).parents[1] / "systemd" / "wirewatch.service"
+FOLDER = Path(__file__).parents[1] / "systemd"
+UNIT = FOLDER / "wirewatch.service"
+SERVICES = ("wirewatch.service", "wirewatch-backup.service")
 needs_systemd = pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd-analyze is not installed")
 
 
 @needs_systemd
-def test_the_unit_is_valid() -> None:
-    done = subprocess.run(["systemd-analyze", "verify", "--man=no", str(UNIT)], capture_output=True, text=True, check=False)
-    told = [line for line in done.stderr.splitlines() if "wirewatch.service" in line and "is not executable" not in line]
+@pytest.mark.parametrize("unit", [*SERVICES, "wirewatch-backup.timer"])
+def test_the_unit_is_valid(unit: str) -> None:
+    command = ["systemd-analyze", "verify", "--man=no", str(FOLDER / unit)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    told = [line for line in done.stderr.splitlines() if "wirewatch" in line and "is not executable" not in line]
     assert told == []
 
 
 @needs_systemd
-def test_the_unit_is_hardened() -> None:
-    command = ["systemd-analyze", "security", "--offline=true", "--threshold=13", str(UNIT)]
+@pytest.mark.parametrize("unit", SERVICES)
+def test_the_unit_is_hardened(unit: str) -> None:
+    command = ["systemd-analyze", "security", "--offline=true", "--threshold=13", str(FOLDER / unit)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout[-300:]
-    score = re.search(r"exposure level for wirewatch.service: ([\d.]+)", done.stdout)
+    score = re.search(rf"exposure level for {unit}: ([\d.]+)", done.stdout)
     assert score is not None and float(score[1]) <= 1.3
+
+
+def test_the_backup_is_taken_of_the_store_that_the_daemon_writes() -> None:
+    backup, daemon = (FOLDER / "wirewatch-backup.service").read_text(), UNIT.read_text()
+    for line in (
+        "DynamicUser=yes",
+        "StateDirectory=wirewatch",
+        "StateDirectoryMode=0700",
+        "WorkingDirectory=/var/lib/wirewatch",
+    ):
+        assert line in backup and line in daemon, line
+    assert "User=wirewatch\n" in backup, "the name that systemd gives the dynamic user of wirewatch.service"
+    assert "--keep 14 /var/lib/wirewatch/backups" in backup
+    assert "OnCalendar=" in (FOLDER / "wirewatch-backup.timer").read_text()
+
+
+def test_newer_managers_wait_for_a_reload() -> None:
+    assert "Type=notify-reload" in (FOLDER / "notify-reload.conf").read_text()
+    assert "Type=notify\n" in UNIT.read_text(), "Debian 12 knows nothing else"
+
+
+def test_the_rules_for_prometheus_say_what_to_do() -> None:
+    text = (FOLDER / "prometheus-rules.yml").read_text()
+    rules = [rule for group in YAML(typ="safe", pure=True).load(text)["groups"] for rule in group["rules"]]
+    assert len({rule["alert"] for rule in rules}) == len(rules) >= 15
+    for rule in rules:
+        assert rule["labels"]["severity"] in {"critical", "warning"} and rule["annotations"]["summary"]
+        assert rule["expr"].count("(") == rule["expr"].count(")")
+
+
+@pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool is not installed")
+def test_the_rules_for_prometheus_are_valid() -> None:
+    command = ["promtool", "check", "rules", str(FOLDER / "prometheus-rules.yml")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_restarts_stop_where_they_cannot_help() -> None:

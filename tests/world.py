@@ -38,9 +38,12 @@ class World:
     hooked: list[dict[str, Any]] = field(default_factory=list)
     notified: list[str] = field(default_factory=list)
     logged: list[MutableMapping[str, Any]] = field(default_factory=list)
+    deaf: bool = False
+    """The webhook takes requests and does not answer."""
+    knocks: int = 0
 
     async def __aenter__(self) -> Self:
-        self._changed = asyncio.Condition()
+        self._changed, self._ending = asyncio.Condition(), asyncio.Event()
         app = web.Application()
         app.router.add_get("/{name}.xml", self._feed)
         app.router.add_post("/hook", self._hook)
@@ -55,6 +58,7 @@ class World:
         return self
 
     async def __aexit__(self, *_: object) -> None:
+        self._ending.set()
         self._listening.cancel()
         await asyncio.gather(self._listening, return_exceptions=True)
         self._socket.close()
@@ -104,6 +108,8 @@ class World:
         name = request.match_info["name"]
         self.polls[name] += 1
         await self._say()
+        if name == "hanging":
+            await self._ending.wait()
         entries = "".join(
             f"<item><guid isPermaLink='false'>{e.guid}</guid><title>{escape(e.title)}</title>"
             f"<description>{escape(e.summary)}</description><pubDate>{formatdate(time.time() - 60)}</pubDate></item>"
@@ -113,6 +119,10 @@ class World:
         return web.Response(body=body.encode(), content_type="application/rss+xml")
 
     async def _hook(self, request: web.Request) -> web.Response:
+        if self.deaf:
+            self.knocks += 1
+            await self._say()
+            await self._ending.wait()
         self.hooked.append(await request.json())
         await self._say()
         return web.Response(status=204)

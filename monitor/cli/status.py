@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sys
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -53,7 +54,7 @@ def status(config_path: Path, as_json: bool, watch: bool) -> None:
     else:
         wide_console().print(drawn(figures))
     if not figures["ready"]:
-        raise click.exceptions.Exit(Exit.FINDINGS)
+        sys.exit(Exit.FINDINGS)
 
 
 async def _watch(settings: Config) -> None:
