@@ -39,6 +39,7 @@ from monitor.rulebook import WatchedRulebook
 from monitor.schedule import Collector, Pace
 from monitor.subscriber import Subscriber
 from monitor.supervisor import Supervisor
+from monitor.web import atom
 from monitor.web.metrics import Counters
 from monitor.web.server import HealthServer
 from monitor.web.slack import routes as slack_routes
@@ -356,7 +357,9 @@ class Watch:
         routes = websub_routes(self._subscriber) if self._subscriber is not None else []
         self._bots[:] = self._slack_bots()
         routes += slack_routes(self._bots, self._ask, self._clock.now)
-        server = HealthServer(self._settings.web.listen, _token(self._settings), self._condition.look, routes, self._counters)
+        pages = {atom.PATH: atom.page(lambda: self._store.edges(0.0, atom.MOST))}
+        token = _token(self._settings)
+        server = HealthServer(self._settings.web.listen, token, self._condition.look, routes, self._counters, pages)
         await server.start()
         return server
 

@@ -12,7 +12,7 @@ import base64
 import binascii
 import hmac
 import ipaddress
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from aiohttp import web
@@ -51,7 +51,7 @@ Guard = Callable[[web.Request], web.Response | None]
 
 class HealthServer:
     """Serves until `stop`. `look` makes a fresh `Health` for each request; `routes` are served beside the pages and guard
-    themselves. `token` may be exchanged while it serves."""
+    themselves. `pages` are others that ask for the token. It may be exchanged while it serves."""
 
     def __init__(
         self,
@@ -60,11 +60,12 @@ class HealthServer:
         look: Callable[[], Awaitable[Health]],
         routes: Sequence[web.RouteDef] = (),
         counters: Counters | None = None,
+        pages: Mapping[str, Page] | None = None,
     ) -> None:
         host, _, port = listen.rpartition(":")
         self._host, self._port = host.strip("[]") or "127.0.0.1", int(port)
         self.token, self._look, self._routes = token, look, routes
-        self._counters = counters or Counters()
+        self._counters, self._pages = counters or Counters(), pages or {}
         self._runner: web.AppRunner | None = None
 
     @property
@@ -83,6 +84,7 @@ class HealthServer:
             ("/status", self._status, self._by_token),
             ("/", self._page, self._by_token),
             ("/metrics", self._metrics, self._by_peer),
+            *((path, page, self._by_token) for path, page in self._pages.items()),
         ):
             app.router.add_get(path, _guarded(page, guard))
         app.router.add_routes(self._routes)
