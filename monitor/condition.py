@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import importlib.metadata
 import os
 import time
@@ -25,7 +26,9 @@ from storage.base import Store
 
 _FRESH_S = 3.0
 _COUNTS_S = 60.0  # counting every row of a large store takes a while
+_MANY = 20_000  # items
 _BEHIND_S = 60.0
+_DAEMON = "daemon"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +60,8 @@ class Condition:
 
     async def look(self) -> Health:
         """All of it."""
-        return Health(self.ready, tuple(self.degraded()), self._own() | await self._stored())
+        memory = await asyncio.to_thread(self._memory)  # the kernel walks all their pages for it
+        return Health(self.ready, tuple(self.degraded()), self._own(memory) | await self._stored())
 
     @property
     def ready(self) -> bool:
@@ -86,9 +90,9 @@ class Condition:
 
     def sign(self) -> Json:
         """What is kept in the store beside the daemon's sign of life: all but what the store knows itself."""
-        return {"ready": self.ready, "degraded": self.degraded()} | self._own()
+        return {"ready": self.ready, "degraded": self.degraded()} | self._own({})
 
-    def _own(self) -> Json:
+    def _own(self, memory: Mapping[str, int | None]) -> Json:
         parts = self._parts
         return {
             "version": self.version,
@@ -106,7 +110,7 @@ class Condition:
             "loops_failing": {loop.name: int(loop.failing is not None) for loop in parts.loops},
             "loop_lag": parts.lag.worst,
             "intake_paused": int(parts.storing.failing is not None),
-            "workers": self._workers(),
+            "workers": self._workers(memory),
         }
 
     def _components(self) -> dict[str, int]:
@@ -116,13 +120,17 @@ class Condition:
     def _processes(self) -> list[Worker]:
         return [worker for worker in self._parts.workers if isinstance(worker, Worker)]
 
-    def _workers(self) -> list[Json]:
-        rows: list[Json] = [{"name": "daemon", "up": 1, "memory": memory_of(os.getpid())}]
-        for worker in self._processes():
-            memory = memory_of(worker.pid) if worker.pid else None
-            up, starts = int(worker.pid is not None), worker.starts
-            rows.append({"name": worker.name, "up": up, "starts": starts, "deaths": worker.deaths, "memory": memory})
-        return rows
+    def _memory(self) -> dict[str, int | None]:
+        pids = {_DAEMON: os.getpid()} | {worker.name: worker.pid for worker in self._processes()}
+        return {name: memory_of(pid) for name, pid in pids.items() if pid is not None}
+
+    def _workers(self, memory: Mapping[str, int | None]) -> list[Json]:
+        rows: list[Json] = [{"name": _DAEMON, "up": 1}]
+        rows += [
+            {"name": worker.name, "up": int(worker.pid is not None), "starts": worker.starts, "deaths": worker.deaths}
+            for worker in self._processes()
+        ]
+        return [row | {"memory": memory.get(row["name"])} for row in rows]
 
     async def _stored(self) -> Json:
         at, store = time.monotonic(), self._parts.store
@@ -131,6 +139,3 @@ class Condition:
         if at - self._counts[0] >= (_COUNTS_S if self._counts[1].get("items", 0) > _MANY else _FRESH_S):
             self._counts = at, dict(await store.counts())
         return self._of_store[1] | {"counts": dict(self._counts[1])}
-
-
-_MANY = 20_000

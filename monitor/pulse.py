@@ -137,7 +137,7 @@ class StoreWatch:
         self._reserve, self._speed, self._monotonic = reserve, speed, monotonic
         self._since = self._answered = self._looked = monotonic()
         self._instant = clock.now()
-        self._untold: Notice | None = None
+        self._untold: list[Notice] = []
         self._log = log.get("store")
         self.failing: str | None = None
         """Why the store cannot be written, or not for long: while it says so, nothing is polled."""
@@ -162,9 +162,7 @@ class StoreWatch:
             await self._recover()
         if why is None:
             await self._follow_time()
-            if self._untold is not None:
-                notice, self._untold = self._untold, None
-                await self._tell(notice)
+            await self._tell_all()
 
     async def _probe(self) -> str | None:
         try:
@@ -189,11 +187,14 @@ class StoreWatch:
         self._log.error("the store cannot be written; nothing is polled until it can", error=why)
         await asyncio.to_thread(self._ballast.drop)
         lines = (why, "Nothing is polled until it can; what is stored is analysed and told as far as that goes. Make room.")
-        notice = Notice("the store cannot be written", lines, self._clock.now())
-        try:
-            await self._tell(notice)
-        except StoreUnavailable:
-            self._untold = notice  # not even with the ballast's space: told when it is over
+        self._untold.append(Notice("the store cannot be written", lines, self._clock.now()))
+        with suppress(StoreUnavailable):  # not even with the ballast's space: told when it is over
+            await self._tell_all()
+
+    async def _tell_all(self) -> None:
+        while self._untold:
+            await self._tell(self._untold[0])
+            del self._untold[0]
 
     async def _recover(self) -> None:
         lasted = self._monotonic() - self._since
@@ -204,7 +205,7 @@ class StoreWatch:
         await asyncio.to_thread(self._ballast.lay)
         await self._spread()
         lines = (f"it could not be for {lasted:.0f} s: {why}", "Feeds are polled again.")
-        await self._tell(Notice("the store can be written again", lines, self._clock.now()))
+        self._untold.append(Notice("the store can be written again", lines, self._clock.now()))
 
     async def _follow_time(self) -> None:
         """After a suspended night, or a clock that was set, feeds are not all polled at once."""

@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from command import wirewatch as command
 from conftest import NOW, Make
 from pydantic import SecretStr
 from rich.console import Console
@@ -92,7 +92,7 @@ async def test_from_the_daemons_page(path: Path, store: Store, make: Make) -> No
     await server.stop()
 
 
-async def test_as_a_command(path: Path, command: Callable[..., Any]) -> None:
+async def test_as_a_command(path: Path) -> None:
     done = await asyncio.to_thread(command, "status", "-c", path, "--json")
     assert done.code == 1 and "no store here yet" in done.err
     await open_store(require(path).store_url, daemon=True, durable=False).close()
