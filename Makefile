@@ -35,5 +35,9 @@ $(VENV)/.installed-dev: $(VENV)/.installed
 torture-rules: $(VENV)/.installed-dev
 	$(BIN)/python benchmarks/rules_saves.py 10000
 
+# Some three quarters of an hour on two free cores; results as Markdown and JSON in build/bench/.
+bench: $(VENV)/.installed-dev
+	$(BIN)/python benchmarks/bench.py
+
 clean:
 	rm -rf $(VENV) build dist *.egg-info
