@@ -1,9 +1,8 @@
-"""wirewatch outbox and notify."""
+"""wirewatch outbox: what waits to be sent, what was sent, what could not be."""
 
 from __future__ import annotations
 
-import sys
-import time
+import json
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,9 @@ import click
 
 from monitor.cli.common import change, config_option, json_option, run, show, store_of, when
 from monitor.cli.looking import limit_option
-from monitor.errors import Exit
+from monitor.cli.payloads import payload_text
+from monitor.model import Delivery
+from storage.base import Attempt
 
 
 @click.group()
@@ -61,6 +62,45 @@ def _column(name: str) -> Any:
     return lambda r: "" if r[name] is None else str(r[name])
 
 
+@outbox.command("show")
+@click.argument("key")
+@config_option
+@json_option
+def show_row(key: str, config_path: Path, as_json: bool) -> None:
+    """Show everything about a delivery: its fields, its attempts, and the message as it is kept.
+
+    Example: wirewatch outbox show 5f0c/1/desk-slack/desk-slack
+    """
+
+    async def found() -> tuple[Delivery | None, list[Attempt]]:
+        async with store_of(config_path) as store:
+            return await store.delivery(key), await store.attempts(key)
+
+    row, attempts = run(found())
+    if row is None:
+        raise click.ClickException(f"no delivery {key}; `wirewatch outbox list` shows them")
+    fields = _fields(row) | {"tried": [{"at": when(a.at), "fate": a.fate, "answer": a.answer} for a in attempts]}
+    if as_json:
+        click.echo(json.dumps(fields | {"payload": row.payload}, ensure_ascii=False))
+        return
+    for name, value in fields.items():
+        if name == "tried":
+            for tried in value:
+                click.echo(f"{'tried:':<13}{tried['at']} {tried['fate']} {tried['answer']}".rstrip())
+        else:
+            click.echo(f"{name + ':':<13}{'-' if value in (None, '') else value}")
+    click.echo("\n" + (payload_text(row.payload).rstrip() if row.payload else "not rendered yet"))
+
+
+def _fields(row: Delivery) -> dict[str, Any]:
+    """What is known of a row beside its message."""
+    plain = ("key", "lane", "notifier", "recipient", "state", "attempts", "error", "provider_id", "downgraded", "batch")
+    instants = ("created", "due", "expires", "lease_until")
+    alerts = [f"{edge.alert}/{edge.n} {edge.title}" for edge in row.edges]
+    shown = {name: getattr(row, name) for name in plain} | {"state": str(row.state)}
+    return shown | {name: when(getattr(row, name)) for name in instants} | {"alerts": alerts}
+
+
 @outbox.command()
 @click.argument("key")
 @config_option
@@ -89,44 +129,3 @@ def _edit(key: str, action: str, config_path: Path) -> None:
         click.echo(f"asked the running daemon: {action} {key}", err=True)
     elif not answer["ok"]:
         raise click.ClickException(f"no delivery {key}; `wirewatch outbox list` shows them")
-
-
-@click.group()
-def notify() -> None:
-    """Try notifiers out."""
-
-
-@notify.command("test")
-@click.argument("name")
-@config_option
-def test_notifier(name: str, config_path: Path) -> None:
-    """Send a test message by the notifier NAME, now, and say what became of it.
-
-    Example: wirewatch notify test desk-slack
-    """
-    from monitor import config
-    from monitor.net import Door
-    from notifiers import registry
-    from notifiers.base import Fate, Notice
-
-    settings = config.require(config_path)
-    if name not in settings.notifiers:
-        known = ", ".join(settings.notifiers) or "none"
-        raise click.ClickException(f"no notifier `{name}` in {config_path}; configured: {known}")
-
-    async def send() -> bool:
-        well = True
-        async with Door(settings.net.user_agent_contact or "", [str(n) for n in settings.net.allow]) as door:
-            notifier = registry.make(name, settings.notifiers[name], settings.folder, door)
-            now = time.time()
-            notice = Notice("Test message", ("This is what a notice of Wirewatch looks like here.",), now)
-            for recipient in notifier.recipients:
-                result = await notifier.send(
-                    notifier.render_notice(notice, recipient), recipient, f"test/{now}/{name}/{recipient}"
-                )
-                click.echo(f"{recipient}: {result.fate} {result.detail}".rstrip(), err=True)
-                well = well and result.fate is Fate.SENT
-            await notifier.close()
-        return well
-
-    sys.exit(Exit.OK if run(send()) else Exit.FINDINGS)
