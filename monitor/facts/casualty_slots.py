@@ -53,8 +53,10 @@ def revision_of(sentence: Span, link: Link, others: Sequence[Link]) -> str | Non
     if moved or "toll" not in link.frame:
         return moved
     around = [*sentence.doc[max(sentence.start, link.start - 6) : link.start], *sentence.doc[link.cue.i : figure.start]]
+    # "Cut", "up" and "down" alone are parts of much else; beside "revise" they say which way.
+    small = set() if any(t.lower_ in words.lists["revise"] for t in around) else {"cut", "up", "down"}
     for name, way in (("fall", "down"), ("rise", "up")):
-        if any(t.lower_ in words.lists[name] and t.lower_ not in {"cut", "up", "down"} for t in around):
+        if any(t.lower_ in words.lists[name] and t.lower_ not in small for t in around):
             return way
     return None
 
