@@ -356,3 +356,38 @@ def test_an_unlinked_place_is_told_by_the_one_it_lies_in(
 ) -> None:
     first, second = (Slots("killed", "people", "incident", place=place, place_id=ident) for place, ident in (a, b))
     assert _places_agree(first, second) is agree and _places_agree(second, first) is agree
+
+
+# ------------------------------------------------------------------------------------------- one event told twice, two as one
+
+
+@pytest.mark.parametrize(
+    ("then", "minute", "event"),
+    [
+        (fact(8, place="Rivertown", category="other"), 60, "CORROBORATED"),  # "all eight crew members"
+        (fact(8, place="the air base"), 60, "CORROBORATED"),  # the same place by another name
+        (fact(9, place="Hilltown"), 60, "NEW_FIGURE"),  # another number elsewhere
+        (fact(8, place="Hilltown"), 3 * 24 * 60, "NEW_FIGURE"),  # days later
+        (fact(8, place="Rivertown", metric="wounded"), 60, "NEW_FIGURE"),
+        (fact(8, place="Rivertown", category="named_person", name="Ana Torres"), 60, "NEW_FIGURE"),
+    ],
+)
+def test_a_telling_number_that_comes_again_is_of_the_same_people(then: CasualtyFigure, minute: float, event: str) -> None:
+    assert names(seen(fact(8, place="Rivertown")), seen(then, minute, "BBC"))[1] == event
+
+
+@pytest.mark.parametrize(
+    ("first", "then", "minute", "event"),
+    [
+        (fact(18, place="Rivertown"), fact(5, place="Rivertown", cause="fresh strikes"), 600, "NEW_FIGURE"),
+        (fact(18, place="Rivertown"), fact(21, place="Rivertown", cause="fresh strikes"), 60, "INCREASED"),
+        (fact(18, place="Rivertown"), fact(5, place="Rivertown", cause="strikes"), 600, "CONFLICT"),
+        (fact(73_000, place="Rivertown"), fact(4, place="Rivertown"), 600, "NEW_FIGURE"),  # a war's total, one strike's dead
+        (fact(4, place="Rivertown"), fact(73_000, place="Rivertown"), 600, "NEW_FIGURE"),
+        (fact(73_000, place="Rivertown"), fact(4, place="Rivertown", revision="down"), 600, "REVISED_DOWN"),
+    ],
+)
+def test_a_fresh_attack_or_a_whole_wars_total_is_another_series(
+    first: CasualtyFigure, then: CasualtyFigure, minute: float, event: str
+) -> None:
+    assert names(seen(first), seen(then, minute, "BBC"))[1] == event

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from random import Random
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from monitor.ledger import statements
 from monitor.ledger.origins import origin_of
+from monitor.ledger.paraphrase import adds_nothing, common, same_claim
 from monitor.ledger.statements import Statements
 from monitor.model import CasualtyFigure, Event, EventName, Observation, Statement
 
@@ -74,7 +78,8 @@ def test_a_longer_version_extends_and_is_what_is_known_from_then_on() -> None:
 
 
 def test_two_words_are_contained_in_many_quotations_and_prove_nothing() -> None:
-    assert second("We will open the border on Monday.", "the border").name == E.NEW_STATEMENT
+    border = seen(words("the border"), 0.1, "BBC", story_id="another")
+    assert run(seen(words("We will open the border on Monday.")), border)[1][1].name == E.NEW_STATEMENT
     assert second("Never again", "never again!").name == E.CORROBORATED
 
 
@@ -83,6 +88,43 @@ def test_a_paraphrase_needs_similarity_and_equal_numbers_and_polarity() -> None:
     assert second(said, "Forty lorries: 40 vehicles went to the town", alike=0.85).name == E.CORROBORATED
     assert second(said, "Forty lorries: 40 vehicles went to the town", alike=0.84).name == E.NEW_STATEMENT
     assert second(said, "We have sent 400 trucks to the town.", alike=0.97).name == E.NEW_STATEMENT
+
+
+SAID = "The northern ferry line to the islands will be shut by December because the money is gone"
+
+
+@pytest.mark.parametrize(
+    ("then", "elsewhere", "event"),
+    [
+        ("The ferry line to the northern islands is shutting by December", True, E.CORROBORATED),
+        ("ferry line shut", False, E.CORROBORATED),  # a headline in the same story
+        ("money gone", False, E.CORROBORATED),
+        ("line shut", True, E.NEW_STATEMENT),  # too little to tell, elsewhere
+        ("The ferry line to the northern islands will be shut by 2031", False, E.NEW_STATEMENT),  # a number more
+        ("Wages of the harbour pilots will rise in spring", False, E.NEW_STATEMENT),
+        ("The northern ferry line will not be shut", False, E.NEW_STATEMENT),  # the polarity differs
+    ],
+)
+def test_a_claim_reworded_by_many_outlets_is_told_once(then: str, elsewhere: bool, event: EventName) -> None:
+    later = seen(words(then), 0.2, "BBC", story_id="t" if elsewhere else "s")
+    assert run(seen(words(SAID)), later)[1][1].name == event
+
+
+def test_a_reworded_claim_with_another_number_is_new() -> None:
+    assert second("We have sent 40 trucks of flour to the town", "400 trucks of flour sent to town").name == E.NEW_STATEMENT
+
+
+def test_words_that_a_speaker_always_uses_tell_nothing() -> None:
+    known = [f"The island council talks about the {m}" for m in ("harbour", "school", "budget", "railway", "airport")]
+    usual = common(known)
+    assert usual == {"island", "council", "talk"}
+    assert same_claim(known[0], "the island council's talks on Sunday", here=False)
+    assert not same_claim(known[0], "the island council's talks on Sunday", here=False, usual=usual)
+
+
+def test_a_claim_made_again_after_days_is_new() -> None:
+    late = seen(words("The ferry line to the northern islands is shutting by December"), 3, "BBC")
+    assert run(seen(words(SAID)), late)[1][1].name == E.NEW_STATEMENT
 
 
 @pytest.mark.parametrize(
@@ -164,3 +206,26 @@ def test_unnamed_sources_are_not_known_to_be_one() -> None:
 
 def test_a_quoted_outlet_and_its_own_report_are_one() -> None:
     assert origin_of(figure(source="Agency X"), "portal", None, {"agency x": "x"}) == "x"
+
+
+# --------------------------------------------------------------------------------------------------------------- paraphrase
+
+WORD = st.sampled_from(["harbour", "ferry", "island", "budget", "flour", "bridge", "pilot", "winter", "council", "railway"])
+
+
+@given(st.lists(WORD, min_size=3, max_size=8, unique=True), st.randoms(use_true_random=False), st.integers(10, 99))
+def test_order_makes_no_other_claim_and_a_number_does(told: list[str], random: Random, number: int) -> None:
+    known = " ".join(told)
+    shuffled = list(told)
+    random.shuffle(shuffled)
+    assert same_claim(known, " ".join(shuffled), here=False) and adds_nothing([known], " ".join(shuffled))
+    assert not same_claim(known, f"{known} {number}", here=True) and not adds_nothing([known], f"{known} {number}")
+    assert same_claim(f"{known} {number}", known, here=True)  # a short version leaves the number out
+
+
+@given(st.lists(WORD, max_size=8, unique=True), st.lists(st.text(max_size=20), max_size=4))
+def test_any_texts_can_be_compared(told: list[str], others: list[str]) -> None:
+    new = " ".join(told)
+    assert common(others) == common([*reversed(others)])
+    assert not adds_nothing([], new)
+    assert not any(same_claim(other, "", here=True) for other in others)

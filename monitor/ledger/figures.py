@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from monitor.codec import whole_fact_to_json
+from monitor.ledger import bounds as b
 from monitor.ledger import series as one
 from monitor.ledger.names import fold, same_person, same_place, words
 from monitor.model import (
@@ -34,6 +35,14 @@ NARROWER: dict[str, frozenset[str]] = {
     "civilians": frozenset({"children", "women", "migrants", "protesters", "aid_workers", "journalists"}),
 }
 """Categories of which each one's people are all among the first's."""
+
+_FRESH = frozenset({"fresh", "new", "another", "further", "latest", "second", "separate", "different"})
+FRESH_S = 3 * 3600.0
+"""How much younger than a series an attack must be that is called fresh, to be another one."""
+TELLING, AGAIN_S = 3, 2 * 86400.0
+"""A number from here on tells its event from another, within so long."""
+WAR, WAR_TIMES = 1000, 100
+"""A number from here on that is so many times another is the total of a war, however it was read."""
 
 WITHOUT_FIGURE = frozenset({"share", "vague", "none"})
 _DATE = re.compile(r"(\d{4})(-\d\d)?(-\d\d)?")
@@ -178,10 +187,38 @@ def _under(state: Figures, new: Slots, fact: CasualtyFigure, inside: Inside) -> 
 
 
 def _find(state: Figures, new: Slots, o: Observation, under: str | None, inside: Inside) -> Entry | None:
-    fits = [e for e in state.entries if e.under == under and _agree(new, e.slots, inside)]
+    fits = [e for e in state.entries if e.under == under and _agree(new, e.slots, inside) and not _is_another(e, o)]
     if under is not None:
         fits = [e for e in fits if None in (e.slots.cause, new.cause) or fold(e.slots.cause or "") == fold(new.cause or "")]
+    if not fits and under is None:
+        fits = [e for e in state.entries if _tells_again(e, new, o)]
     return max(fits, key=lambda e: _closeness(new, o, e), default=None)
+
+
+def _tells_again(entry: Entry, new: Slots, o: Observation) -> bool:
+    """Whether the very number of a series comes again in its story within two days by another noun or place ("eight dead at
+    the base", "all eight crew members killed in California"): the same people, not as many others."""
+    fact, old, best = o.fact, entry.slots, entry.series.best
+    if not isinstance(fact, CasualtyFigure) or fact.part_of or best is None or fact.qualifier not in b.FIRM:
+        return False
+    same = (best.low, best.high, best.qualifier) == (fact.low, fact.high, fact.qualifier) and (fact.low or 0) >= TELLING
+    kind = (old.metric, old.scope) == (new.metric, new.scope) and None is old.name is new.name
+    nouns = old.category == new.category or "people" in {old.category, new.category}
+    return same and kind and nouns and entry.under is None and abs(o.at - entry.opened) <= AGAIN_S
+
+
+def _is_another(entry: Entry, o: Observation) -> bool:
+    """Whether a figure of an incident tells of another one than the series, though no slot contradicts: a strike that is called
+    fresh, after those that the series counts; or a number of quite another size, which is a whole war's beside one attack's."""
+    fact, best = o.fact, entry.series.best
+    if not isinstance(fact, CasualtyFigure) or fact.scope != "incident" or fact.revision or fact.status == "denied" or fact.cue:
+        return False
+    if _FRESH & set(fold(fact.cause or "").split()):
+        return o.at - entry.opened > FRESH_S
+    if best is None or (fact.low is None and fact.high is None):
+        return False
+    small, large = sorted((b.level(best), b.level(Bounds(fact.low, fact.high, fact.qualifier))))
+    return large >= WAR and large >= WAR_TIMES * max(1, small)
 
 
 def _narrower(inner: Slots, outer: Slots, inside: Inside) -> bool:

@@ -7,16 +7,19 @@ comes in as a value.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from monitor.ledger import paraphrase
 from monitor.ledger.names import fold
 from monitor.model import LIVE_STATUSES, Event, EventName, Json, Kind, Observation, Statement, make_id
 
 VERSION = 1
 ALIKE = 0.85
 KEEP_S = 14 * 86400.0
-MAX_KEPT = 100
+NEAR_S = 2 * 86400.0
+"""How long a claim is taken for the same one by its words alone."""
+MAX_KEPT = 300
 MAX_QUOTE = 1000
 FEW_WORDS = 3
 """Shorter quotations must be equal to be the same: two words are contained in many."""
@@ -194,7 +197,21 @@ def _verdict(known: tuple[Said, ...], new: Said, alike: Callable[[str], float]) 
         if s.denies == new.denies:
             return _E.CORROBORATED, s, f"the same in other words ({score:.2f})"
         return _E.REVERSED, s, f"the opposite in other words ({score:.2f})"
+    if (s := _reworded(same, new)) is not None:
+        return _E.CORROBORATED, s, "the same claim, reworded"
     return _E.NEW_STATEMENT, None, "said for the first time"
+
+
+def _reworded(same: Sequence[Said], new: Said) -> Said | None:
+    """The known statement, the latest first, whose claim the new one makes in other words; or, where it adds nothing to what
+    the speaker said in its story, the latest of those."""
+    near = [s for s in same if abs(new.first - s.last) <= NEAR_S]
+    usual = paraphrase.common([s.quote for s in near])
+    for s in near:
+        if paraphrase.same_claim(s.quote, new.quote, here=s.story_id == new.story_id, usual=usual):
+            return s
+    here = [s for s in near if s.story_id == new.story_id]
+    return here[0] if paraphrase.adds_nothing([s.quote for s in here], new.quote) else None
 
 
 # ---------------------------------------------------------------------------------------------------------------- observing
