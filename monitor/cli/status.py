@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 import json
 import sys
 import time
@@ -10,7 +11,6 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
-import aiohttp
 import click
 from rich.console import Group, RenderableType
 from rich.live import Live
@@ -21,12 +21,15 @@ from monitor import config
 from monitor.cli.common import config_option, run, wide_console
 from monitor.clock import iso
 from monitor.config import Config
-from monitor.errors import Exit
+from monitor.errors import Exit, FetchError
 from monitor.model import Json
+from monitor.net import Door, Limits
 from monitor.web import status as said
 from storage.open import open_store
 
-_PATIENCE = aiohttp.ClientTimeout(total=5.0)
+_LIMITS = Limits(connect=5.0, total=5.0, redirects=0)
+_ANY = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "[::]": "[::1]"}  # noqa: S104 - nothing is bound here
+_HERE = ("127.0.0.0/8", "::1/128")
 _EVERY_S = 2.0
 _SILENT_S = 60.0
 _STYLES = {"!": "bold red", "blind": "yellow"}
@@ -84,16 +87,22 @@ async def _asked(settings: Config) -> Json | None:
         return None  # this user may not read it; the store says most of it, too
     headers = {"Authorization": f"Bearer {token.get_secret_value()}"} if token else {}
     host, _, port = settings.web.listen.rpartition(":")
-    here = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "[::]": "[::1]"}.get(host, host)  # noqa: S104 - nothing is bound here
+    here = _ANY.get(host, host)
     try:
-        async with (
-            aiohttp.ClientSession(timeout=_PATIENCE, trust_env=False) as session,
-            session.get(f"http://{here}:{port}/status", headers=headers, allow_redirects=False) as answer,
-        ):
-            found: Any = await answer.json() if answer.status == 200 else None
-    except (aiohttp.ClientError, TimeoutError, ValueError):
+        async with Door(allow=(*_HERE, *_network(here)), limits=_LIMITS) as door:
+            answer = await door.get(f"http://{here}:{port}/status", headers)
+        found: Any = json.loads(answer.body) if answer.status == 200 else None
+    except (FetchError, ValueError):
         return None
     return found if isinstance(found, dict) and "queues" in found else None
+
+
+def _network(host: str) -> tuple[str, ...]:
+    """The address that the daemon listens at, where it is one."""
+    try:
+        return (str(ipaddress.ip_network(host.strip("[]"))),)
+    except ValueError:
+        return ()
 
 
 async def _read(settings: Config) -> Json:

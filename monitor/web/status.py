@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import jinja2
@@ -133,18 +134,11 @@ _SECTIONS = (
     ("Latest alerts", _alerts),
 )
 
-_PAGE = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined).from_string(
-    """<!DOCTYPE html>
-<html lang="en"><head><meta charset="utf-8"><meta http-equiv="refresh" content="15"><title>Wirewatch</title></head><body>
-<h1>Wirewatch</h1>
-{% for title, found in sections %}<h2>{{ title }}</h2>
-<table>{% for name, text in found %}<tr><td>{{ name }}</td><td>{{ text }}</td></tr>
-{% endfor %}</table>
-{% endfor %}<p>{{ now }}</p></body></html>
-"""
+_TEMPLATES = jinja2.Environment(
+    loader=jinja2.FileSystemLoader(Path(__file__).with_name("templates")), autoescape=True, undefined=jinja2.StrictUndefined
 )
 
 
 def page(figures: Json) -> str:
     """The whole status as one page of text; everything in it is escaped."""
-    return _PAGE.render(sections=rows(figures), now=iso(figures["now"]))
+    return _TEMPLATES.get_template("status.html").render(sections=rows(figures), now=iso(figures["now"]))
