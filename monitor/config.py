@@ -199,9 +199,11 @@ class Config(_Part):
         20, ge=1, description="alerts a minute to one recipient beyond which they fold into one message"
     )
     rule_tests: Literal["refuse", "off"] = Field(
-        default="refuse", description="an edited rule file whose tests fail keeps its old version: `refuse`; or tests are not run"
+        default="refuse",
+        description="an edited rule file whose tests fail keeps its old version: `refuse`; or tests are not run",
     )
     retention: Retention = Field(default=Retention(), description="see below")
+    log: LogSettings = Field(default=LogSettings(), description="see below")
     web: WebSettings | None = Field(default=None, description="health and status pages; none by default")
 
     @property
@@ -215,7 +217,6 @@ class Config(_Part):
         return f"sqlite:{self.folder / rest}" if scheme == "sqlite" else self.storage
 
 
-    log: LogSettings = Field(default=LogSettings(), description="see below")
 @dataclass(frozen=True, slots=True)
 class Checked:
     """What a configuration file gave: `config` is None where an error stands in it."""
@@ -248,8 +249,8 @@ def load(path: Path, *, secrets: Literal["error", "warning"] = "error") -> Check
 
 
 def require(path: Path, *, secrets: Literal["error", "warning"] = "error") -> Config:
-    """The configuration. Raises ConfigError with every problem where it has an error. `secrets` as for `load`: who only looks at
-    the store needs none."""
+    """The configuration. Raises ConfigError with every problem where it has an error. `secrets` as for `load`: who only looks
+    at the store needs none."""
     checked = load(path, secrets=secrets)
     if checked.config is None:
         raise ConfigError([p for p in checked.problems if p.severity == "error"])
@@ -349,6 +350,7 @@ def _known_keys(loc: tuple[Any, ...]) -> list[str]:
         "feeds": [FeedSettings],
         "web": [WebSettings],
         "retention": [Retention],
+        "log": [LogSettings],
         "notifiers": registry.SETTINGS,
     }
     models = parts.get(str(loc[0]), []) if loc else [Config]
@@ -362,7 +364,6 @@ def _cross_check(config: Config, root: Node | None, report: Report, secrets: Lit
                 near = difflib.get_close_matches(name, list(config.notifiers), 1)
                 hint = f"did you mean `{near[0]}`?" if near else "configure it under `notifiers:`"
                 report.error(_locate(root, where), "unknown-notifier", f"notifier `{name}` is not configured", hint)
-        "log": [LogSettings],
     seen: dict[str, int] = {}
     for i, feed in enumerate(config.feeds):
         if feed.url in seen:
