@@ -163,9 +163,12 @@ def match_expression(query: str) -> str | None:
     return " ".join(terms) or None
 
 
+# The best are picked by the index alone: a common word stands in more rows than anybody wants to have read.
 _SEARCH = f"""
-SELECT {columns(ITEM, "i")} FROM items_fts JOIN items i ON i.seq = items_fts.rowid
-WHERE items_fts MATCH ? ORDER BY bm25(items_fts, 4.0, 2.0, 1.0), i.seen DESC LIMIT ?
+SELECT {columns(ITEM, "i")} FROM (
+  SELECT rowid AS seq, bm25(items_fts, 4.0, 2.0, 1.0) AS score FROM items_fts WHERE items_fts MATCH ?
+  ORDER BY score, seq DESC LIMIT ?
+) best JOIN items i ON i.seq = best.seq ORDER BY best.score, i.seen DESC
 """
 
 

@@ -6,11 +6,14 @@ import asyncio
 import csv
 import io
 import json
+import sqlite3
 import sys
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+import sqlite_utils
 from command import Command, wirewatch
 from conftest import NOW, Make
 from pyarrow import parquet
@@ -20,6 +23,7 @@ from monitor.model import Item
 from storage.base import Store
 from storage.exports import EXPORTS
 from storage.open import open_store
+from storage.sqlite_open import open_sqlite
 
 
 async def rows(store: Store, kind: str, since: float = 0.0, limit: int = 2) -> list[dict]:
@@ -76,6 +80,31 @@ async def test_what_comes_and_goes_between_two_pages_does_no_harm(store, make):
     await store.commit_poll(make.poll(make.item("i6")))
     rest = await store.export("items", 0, first.after, 99)
     assert [row[0] for row in (*first.rows, *rest.rows)] == [f"i{n}" for n in range(7)]
+
+
+def test_every_column_is_described() -> None:
+    page = (Path(__file__).parents[1] / "docs" / "data.md").read_text()
+    for kind, columns in EXPORTS.items():
+        part = page.split(f"### {kind}\n")[1].split("\n#")[0]
+        rows = [line for line in part.splitlines() if line.startswith("| `")]
+        assert rows == [f"| `{c.name}` | {c.cell} | {c.meaning} |" for c in columns]
+
+
+async def test_the_views_are_what_datasette_shows(tmp_path: Path) -> None:
+    """Its pages ask for rows, counts of distinct values and searches, as `sqlite_utils` does."""
+    store = open_sqlite(tmp_path / "store.db", daemon=True, durable=False)
+    await fill(store)
+    await store.close()
+    with closing(sqlite3.connect(tmp_path / "store.db")) as connection:
+        db = sqlite_utils.Database(connection)
+        assert {"items_iso", "stories_iso", "facts_iso", "alerts_iso", "alert_edges_iso", "feeds_iso"} <= set(db.view_names())
+        names = [column.name for column in EXPORTS["facts"]]
+        assert [column.name for column in db["facts_iso"].columns] == names
+        fact = next(iter(db["facts_iso"].rows_where("kind = ?", ["statement"])))
+        assert fact["story_title"] == "Story s1" and fact["seen"] == "2023-11-14T22:13:20Z" and fact["title"] == "Title of i2"
+        counted = "SELECT kind, count(*) FROM facts_iso GROUP BY kind ORDER BY 2 DESC, 1"
+        assert db.execute(counted).fetchall() == [("statement", 1), ("territory", 1)]
+        assert [row["id"] for row in db["items"].search("corrected")] == ["i1"]
 
 
 # ---------------------------------------------------------------------------------------------------------------- the command
