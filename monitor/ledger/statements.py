@@ -197,8 +197,8 @@ def _verdict(known: tuple[Said, ...], new: Said, alike: Callable[[str], float]) 
         if s.denies == new.denies:
             return _E.CORROBORATED, s, f"the same in other words ({score:.2f})"
         return _E.REVERSED, s, f"the opposite in other words ({score:.2f})"
-    if (s := _reworded(same, new)) is not None:
-        return _E.CORROBORATED, s, "the same claim, reworded"
+    if (reworded := _reworded(same, new)) is not None:
+        return _E.CORROBORATED, reworded, "the same claim, reworded"
     return _E.NEW_STATEMENT, None, "said for the first time"
 
 
