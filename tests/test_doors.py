@@ -17,7 +17,7 @@ IMPORTS: dict[str, tuple[str, ...]] = {
     "requests": (), "httpx": (), "niquests": (), "urllib.request": (), "urllib3": (), "http.client": (), "http.server": (),
     "ftplib": (), "smtplib": (), "telnetlib": (), "xmlrpc": (), "pickle": (), "marshal": (), "shelve": (), "dill": (),
     "slack_sdk": ("notifiers/slack_actions.py",),  # its check of signatures only
-    "aiosmtplib": ("notifiers/email.py",),
+    "aiosmtplib": ("notifiers/email.py", "notifiers/smtp.py"),
     "apprise": ("notifiers/apprise.py",),
     "asyncpg": ("storage/",),
     "feedparser": ("monitor/collect/parse.py",),
