@@ -1,8 +1,8 @@
-"""A full disk, again and again, under a working store: nothing is damaged, no promise is lost, work goes on when there is space.
+"""A full disk, again and again, under a working store: nothing is damaged, no promise is lost, work goes on with space.
 
     python benchmarks/torture_disk.py [--onsets 1000] [--how limit|tmpfs] [--seed 1] [--json FILE]
 
-`limit`: no file may grow past a size (RLIMIT_FSIZE, EFBIG). `tmpfs`: a file system of 64 MiB is filled up with ballast (ENOSPC);
+`limit`: no file may grow past a size (RLIMIT_FSIZE, EFBIG). `tmpfs`: a file system of 64 MiB is filled up (ENOSPC);
 needs the right to mount. Each onset comes after a random amount of further work. Ends with 1 where a promise was broken.
 """
 
@@ -152,7 +152,7 @@ def judge(path: Path, work: Work, outcome: Outcome) -> None:
 
 async def torture(how: str, onsets: int, seed: int) -> Outcome:
     """Onsets on one store."""
-    outcome, chance = Outcome(), random.Random(seed)
+    outcome, chance = Outcome(), random.Random(seed)  # noqa: S311 - the same onsets at every run
     with HOW[how]() as (folder, space):
         path = folder / "full.db"
         store = open_sqlite(path, daemon=True)
@@ -190,9 +190,11 @@ async def until_accepted(work: Work) -> None:
     deadline = time.monotonic() + 2 * SOON_S
     while time.monotonic() < deadline:
         try:
-            return await work.once()
+            await work.once()
         except StoreUnavailable:
             await asyncio.sleep(0.05)
+        else:
+            return
 
 
 def main() -> int:

@@ -3,7 +3,7 @@
     python benchmarks/torture_power.py [--cuts 1000] [--record 100] [--seed 1] [--folder FOLDER] [--json FILE]
 
 `--record`: cuts of one recorded run. A tenth as many cuts each with a disk whose syncs lie, and with synchronous = NORMAL, must
-find damage and losses, else the harness proves nothing. Ends with 1 where something is not so. `--folder` on a RAM disk is quicker.
+find damage and losses, else the harness proves nothing. Ends with 1 where something is not so. A RAM disk is quicker.
 """
 
 from __future__ import annotations

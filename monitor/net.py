@@ -308,8 +308,10 @@ def _reason(error: BaseException) -> tuple[str, str]:
     """(kind, words) of a client error; the words are ours, since the library's may quote the address."""
     if isinstance(error, aiohttp.ClientConnectorDNSError):
         return "dns", "the host name does not resolve"
+    if isinstance(error, aiohttp.ClientConnectorCertificateError | ssl.SSLCertVerificationError):
+        return "certificate", "no secure connection: the certificate is not valid for this name"
     if isinstance(error, aiohttp.ClientSSLError | ssl.SSLError):
-        return "tls", "no secure connection: the certificate or the handshake failed"
+        return "tls", "no secure connection: the handshake failed"
     if isinstance(error, aiohttp.ConnectionTimeoutError):
         return "connect", "no connection within the time allowed"
     if isinstance(error, TimeoutError):

@@ -15,6 +15,7 @@ _FATES = {
 }
 _MISCONFIGURED = {
     "refused_address": "allow it with net.allow in wirewatch.yaml if it is meant",
+    "certificate": "mend the certificate of the other side, or the address",
     "bad_url": "mend the address of this notifier",
 }
 

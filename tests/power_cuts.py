@@ -1,5 +1,5 @@
-"""Power cuts, simulated: a VFS records what SQLite writes and syncs while a store works; then, for any moment of the record, a disk
-is made as a cut at that moment may leave it, and the store is opened again from it.
+"""Power cuts, simulated: a VFS records what SQLite writes and syncs while a store works; then, for any moment of it, a disk is
+made as a cut at that moment may leave it, and the store is opened again from it.
 
 What was synced is on the disk. Of what was written since, any subset of 512-byte sectors is, in any order, one of them torn.
 The real store runs on it, its writer's connection being APSW's: Python's own sqlite3 takes no VFS. The WAL index is in memory
@@ -31,7 +31,7 @@ FEED = "f1"
 
 @dataclass(frozen=True)
 class Op:
-    """One entry of the record: `write` (offset, data), `truncate` (offset is the size), `sync`, or `ack` (what was promised)."""
+    """One entry of the record: `write` (offset, data), `truncate` (offset is the size), `sync`, or `ack` (what was told)."""
 
     kind: str
     file: str = ""

@@ -119,6 +119,9 @@ def test_what_the_store_holds(command: Command, watch: Path, make: Make) -> None
     (row,) = rows(command("outbox", "list", "-c", watch, "--json"))
     key = str(row["key"])
     assert row["state"] == "pending"
+    assert key in command("outbox", "show", key, "-c", watch).out
+    assert json.loads(command("outbox", "show", key, "-c", watch, "--json").out)["tried"] == []
+    assert command("outbox", "show", "nobody", "-c", watch).code == 2
     assert command("outbox", "cancel", key, "-c", watch).code == 0
     assert rows(command("outbox", "list", "-c", watch, "--json", "--state", "dead"))[0]["key"] == key
     assert command("outbox", "retry", key, "-c", watch).code == 0

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from monitor.clock import VirtualClock
-from monitor.destinations import PROBE_S, Destination
+from monitor.destinations import BREAK_AFTER, BREAK_S, PROBE_S, Destination
 from monitor.dispatch import JITTER, RETRY_DELAYS, WAIT_S, Decision, Dispatcher, decide, retry_delay
 from monitor.errors import StoreUnavailable
 from monitor.model import DeliveryState
@@ -681,3 +681,33 @@ async def test_what_is_late_says_how_late_each_time_and_what_is_kept_stays(store
     assert [payload["late"] for _, payload in slow.sends] == [2 * HOUR, 4 * HOUR, 6 * HOUR]
     assert slow.rendered == 1 and "late" not in (await world.row("a1/1/slow/x")).payload
     await world.dispatcher.stop()
+
+
+# ------------------------------------------------------------------------------------------------------------------ breaker
+
+
+def test_the_breaker_opens_after_failures_in_a_row_and_probes_with_one():
+    destination = Destination("hook")
+    for _ in range(BREAK_AFTER - 1):
+        assert not destination.failed(NOW)
+    assert destination.room(NOW) > 1
+    assert destination.failed(NOW)
+    assert [destination.room(NOW + t) for t in (0, BREAK_S[0] - 1, BREAK_S[0])] == [0, 0, 1]
+    assert not destination.failed(NOW + 20)
+    assert destination.room(NOW + 20 + BREAK_S[0]) == 0  # longer each time
+    assert destination.answered()
+    assert not destination.answered()
+
+
+async def test_a_dead_receiver_is_asked_with_one_delivery_and_gets_the_oldest_first_when_it_is_back(world, make):
+    world.hook.always = RETRY
+    await world.store.add_deliveries([make.delivery(f"a{n:02}/1/hook/x", created=NOW + n, due=NOW) for n in range(40)])
+    for _ in range(3600):
+        await world.tick(1)
+    assert BREAK_AFTER < len(world.hook.sends) < 30
+    world.hook.always, world.hook.sends = SENT, []
+    for _ in range(400):
+        await world.tick(1)
+    keys = [key for key, _ in world.hook.sends]
+    assert sorted(keys) == [f"a{n:02}/1/hook/x" for n in range(40)]
+    assert keys[1:] == sorted(keys[1:])  # behind the one that found out

@@ -6,6 +6,7 @@ import pytest
 
 from monitor.errors import FencedOff
 from monitor.model import DeliveryState
+from storage.base import Attempt, Sent
 
 
 async def claim(store, now, limit=10, **more):
@@ -234,3 +235,44 @@ async def test_a_held_recipient_gets_only_what_was_tried_before_and_notices(stor
     assert await store.next_delivery(frozenset(), frozenset({("hook", "x")})) == make.now
     assert set(await claim(store, make.now + 9, held=held)) == {"n/1/hook/x", "a/1/hook/x"}
     assert set(await claim(store, make.now + 9)) == {"b/1/hook/y", "c/1/hook/x"}
+
+
+async def test_what_was_tried_is_kept_with_its_row(store, make):
+    await store.add_deliveries([make.delivery("a1/1/hook/x")])
+    await store.claim_deliveries(make.now, 1, 60)
+    await store.mark_retry("a1/1/hook/x", 1, make.now, "503", counted=True, tried=Attempt(make.now, "retry", "503"))
+    for n in range(150):  # a receiver that asks to wait for days
+        await store.claim_deliveries(make.now, 1, 60)
+        wait = Attempt(make.now + n, "wait", "429")
+        await store.mark_retry("a1/1/hook/x", n + 2, make.now, "429", counted=False, tried=wait)
+    await store.claim_deliveries(make.now, 1, 60)
+    await store.mark_sent("a1/1/hook/x", 152, make.now + 200, "id")
+    tried = await store.attempts("a1/1/hook/x")
+    assert (len(tried), tried[0], tried[-1]) == (
+        100,
+        Attempt(make.now + 51, "wait", "429"),
+        Attempt(make.now + 200, "sent", "id"),
+    )
+    assert await store.attempts("no/such/row") == []
+
+
+async def test_many_answers_as_one_unit_and_those_that_lost_their_leases_are_named(store, make):
+    keys = [f"a{n}/1/hook/x" for n in range(4)]
+    await store.add_deliveries([make.delivery(key) for key in keys])
+    await store.claim_deliveries(make.now, 4, 60)
+    await store.claim_deliveries(make.now + 61, 1, 60)  # the first has another claim now
+    payloads = [(key, 1, {"t": key}) for key in keys]
+    assert await store.keep_payloads(payloads) == frozenset({0})
+    assert await store.mark_all_sent([Sent(key, 1, make.now, f"id {key}") for key in keys]) == frozenset({0})
+    assert [d.key for d in await store.deliveries(["sent"], 9)] == keys[1:]
+    assert (await store.delivery(keys[0])).payload is None
+
+
+async def test_what_failed_is_due_at_once_when_the_other_side_is_back(store, make):
+    await store.add_deliveries(
+        [make.delivery("a1/1/hook/x"), make.delivery("a2/1/mail/x"), make.delivery("a3/1/hook/x", due=make.now + 9)]
+    )
+    for row in await store.claim_deliveries(make.now, 9, 60):
+        await store.mark_retry(row.key, row.fence, make.now + 900, "503", counted=True)
+    await store.hasten_deliveries("hook", make.now + 1)
+    assert await claim(store, make.now + 1) == ["a1/1/hook/x"]
