@@ -6,6 +6,7 @@ import argparse
 import contextlib
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -102,7 +103,8 @@ def static_feeds() -> Iterator[str]:
 
 
 def options(about: str | None) -> argparse.ArgumentParser:
-    """The options that all of these have."""
+    """The options that all of these have. One that is ended by SIGTERM ends its daemon, too."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     asked = argparse.ArgumentParser(description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
     asked.add_argument("--json", type=Path, metavar="FILE", help="the figures as JSON, too")
     return asked
