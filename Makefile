@@ -17,7 +17,7 @@ BUILD ?= build
 VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
 PIP_INSTALL = pip install --quiet --disable-pip-version-check
 
-.PHONY: demo test lint bench torture-rules clean install uninstall deb lock licences sbom
+.PHONY: demo test lint bench torture torture-rules clean install uninstall deb lock licences sbom
 demo: $(VENV)/.installed
 	$(BIN)/wirewatch demo
 
@@ -98,6 +98,15 @@ licences: $(VENV)/.installed-dev
 sbom: $(VENV)/.installed
 	mkdir -p $(BUILD)
 	$(BIN)/python deploy/sbom.py > $(BUILD)/wirewatch.cdx.json
+
+# Hours: each line is a command of its own, with --help, and may be run with smaller counts.
+torture: $(VENV)/.installed-dev
+	$(BIN)/python benchmarks/torture_power.py
+	$(BIN)/python benchmarks/torture_disk.py
+	$(BIN)/python benchmarks/torture_dead.py
+	$(BIN)/python benchmarks/torture_model.py
+	$(BIN)/python benchmarks/torture_kills.py --at failpoints
+	$(BIN)/python benchmarks/torture_kills.py --at random
 
 torture-rules: $(VENV)/.installed-dev
 	$(BIN)/python benchmarks/rules_saves.py 10000
