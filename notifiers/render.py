@@ -113,7 +113,8 @@ def plain(text: str, limit: int = 2000) -> str:
 def isolated(text: str) -> str:
     """Text that is written from right to left, set apart from the line around it (U+2068, U+2069): the order of what stands
     beside it does not change. `plain` leaves no such sign in a text, so each that is opened is closed."""
-    return f"\u2068{text}\u2069" if any(unicodedata.bidirectional(c) in _LEFTWARD for c in text) else text
+    leftward = not text.isascii() and any(unicodedata.bidirectional(c) in _LEFTWARD for c in text)
+    return f"\u2068{text}\u2069" if leftward else text
 
 
 def value(v: Value | None) -> str | None:

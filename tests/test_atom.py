@@ -50,7 +50,7 @@ def test_a_feed_without_alerts_is_a_feed() -> None:
     assert parsed([]).feed.title == "Wirewatch: alerts" and parsed([]).entries == []
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(st.lists(edges(), max_size=3))
 def test_any_text_gives_a_feed_with_what_the_standard_asks_for(found: list[AlertEdge]) -> None:
     root = etree.fromstring(atom.feed(found).encode())

@@ -139,7 +139,7 @@ def test_what_a_cap_message_tells() -> None:
     assert len(root.findall(f"{NAME}info")) == 2 and len(root.findall(f".//{NAME}area")) == 1
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(st.lists(edges(), min_size=1, max_size=2))
 def test_any_text_gives_a_valid_cap_message(found: list[AlertEdge]) -> None:
     valid(cap.alert(found))
