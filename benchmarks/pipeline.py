@@ -61,6 +61,8 @@ async def run(models: Models, home: Path, kind: str, count: int, words: int) -> 
     """One row: rate by the wall, and CPU milliseconds an item by stage."""
     clock, rules = Clock(), load_rules(None)
     workers = {"embedding": models.language._embedder, "reading": models.language._reader}
+    if models.language.degraded:
+        raise SystemExit(f"language work cannot be measured: {models.language.degraded}")
     async with opened(home / f"{kind}.db", models, rules, START) as engine:
         await engine.poll(list(lines(_WARM, words, f"{kind} warm")))
         clock.watch(engine._pipeline._grouper, "place", "grouping")
