@@ -92,7 +92,7 @@ class Watch:
         self._store, self._book, self._outgoing = means.store, means.book, means.outgoing
         self._language, self._counters = means.language, means.counters
         self._clock, self._supervisor, self._log = setting.clock, setting.supervisor, log.get("daemon")
-        self._stopping = self._hung_up = False
+        self._hung_up = False
         self._accepted: set[Path] = set()
         self._feed_headers = config.feed_headers(settings)
         self._breaking = Breaking()
