@@ -49,7 +49,7 @@ class Clock:
 
 def lines(count: int, words: int, kind: str) -> Iterator[StreamLine]:
     """Items with texts of so many words, each with a headline of its own."""
-    chance = random.Random(words)  # noqa: S311 - sample text
+    chance = random.Random(kind)  # noqa: S311 - sample text; other texts than those that warmed up
     for n in range(count):
         text = " ".join(article(chance).split()[:words])
         title = " ".join(text.split()[:9])
