@@ -202,8 +202,21 @@ def test_a_figure_is_anchored_where_its_text_is_about_such_things(reader: FactRe
 
 
 @pytest.mark.parametrize(
+    ("title", "anchored"),
+    [("New signals for fast trains", [True, False]), ("Trains collide in Rivertown", [True, True]), (None, [True, True])],
+)
+def test_under_a_title_about_something_else_only_the_first_sentence_tells(
+    reader: FactReader, title: str | None, anchored: list[bool]
+) -> None:
+    text = "A crash killed 12 people. Signals failed on the line. A collision there killed 40 people."
+    figures = [f for f in reader.read(Document("d", text, title)).facts if isinstance(f, CasualtyFigure)]
+    assert [f.anchored for f in figures] == anchored
+
+
+@pytest.mark.parametrize(
     ("text", "anchored"),
     [
+        ("The army killed 12 people last week when it shelled Homs.", False),
         ("Police searched for two men after the attack that killed 12 people in Homs.", False),
         ("Police searched for two men after an attack that killed 12 people in Homs.", True),
         ("The attack in Homs, which killed 12 people, was claimed by nobody.", True),

@@ -26,7 +26,8 @@ _AFTER = 60  # code points behind the evidence in which a date still belongs to 
 _BEFORE = 40  # code points of an opening adverbial ("In March 2011, ...")
 _WAR = r"(?:war|conflict|uprising|revolution|invasion)"
 _PAST = re.compile(
-    r"\b(?:(?:years?|decades?|centur(?:y|ies)|months?) (?:ago|earlier|before|later)"
+    r"\b(?:(?:years?|decades?|centur(?:y|ies)|months?|weeks?) (?:ago|earlier|before|later)|recently"
+    r"|(?<!the )last week"
     r"|last (?:year|month|summer|winter|spring|autumn|decade|january|february|march|april|may|june|july|august|september"
     r"|october|november|december)|the previous (?:year|month|decade)|in the (?:19|20)\d0s"
     rf"|since the {_WAR} (?:began|started|broke out|erupted)|since the (?:start|beginning|outbreak) of the (?:{_WAR}|year)"
@@ -47,18 +48,21 @@ class Topic:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What a text is as a whole: the share of its sentences that speak of violence or disaster, and whether its title or lead
-    tells of casualties."""
+    """What a text is as a whole: the share of its sentences that speak of violence or disaster, whether its title or lead tells
+    of casualties, and whether its title, if it has one, speaks of something else."""
 
     theme: float
     told: bool
+    otherwise: bool = False
 
 
-def is_aside(fact: Fact, report: Report, subordinate: bool) -> bool:
+def is_aside(fact: Fact, report: Report, *, subordinate: bool, first: bool) -> bool:
     """True for a casualty figure that its text gives by the way: below a lead that tells of none, in a text about something
-    else; or in a subordinate clause of the lead of such a text."""
+    else; behind the first sentence under a title about something else; in a subordinate clause of the lead of such a text."""
     if not isinstance(fact, CasualtyFigure) or fact.within == "title":
         return False
+    if report.otherwise and not first:
+        return True
     if fact.start >= LEAD:
         return not report.told and report.theme < THEME
     return subordinate and report.theme < ASIDE

@@ -38,6 +38,7 @@ class _Reader:
     left: list[tuple[int, str]] = field(default_factory=list)  # where sentences start that name a place, and which
     metric: str | None = None  # of the last sentence that told of casualties, figures or not
     found: list[CasualtyFigure] = field(default_factory=list)
+    made: int = 0  # figures so far, those that went into others among them
 
     def read(self, sentence: Span) -> None:
         """Take one sentence in."""
@@ -49,7 +50,9 @@ class _Reader:
         links = [*links, *(person.link for person in people)]
         for link in links:
             self.found.append(self._figure(sentence, links, link, mentions, first))
-        for number, person in enumerate(people, first + len(links) - len(people)):
+            self.made += 1
+        # The last first: a figure that goes into another must not move those that are still to be named.
+        for number, person in reversed(list(enumerate(people, first + len(links) - len(people)))):
             self._name(number, person.name, first)
         facts = self.found[first:]
         self.metric = facts[-1].metric if facts else slots.metric_named(sentence) or self.metric
@@ -79,7 +82,7 @@ class _Reader:
         told = self._place(running, own, cause, low, mentions)
         known = recalled(sentence, link, attribution) if self.section.within == "text" else ""
         return CasualtyFigure(
-            id=str(len(self.found)),
+            id=str(self.made),
             start=start,
             end=end,
             evidence=self.section.text[start:end],

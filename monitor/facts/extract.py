@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -28,6 +28,7 @@ _NAMES = 40  # names kept for grouping
 _BATCH = 60_000  # code points that are parsed together: enough to fill the network, little to hold
 _NEAR = 5  # places that help to tell namesakes apart
 _NAME_TYPES = frozenset({"PERSON", "ORG", "GPE", "LOC", "FAC", "NORP", "EVENT"})
+_HARM = ("causes", "cumulative_causes", "acts", "strike_verbs", "harm_words")
 _SUBORDINATE = frozenset({"advcl", "relcl", "acl", "pcomp"})
 _PLACE_TYPES = frozenset({"GPE", "LOC", "FAC"})
 
@@ -179,30 +180,33 @@ def _anchored(facts: Iterable[Fact], parsed: Parsed, setting: _Setting) -> list[
     sections = {s.within: (s, list(s.doc.sents), [sentence.start_char for sentence in s.doc.sents]) for s in parsed.sections}
     given = list(facts)
     headed = {f.metric for f in given if isinstance(f, CasualtyFigure) and f.within == "title"} if "title" in sections else None
-    judged: list[tuple[Fact, bool]] = []
+    judged: list[tuple[Fact, bool, bool]] = []
     for fact in given:
         section, sents, starts = sections[fact.within]
-        sentence = sents[max(0, bisect_right(starts, fact.start) - 1)]
+        number = max(0, bisect_right(starts, fact.start) - 1)
+        sentence = sents[number]
         names = [e.text for e in sentence.ents if e.label_ in _NAME_TYPES]
         text = section.text[sentence.start_char : sentence.end_char]
         here = anchored(fact, text, setting.topic, names=names, published=parsed.document.published)
         here = here and fact.anchored and not (headed is not None and _is_background(fact, headed))
-        judged.append((fact if here else replace(fact, anchored=False), _is_subordinate(fact, sentence)))
-    report = _report(judged, [sentence for _, sents, _ in sections.values() for sentence in sents])
-    return [replace(fact, anchored=False) if is_aside(fact, report, below) else fact for fact, below in judged]
+        judged.append((fact if here else replace(fact, anchored=False), _is_subordinate(fact, sentence), number == 0))
+    report = _report(judged, {within: sents for within, (_, sents, _) in sections.items()})
+    aside = [is_aside(fact, report, subordinate=below, first=first) for fact, below, first in judged]
+    return [replace(row[0], anchored=False) if by_the_way else row[0] for row, by_the_way in zip(judged, aside, strict=True)]
 
 
-def _report(judged: Sequence[tuple[Fact, bool]], sentences: Sequence[Span]) -> Report:
+def _report(judged: Sequence[tuple[Fact, bool, bool]], sentences: Mapping[str, Sequence[Span]]) -> Report:
     """What the text is as a whole. Figures of its lead count where they stand in a clause of their own."""
-    told = [s for s in sentences if len(s) > 1]
+    told = [s for sents in sentences.values() for s in sents if len(s) > 1]
     theme = sum(map(_is_violent, told)) / max(1, len(told))
     return Report(
         theme,
         any(
             isinstance(fact, CasualtyFigure) and fact.anchored and fact.status in LIVE_STATUSES and _leads(fact)
-            for fact, below in judged
+            for fact, below, _ in judged
             if theme >= ASIDE or not below
         ),
+        "title" in sentences and not any(map(_is_violent, sentences["title"])),
     )
 
 
@@ -214,7 +218,7 @@ def _is_violent(sentence: Span) -> bool:
     """Whether a sentence speaks of an attack, an accident, a disaster or their dead."""
     words = casualty_words()
     return any(
-        words.has("causes", token) or words.has("acts", token) or words.any_role(token, "passive", "active", "noun")
+        any(words.has(name, token) for name in _HARM) or words.any_role(token, "passive", "active", "noun")
         for token in sentence
     )
 
