@@ -12,9 +12,11 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
+import torch
+from sentence_transformers import SentenceTransformer
 
 from monitor.model import Item, Vector
-from monitor.stories.embed import EmbedderService, embed_text
+from monitor.stories.embed import embed_text, packaged_model
 
 DATA = pathlib.Path(__file__).parents[2] / "shared" / "data"
 _TAG = re.compile(r"<[^>]*>?")
@@ -95,13 +97,16 @@ _SETS = {
 
 
 def vectors(name: str, items: Sequence[Item], cache: pathlib.Path) -> list[Vector]:
-    """The embeddings of a set, read from the cache folder where the same texts were embedded before."""
+    """The embeddings of a set by the library's own `encode` in fp32, so that they do not depend on how the daemon batches; read
+    from the cache folder where the same texts were embedded before."""
     texts = [embed_text(item) for item in items]
     key = hashlib.sha256("\x1f".join(texts).encode()).hexdigest()[:12]
     path = cache / f"{name}-{key}.npy"
     if not path.exists():
         cache.mkdir(parents=True, exist_ok=True)
-        np.save(path, np.stack(EmbedderService().vectors(texts)))
+        torch.set_num_threads(1)
+        model = SentenceTransformer(str(packaged_model()), local_files_only=True)
+        np.save(path, model.encode(texts, batch_size=32, normalize_embeddings=True, show_progress_bar=True))
     return list(np.load(path))
 
 

@@ -15,7 +15,7 @@ import time
 from collections.abc import Sequence
 
 import stories_data as data
-from stories_train import measure
+from stories_train import Made, batches, measure, put
 
 from monitor.model import Item, Vector
 from monitor.stories.group import Grouper
@@ -23,15 +23,14 @@ from monitor.stories.scorer import Weights, load_weights
 
 
 def group(items: Sequence[Item], vectors: Sequence[Vector | None], weights: Weights) -> dict[str, str]:
-    """The story of each item id."""
-    grouper = Grouper(weights=weights)
-    stories = {}
-    for item, vector in zip(items, vectors, strict=True):
-        change = grouper.place(item, vector, None, item.seen)
-        stories[item.id] = change.placement.story.id
-        grouper.apply(change)
+    """The story of each item id at the end, items analysed a batch at a time as the daemon does."""
+    grouper, made = Grouper(weights=weights), Made()
+    for batch in batches(list(zip(items, vectors, strict=True))):
+        grouper.prepare([(item, vector, None) for item, vector in batch], batch[0][0].seen)
+        for item, vector in batch:
+            made.note(put(grouper, item, vector))
         grouper.commit()
-    return stories
+    return {item.id: made.story_of(item.id) for item in items}
 
 
 def shuffled(items: Sequence[Item], seed: int) -> list[int]:
@@ -54,26 +53,31 @@ def main() -> None:
     for name in args.sets:
         items, gold = data.load(name)
         vectors: Sequence[Vector | None] = [None] * len(items) if args.words else data.vectors(name, items, args.cache)
-        began = time.perf_counter()
+        began = time.process_time()
         stories = group(items, vectors, weights)
-        cost = (time.perf_counter() - began) / len(items) * 1000
+        cost = (time.process_time() - began) / len(items) * 1000
         rest = [not f for f in data.first_part(name, items)]
         _show(name, gold, [stories[i.id] for i in items], rest, f"{cost:.2f} ms an item")
         if args.out:
             args.out.mkdir(parents=True, exist_ok=True)
             _write(args.out / f"{name}-gold.jsonl", items, gold)
             _write(args.out / f"{name}-system.jsonl", items, [stories[i.id] for i in items])
+        found = []
         for seed in range(args.shuffles):
             order = shuffled(items, seed)
             other = group([items[n] for n in order], [vectors[n] for n in order], weights)
-            _show(name, gold, [other[i.id] for i in items], rest, f"shuffle {seed}")
+            found.append(_show(name, gold, [other[i.id] for i in items], rest, f"shuffle {seed}"))
+        for part, scores in zip(("all", "rest"), zip(*found, strict=True), strict=False):
+            print(f"{name:12} {part}: pairwise {min(scores):.3f} to {max(scores):.3f}, spread {max(scores) - min(scores):.3f}")
 
 
-def _show(name: str, gold: list[str], system: list[str], rest: list[bool], note: str) -> None:
+def _show(name: str, gold: list[str], system: list[str], rest: list[bool], note: str) -> tuple[float, float]:
+    """Prints a line; the pairwise F1 of all and of the rest."""
     whole, held = measure(gold, system, [True] * len(gold)), measure(gold, system, rest)
     print(
         f"{name:12} all {whole[0]:.3f} {whole[1]:.3f}  rest {held[0]:.3f} {held[1]:.3f}  (pairwise BCubed)  {note}", flush=True
     )
+    return whole[0], held[0]
 
 
 def _write(path: pathlib.Path, items: Sequence[Item], stories: Sequence[str]) -> None:

@@ -16,14 +16,15 @@ from __future__ import annotations
 
 import argparse
 import collections
+import itertools
 import json
 import multiprocessing
 import os
 import pathlib
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import astuple, dataclass
+from typing import Any, TypeVar
 
 import numpy as np
 import stories_data as data
@@ -32,21 +33,26 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
-from monitor.model import Item, Story, Vector, make_id
+from monitor.model import Item, Reading, Vector, make_id
 from monitor.stories.embed import AUTO_ID
 from monitor.stories.features import FEATURES, STORY_FEATURES
-from monitor.stories.group import Grouper
-from monitor.stories.scorer import Weights, load_weights
+from monitor.stories.group import Grouper, Looked, Placed
+from monitor.stories.index import Member
+from monitor.stories.scorer import Weights, load_weights, score_pairs
+
+T = TypeVar("T")
 
 WEIGHTS = pathlib.Path(__file__).parents[1] / "monitor" / "stories" / "weights.json"
 NEED_VECTORS = {"cos", "cos_margin", "cos_story", "cos_story_margin"}
 SETS = ("rss", "g5w1h", "gunviolence")
-JOINS = np.arange(-0.75, 0.76, 0.25)
-# Where most of the names on either side exclude one another (clash .5), odds of 20 to 1 (3 nats) more are asked for: two
-# strikes on two towns in one story mix their tolls. The models alone merge the written examples of look-alike events in
-# tests/test_grouping.py. The folds, at a join of 0, pay .006 of quality for the veto with vectors and .009 with words.
-CLASH, VETO = 0.5, 3.0
-FOLDS = 5
+JOINS = np.arange(-0.75, -0.2, 0.25)
+# Where most of the names on either side exclude one another (clash .5), odds of 55 to 1 (4 nats) more are asked for: two
+# strikes on two towns in one story mix their tolls. With 3 nats the written examples of look-alike events in
+# tests/test_grouping.py were merged by words alone.
+CLASH, VETO = 0.5, 4.0
+FOLDS = 3
+EASY, HARDLY = 8, 0.06  # one of so many comparisons that share nothing is learned from, and weighs as much as all of them
+BATCH, HOUR = 16, 3600.0  # items that are analysed together: those of one hour, as many as a poll or two bring
 ROUNDS = 1  # of learning from its own groupings
 EMPTY = {
     "columns": [0],
@@ -85,6 +91,15 @@ class Rows:
     rows: NDArray[np.float32]
     same: NDArray[np.bool_]
     new: NDArray[np.int64]
+
+    stands_for: NDArray[np.int64]
+
+    def thinned(self) -> Rows:
+        """Without most of the comparisons that are easy to tell: different stories with hardly a word in common."""
+        easy = ~self.same & (self.rows[:, FEATURES.index("lead_cos")] < HARDLY)
+        left = ~easy
+        left[np.flatnonzero(easy)[::EASY]] = True
+        return Rows(self.rows[left], self.same[left], self.new[left], np.where(easy, EASY, 1)[left])
 
 
 @dataclass(frozen=True)
@@ -145,15 +160,16 @@ def measure(gold: Sequence[str], system: Sequence[object], chosen: Sequence[bool
 
 def fit(sets: Sequence[Rows], masks: Sequence[NDArray[np.bool_]], columns: list[int], trees: int) -> dict[str, Any]:
     """A model's JSON. Every set weighs the same, whatever its size."""
-    chosen = [(s.rows[m][:, columns], s.same[m]) for s, m in zip(sets, masks, strict=True)]
-    rows, same = np.concatenate([r for r, _ in chosen]), np.concatenate([y for _, y in chosen])
-    weight = np.concatenate([np.full(len(y), 1 / max(1, int(y.sum()))) for _, y in chosen])
+    rows = np.concatenate([s.rows[m][:, columns] for s, m in zip(sets, masks, strict=True)])
+    same = np.concatenate([s.same[m] for s, m in zip(sets, masks, strict=True)])
+    share = [1 / max(1, int(s.same[m].sum())) for s, m in zip(sets, masks, strict=True)]
+    weight = np.concatenate([c * s.stands_for[m] for c, s, m in zip(share, sets, masks, strict=True)])
     weight /= weight.mean()
     scaler = StandardScaler().fit(rows)
     scaler.scale_ = np.maximum(scaler.scale_, 1e-6)
     linear = LogisticRegression(C=1.0, max_iter=3000).fit(scaler.transform(rows), same, sample_weight=weight)
     boosted = HistGradientBoostingClassifier(
-        max_iter=trees, max_leaf_nodes=10, learning_rate=0.07, min_samples_leaf=60, l2_regularization=10.0,
+        max_iter=trees, max_leaf_nodes=10, max_depth=5, learning_rate=0.1, min_samples_leaf=60, l2_regularization=10.0,
         early_stopping=False, random_state=0,
     ).fit(rows, same, sample_weight=weight)  # fmt: skip
     return Fitted(columns, scaler, linear, boosted).json()
@@ -171,43 +187,109 @@ def weights(way: str, pair: dict[str, Any] = EMPTY, story: dict[str, Any] = EMPT
     return load_weights(json.dumps({"model_id": AUTO_ID, "vectors": NOTHING, "words": NOTHING, way: scorer}))
 
 
-def walk(chosen: Set, by_fold: Sequence[Weights], *, teach: bool) -> tuple[Rows, Rows]:
-    """Group the training part of a set item by item, each with the weights of its fold. Taught, every item goes into its gold
-    story. Returns the pair rows and story rows that were looked at."""
-    grouper = Grouper(weights=by_fold[-1])
+class Folded(Grouper):
+    """Looks at each item with the weights of its fold."""
+
+    def __init__(self, chosen: Set, by_fold: Sequence[Weights]) -> None:
+        super().__init__(weights=by_fold[-1])
+        self._by_fold = by_fold
+        self._fold = {item.id: fold for _, item, _, fold in chosen.learnt()}
+
+    def score(self, members: Sequence[Member], which: NDArray[np.int64], features: NDArray[np.float32]) -> NDArray[np.float32]:
+        folds = np.asarray([self._fold[m.item_id] for m in members])[which]
+        out = np.zeros(len(features), np.float32)
+        for fold, known in enumerate(self._by_fold):
+            out[folds == fold] = score_pairs(known, features[folds == fold])
+        return out
+
+    def look(self, item: Item, vector: Vector | None, reading: Reading | None, now: float) -> Looked:
+        self.weights = self._by_fold[self._fold[item.id]]
+        return super().look(item, vector, reading, now)
+
+
+def pairs(chosen: Set, blank: Sequence[Weights]) -> Rows:
+    """Every item of the training part of a set with the earlier items that it is compared with."""
+    grouper, heap = Folded(chosen, blank), _Heap()
     number = {item.id: n for n, item in enumerate(chosen.items)}
-    pair, story = _Heap(), _Heap()
-    held: dict[str, list[str]] = collections.defaultdict(list)
-    for n, item, vector, fold in chosen.learnt():
-        grouper.weights = by_fold[fold]
-        looked = grouper.look(item, vector, None, item.seen)
-        gold = chosen.gold[n]
-        pair.add(n, looked.pair_rows, [chosen.gold[number[i]] == gold for i in looked.pairs])
-        story.add(n, looked.story_rows, [2 * held[s].count(gold) >= len(held[s]) for s in looked.stories])
-        if teach:
-            known = Story(make_id(gold), item.title, item.seen, item.seen, 1)
-            grouper.rebuild([(item, known, vector)])
-        else:
-            known = _placed(grouper, item, vector)
-        held[known.id].append(gold)
-    return pair.rows(), story.rows()
+    for batch in _batches(chosen, grouper):
+        for n, item, vector, _ in batch:
+            ahead = grouper.compared(item, vector, None, item.seen)
+            live = [(at, m) for at, row in enumerate(ahead.rows.tolist()) if (m := grouper.index.at(row)) is not None]
+            same = [chosen.gold[number[m.item_id]] == chosen.gold[n] for _, m in live]
+            heap.add(n, ahead.features[[at for at, _ in live]], same)
+            grouper.apply(grouper.assign(item, vector, None, make_id(chosen.gold[n])))
+    return heap.rows()
+
+
+def walk(chosen: Set, by_fold: Sequence[Weights], *, teach: bool) -> Rows:
+    """Group the training part of a set, a batch at a time, each item with the weights of its fold. Taught, every item goes into
+    its gold story. Returns the items beside the stories that were looked at."""
+    grouper, heap = Folded(chosen, by_fold), _Heap()
+    number = {item.id: n for n, item in enumerate(chosen.items)}
+    for batch in _batches(chosen, grouper):
+        for n, item, vector, _ in batch:
+            looked, gold = grouper.look(item, vector, None, item.seen), chosen.gold[n]
+            held = [[chosen.gold[number[i]] for i in grouper.index.members_of(s)] for s in looked.stories]
+            heap.add(n, looked.story_rows, [2 * golds.count(gold) >= len(golds) for golds in held])
+            if teach:
+                grouper.apply(grouper.assign(item, vector, None, make_id(gold)))
+            else:
+                put(grouper, item, vector)
+    return heap.rows()
 
 
 def grouped(chosen: Set, by_fold: Sequence[Weights]) -> list[str]:
     """The story of each item of the training part, placed with the weights of its fold."""
-    grouper = Grouper(weights=by_fold[-1])
-    made = []
-    for _, item, vector, fold in chosen.learnt():
-        grouper.weights = by_fold[fold]
-        made.append(_placed(grouper, item, vector).id)
-    return made
+    grouper, made = Folded(chosen, by_fold), Made()
+    for batch in _batches(chosen, grouper):
+        for _, item, vector, _ in batch:
+            made.note(put(grouper, item, vector))
+    return [made.story_of(item.id) for _, item, _, _ in chosen.learnt()]
 
 
-def _placed(grouper: Grouper, item: Item, vector: Vector | None) -> Story:
-    change = grouper.place(item, vector, None, item.seen)
-    grouper.apply(change)
-    grouper.commit()
-    return change.placement.story
+class Made:
+    """Where items went in the end, stories that are no longer live among them."""
+
+    def __init__(self) -> None:
+        self._story: dict[str, str] = {}
+        self._into: dict[str, str] = {}
+
+    def note(self, placed: Placed) -> None:
+        """One more item was placed."""
+        self._story[placed.placement.item_id] = placed.placement.story.id
+        self._into |= {edit.story_id: str(edit.into) for edit in placed.edits}
+
+    def story_of(self, item_id: str) -> str:
+        """The story that an item ended up in."""
+        story = self._story[item_id]
+        while story in self._into:
+            story = self._into[story]
+        return story
+
+
+def _batches(chosen: Set, grouper: Grouper) -> Iterator[list[tuple[int, Item, Vector | None, int]]]:
+    """The training part as the daemon analyses it, compared ahead; committed when the next one is asked for."""
+    for numbered in batches([(item, (n, item, vector, fold)) for n, item, vector, fold in chosen.learnt()]):
+        batch = [one for _, one in numbered]
+        grouper.prepare([(item, vector, None) for _, item, vector, _ in batch], batch[0][1].seen)
+        yield batch
+        grouper.commit()
+
+
+def batches(arrivals: Sequence[tuple[Item, T]]) -> Iterator[list[tuple[Item, T]]]:
+    """Items, each with something, that arrive in this order, as they are analysed together: of one hour, BATCH at most."""
+    for _, run in itertools.groupby(arrivals, key=lambda one: one[0].seen // HOUR):
+        arrived = list(run)
+        yield from (arrived[at : at + BATCH] for at in range(0, len(arrived), BATCH))
+
+
+def put(grouper: Grouper, item: Item, vector: Vector | None) -> Placed:
+    """Place an item, and merge the stories that it shows to be one."""
+    placed = grouper.place(item, vector, None, item.seen)
+    grouper.apply(placed)
+    for edit in placed.edits:
+        grouper.apply(edit)
+    return placed
 
 
 class _Heap:
@@ -222,14 +304,15 @@ class _Heap:
         self._new += [new] * len(same)
 
     def rows(self) -> Rows:
-        return Rows(np.concatenate(self._rows), np.asarray(self._same), np.asarray(self._new))
+        return Rows(
+            np.concatenate(self._rows), np.asarray(self._same), np.asarray(self._new), np.ones(len(self._new), np.int64)
+        )
 
 
 def both(a: Sequence[Rows], b: Sequence[Rows]) -> list[Rows]:
     """The rows of two walks over the same sets."""
     return [
-        Rows(np.concatenate([x.rows, y.rows]), np.concatenate([x.same, y.same]), np.concatenate([x.new, y.new]))
-        for x, y in zip(a, b, strict=True)
+        Rows(*(np.concatenate(parts) for parts in zip(astuple(x), astuple(y), strict=True))) for x, y in zip(a, b, strict=True)
     ]
 
 
@@ -238,21 +321,21 @@ def train(way: str, sets: Sequence[Set]) -> dict[str, Any]:
     pair_columns = [n for n, f in enumerate(FEATURES) if way == "vectors" or f not in NEED_VECTORS]
     story_columns = [n for n, f in enumerate(STORY_FEATURES) if way == "vectors" or f not in NEED_VECTORS]
     blank = [weights(way)] * (FOLDS + 1)
-    taught = [walk(s, blank, teach=True)[0] for s in sets]
+    taught = [pairs(s, blank) for s in sets]
     for s, r in zip(sets, taught, strict=True):
         total = sum(
             n * (n - 1) // 2 for n in collections.Counter(g for g, f in zip(s.gold, s.first, strict=True) if f).values()
         )
         print(f"{way} {s.name}: {len(r.same)} comparisons find {int(r.same.sum())} of {total} gold pairs", flush=True)
-    pair = fit_all(sets, taught, pair_columns, 120)
+    pair = fit_all(sets, [r.thinned() for r in taught], pair_columns, 70)
     by_fold = [weights(way, p) for p in pair]
-    stories = [walk(s, by_fold, teach=True)[1] for s in sets]
-    story = fit_all(sets, stories, story_columns, 60)
+    stories = [walk(s, by_fold, teach=True) for s in sets]
+    story = fit_all(sets, stories, story_columns, 50)
     for _ in range(ROUNDS):
         by_fold = [weights(way, p, t) for p, t in zip(pair, story, strict=True)]
-        own = [walk(s, by_fold, teach=False)[1] for s in sets]
+        own = [walk(s, by_fold, teach=False) for s in sets]
         stories = both(stories, own)
-        story = fit_all(sets, stories, story_columns, 60)
+        story = fit_all(sets, stories, story_columns, 50)
 
     grid = []
     for join in JOINS.tolist():

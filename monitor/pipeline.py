@@ -177,7 +177,8 @@ class Pipeline:
         records: list[StepRecord] = []
         try:
             await self._look_up(whole, overlay)
-            for pending, analysis in whole:
+            self._grouper.prepare([(p.item, a.vector, a.reading) for p, a in whole], self._clock.now())
+            for pending, analysis in _in_order(whole):
                 record = await self._one(pending, analysis, overlay)
                 overlay.put(record)
                 records.append(record)
@@ -529,3 +530,11 @@ def _timer_record(
         suppressed=judged.suppressed,
         deliveries=judged.deliveries,
     )
+
+
+def _in_order(whole: Sequence[tuple[Pending, Analysis]]) -> list[tuple[Pending, Analysis]]:
+    """The items of a batch by when they were first said, not by which feed was polled first; versions of one in order."""
+    first: dict[str, float] = {}
+    for pending, _ in whole:
+        first[pending.item.id] = min(first.get(pending.item.id, pending.item.at), pending.item.at)
+    return sorted(whole, key=lambda one: (first[one[0].item.id], one[0].item.id, one[0].item.version))

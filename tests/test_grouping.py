@@ -11,14 +11,15 @@ import random
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 import numpy as np
 import pytest
 
 from monitor.errors import ModelUnavailable
-from monitor.model import Item, Reading, Story, Vector
+from monitor.model import Item, Reading, Story, StoryEdit, Vector
 from monitor.stories.embed import EmbedderService, embed_text
-from monitor.stories.group import Grouper, Placed, Settings
+from monitor.stories.group import Grouper, Placed, Settings, nearest
 from monitor.stories.scorer import load_weights
 from monitor.stories.telling import central_title
 
@@ -91,6 +92,8 @@ def run(grouper: Grouper, items: Sequence[Item], vectors: Sequence[Vector | None
     for one, vector in zip(items, vectors, strict=True):
         changes.append(grouper.place(one, vector, None, one.seen))
         grouper.apply(changes[-1])
+        for made in changes[-1].edits:
+            grouper.apply(made)
         grouper.commit()
     return changes
 
@@ -288,6 +291,134 @@ def test_the_order_within_the_hour_hardly_matters(embed: Embed) -> None:
 
 def _corpus() -> list[tuple[list[tuple[str, str]], str, float]]:
     return [(MATCH_ONE, "a", 0), (MATCH_TWO, "b", 60), (STRIKE_ONE, "c", 120), (STRIKE_TWO, "d", 180), (UNRELATED, "e", 240)]
+
+
+# -- edits ---------------------------------------------------------------------------------------------------------------
+
+
+def parts(grouper: Grouper, items: Iterable[Item]) -> dict[str, set[str]]:
+    """The live items by story."""
+    found: dict[str, set[str]] = {}
+    for one in items:
+        found.setdefault(grouper.index.live(one.id).story_id, set()).add(one.id)
+    return found
+
+
+def edit(kind: Any, story_id: str, into: str | None = None, items: tuple[str, ...] = ()) -> StoryEdit:
+    return StoryEdit(f"{kind}-{story_id}-{into}", START, kind, story_id, into, items, by="ana")
+
+
+@pytest.fixture
+def two_strikes(embed: Embed) -> tuple[Grouper, list[Item], str, str]:
+    """A grouping with two stories, the items, and the stories' ids."""
+    items = merged(told(STRIKE_ONE, "x"), told(STRIKE_TWO, "y", at=600))
+    grouper = Grouper()
+    run(grouper, items, embed(items))
+    one, two = (grouper.index.live(i).story_id for i in ("x0", "y0"))
+    assert one != two
+    return grouper, items, one, two
+
+
+def test_a_merge_and_its_undo(two_strikes: tuple[Grouper, list[Item], str, str]) -> None:
+    grouper, items, one, two = two_strikes
+    before = parts(grouper, items)
+    gone, merged_story = grouper.apply(edit("merge", two, one))
+    assert (gone.id, gone.items, merged_story.items) == (two, 0, 5)
+    assert parts(grouper, items) == {one: {"x0", "x1", "x2", "y0", "y1"}}
+    grouper.apply(edit("undo", one, two, ("y0", "y1")))
+    assert parts(grouper, items) == before
+    assert two in grouper.index.story(one).apart
+    assert one in grouper.index.story(two).apart
+    grouper.rollback()
+    assert parts(grouper, items) == before
+    assert not grouper.index.story(one).apart
+
+
+def test_a_split_and_its_undo(two_strikes: tuple[Grouper, list[Item], str, str]) -> None:
+    grouper, items, one, _ = two_strikes
+    left, new = grouper.apply(edit("split", one, "fresh", ("x2",)))
+    assert (left.items, new.id, new.items, new.title) == (2, "fresh", 1, STRIKE_ONE[2][0])
+    assert grouper.index.story(one).apart == {"fresh"}
+    grouper.apply(edit("undo", "fresh", one, ("x2",)))
+    assert parts(grouper, items)[one] == {"x0", "x1", "x2"}
+    assert not grouper.index.story(one).apart
+
+
+def test_pinned_items_never_move(two_strikes: tuple[Grouper, list[Item], str, str], embed: Embed) -> None:
+    grouper, items, one, two = two_strikes
+    grouper.apply(edit("pin", one, items=("y0", "x0")))
+    assert parts(grouper, items) == {one: {"x0", "x1", "x2", "y0"}, two: {"y1"}}
+    grouper.apply(edit("merge", one, two))
+    assert parts(grouper, items) == {one: {"x0", "y0"}, two: {"x1", "x2", "y1"}}
+    other = Item("y0", "feed-y-0", 2, UNRELATED[2][0], UNRELATED[2][1], "", None, START, START, "y-0", edited=START + DAY)
+    assert run(grouper, [other], embed([other]))[0].placement.story.id == one
+    grouper.apply(edit("undo", one, items=("y0",)))
+    grouper.apply(edit("split", one, two, ("y0", "x0")))
+    assert parts(grouper, items) == {one: {"x0"}, two: {"x1", "x2", "y0", "y1"}}
+
+
+def test_edits_of_what_is_not_live_are_refused(two_strikes: tuple[Grouper, list[Item], str, str]) -> None:
+    grouper, _, one, _ = two_strikes
+    for wrong in (edit("merge", one, "absent"), edit("merge", "absent", one), edit("split", one, "fresh", ("absent",))):
+        with pytest.raises(KeyError):
+            grouper.apply(wrong)
+
+
+def test_pins_and_partings_outlive_a_restart(two_strikes: tuple[Grouper, list[Item], str, str]) -> None:
+    grouper, items, one, two = two_strikes
+    edits = [edit("merge", two, one), edit("undo", one, two, ("y0", "y1")), edit("pin", one, items=("x0",))]
+    for made in edits:
+        grouper.apply(made)
+    rebuilt = Grouper()
+    rows = [(i, grouper.index.story(grouper.index.live(i.id).story_id).story, None) for i in items]
+    rebuilt.rebuild(rows, edits)
+    assert rebuilt.index.live("x0").pinned
+    assert not rebuilt.index.live("x1").pinned
+    assert rebuilt.index.story(one).apart == {two}
+
+
+def test_an_item_shows_that_two_stories_are_one(embed: Embed) -> None:
+    """Two reports that were taken for two stories, as a stricter threshold makes them here, meet when a third fits both."""
+    items = told(STRIKE_ONE, "x")
+    grouper, vectors = Grouper(settings=Settings(merges_above=-2.0)), embed(items)
+    for one, vector in zip(items[:2], vectors, strict=False):
+        grouper.apply(grouper.assign(one, vector, None, f"story-{one.id}"))
+        grouper.commit()
+    placed = grouper.place(items[2], vectors[2], None, items[2].seen)
+    assert [(e.kind, e.story_id, e.into, e.items, e.by) for e in placed.edits] == [
+        ("merge", "story-x1", "story-x0", ("x1",), "grouping")
+    ]
+    assert placed.placement.story.id == "story-x0"
+    grouper.apply(placed)
+    gone, story = grouper.apply(placed.edits[0])
+    assert (gone.items, story.items, story.first_seen) == (0, 3, START)
+    grouper.rollback()
+    grouper.apply(edit("split", "story-x0", "story-x1"))
+    grouper.commit()
+    assert not grouper.place(items[2], vectors[2], None, items[2].seen).edits
+
+
+# -- batches -------------------------------------------------------------------------------------------------------------
+
+
+def test_a_batch_is_placed_as_its_items_alone(embed: Embed) -> None:
+    items = merged(*(told(t, n, at=at, every=300) for t, n, at in _corpus()))
+    vectors = embed(items)
+    alone, together = Grouper(), Grouper()
+    run(alone, items, vectors)
+    together.prepare(zip(items, vectors, [None] * len(items), strict=True), items[0].seen)
+    for one, vector in zip(items, vectors, strict=True):
+        together.apply(together.place(one, vector, None, one.seen))
+    together.commit()
+    assert parts(together, items) == parts(alone, items)
+
+
+def test_the_nearest_among_many_are_the_nearest() -> None:
+    chance = np.random.default_rng(0)
+    cosines = chance.normal(0, 0.1, 20_000).astype(np.float32)
+    assert set(nearest(cosines, 40)) == set(np.argsort(-cosines)[:40].tolist())
+    assert sorted(nearest(cosines[:30], 40)) == list(range(30))
+    assert len(set(nearest(np.zeros(20_000, np.float32), 40))) == 40
 
 
 # -- odd input ----------------------------------------------------------------------------------------------------------------

@@ -37,7 +37,7 @@ def _pinned(index: Index, edit: StoryEdit) -> Change:
         moving = [m for m in members if m.story_id == source and not m.pinned]
         step = _moved(index, moving, index.story(source), change.replaced[-1], change.members)
         change = Change((*change.members, *step.members), (*change.replaced[:-1], *step.replaced))
-    there = {m.profile.item_id: m for m in (*members, *change.members)}
+    there = {m.item_id: m for m in (*members, *change.members)}
     return Change(tuple(replace(m, pinned=True) for m in there.values()), change.replaced)
 
 
@@ -46,13 +46,11 @@ def _moved(
 ) -> Change:
     """Both stories after the members have moved. The target's members stand in order of arrival; `known` are those of them that
     the index does not yet have there."""
-    gone = {m.profile.item_id for m in moving}
+    gone = {m.item_id for m in moving}
     arrived = tuple(replace(m, story_id=target.story.id) for m in moving)
-    fresh = {m.profile.item_id: m for m in known}
+    fresh = {m.item_id: m for m in known}
     stayed = [index.live(i) for i in source.members if i not in gone]
-    present = sorted(
-        [*(fresh.get(i) or index.live(i) for i in target.members), *arrived], key=lambda m: (m.seen, m.profile.item_id)
-    )
+    present = sorted([*(fresh.get(i) or index.live(i) for i in target.members), *arrived], key=lambda m: (m.seen, m.item_id))
     return Change(arrived, (told(source, stayed), told(target, present)))
 
 

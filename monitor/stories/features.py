@@ -1,32 +1,36 @@
-"""What an item looks like to the grouping, and how alike two items are: pure functions over words, numbers, links and times.
+"""What an item looks like to the grouping, and how alike items and stories are: columns of numbers, for many pairs at once.
 
-A `Profile` is made once for each item version. `pair_features` compares a new profile with earlier ones; its columns are
-`FEATURES`, in that order. Word weights are inverse document frequencies over the live items on top of a background, so they
-are the same after a restart.
+A `Sketch` is made once for each item version: its stems as numbers, with a mask that says where each stands. Pairs are compared
+in bulk: the stems of all earlier items in one array, those that the new item has too picked out of it.
 """
 
 from __future__ import annotations
 
 import math
 import re
+import zlib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import pairwise
 from urllib.parse import urlsplit
 
 import numpy as np
 from numpy.typing import NDArray
 
-from monitor.model import Item, Vector
-from monitor.stories.words import expected_share, names, words
+from monitor.model import Item, Vector, make_id
+from monitor.stories.words import expected_share, read, words
 
-Codes = NDArray[np.int64]
+Codes = NDArray[np.int32]
+Masks = NDArray[np.uint8]
 Floats = NDArray[np.float64]
 Rows = NDArray[np.float32]
 
 LEAD_CHARS = 1000  # how much of the body counts as words of the item: a news text says what happened at its beginning
+TITLE, LEAD, SLUG, NAME, NUMBER, BIGRAM = (1 << n for n in range(6))
 _SLUG_MIN_WORDS = 3
 _BACKGROUND = 500  # imagined texts that word frequencies start from
+_BIGRAMS = 1 << 16  # the first codes are for pairs of words, by their hash: now and then two share one
+_HOUR = 3600.0
 
 
 def canonical_link(link: str | None) -> str:
@@ -41,146 +45,129 @@ def canonical_link(link: str | None) -> str:
     return f"{(parts.hostname or '').removeprefix('www.')}{path}" if path else ""
 
 
-def slug_words(link: str | None) -> list[str]:
-    """The words of the longest path segment of a link: often the first headline of an article."""
-    if not link:
-        return []
-    segments = re.split(r"[/.]", canonical_link(link))
-    best = max(segments, key=lambda s: s.count("-") + s.count("_"), default="")
+def slug_words(link: str) -> list[str]:
+    """The words of the longest path segment of a canonical link: often the first headline of an article."""
+    best = max(re.split(r"[/.]", link), key=lambda s: s.count("-") + s.count("_"), default="")
     found = [w for w in words(best.replace("-", " ").replace("_", " ")) if not (w.isdigit() and len(w) > 4)]
     return found if len(found) >= _SLUG_MIN_WORDS else []
 
 
-def section(link: str | None) -> tuple[str, ...]:
-    """The first two folders of a link's path that are plain words ("sport", "football")."""
-    if not link:
-        return ()
-    folders = canonical_link(link).split("/")[1:-1]
+def section(link: str) -> tuple[str, ...]:
+    """The first two folders of a canonical link's path that are plain words ("sport", "football")."""
+    folders = link.split("/")[1:-1]
     return tuple(f for f in folders if re.fullmatch(r"[a-z-]{3,20}", f) and f not in ("news", "article", "en", "articles"))[:2]
 
 
-@dataclass(frozen=True, slots=True)
-class Profile:
-    """An item as the grouping sees it. `title`, `lead` (title and beginning of the body) and `slug` are stems; `numbers`
-    those of the lead; `vector` is a unit vector or None."""
-
-    item_id: str
-    feed_id: str
-    published: float
-    title: frozenset[str]
-    lead: frozenset[str]
-    slug: frozenset[str]
-    names: frozenset[str]
-    numbers: frozenset[str]
-    pairs: frozenset[tuple[str, str]]
-    link: str
-    section: tuple[str, ...]
-    body_chars: int
-    vector: Vector | None = field(default=None, compare=False)
-
-
-def profile(item: Item, vector: Vector | None, extra_names: Iterable[str] = ()) -> Profile:
-    """The profile of an item version. `extra_names` are names that a reader found in it."""
-    body = item.body[:LEAD_CHARS]
-    title = words(item.title)
-    lead = frozenset(title) | frozenset(words(body))
-    found = names(item.title) | names(body)
-    for name in extra_names:
-        found.update(words(name))
-    return Profile(
-        item_id=item.id,
-        feed_id=item.feed_id,
-        published=item.published,
-        title=frozenset(title),
-        lead=lead,
-        slug=frozenset(slug_words(item.link)),
-        names=frozenset(found) & lead,
-        numbers=frozenset(w for w in lead if w[0].isdigit()),
-        pairs=frozenset(pairwise(title)),
-        link=canonical_link(item.link),
-        section=section(item.link),
-        body_chars=len(body),
-        vector=vector,
-    )
-
-
 class WordWeights:
-    """Inverse document frequencies of stems over the live items, on top of what is known of English. Stems have numbers here,
-    so that sums run in numpy; what a word weighs never depends on the number it got."""
+    """What words say, by number: inverse document frequencies over the live items, on top of what is known of English. Counts
+    are taken on the hour, so that within an hour nothing depends on the order of arrival. What a word weighs never depends on
+    its number."""
 
     def __init__(self) -> None:
         self._numbers: dict[str, int] = {}
-        self._counts = np.zeros(1024, np.float64)
-        self._mark = np.zeros(1024, np.bool_)
-        self._items = 0
-        self._expected = np.zeros(1024, np.float64)
+        self._stems: list[str] = []
+        self._expected: list[float] = []
+        self._weights = np.zeros(_BIGRAMS, np.float32)
+        self._settled: tuple[int, int] = (0, 0)
 
-    def code(self, stems: Iterable[str]) -> Codes:
-        """The numbers of these stems, in the order of the alphabet: sums come out the same whatever the order of arrival."""
-        return np.fromiter((self._number(s) for s in sorted(stems)), np.int64)
+    @property
+    def known(self) -> int:
+        """One more than the highest number in use."""
+        return _BIGRAMS + len(self._stems)
 
-    def _number(self, stem_: str) -> int:
-        known = self._numbers.get(stem_)
+    def number(self, stem: str) -> int:
+        """The number of a stem."""
+        known = self._numbers.get(stem)
         if known is not None:
             return known
-        number_ = self._numbers[stem_] = len(self._numbers)
-        if number_ >= len(self._counts):
-            self._counts = np.concatenate([self._counts, np.zeros_like(self._counts)])
-            self._expected = np.concatenate([self._expected, np.zeros_like(self._expected)])
-            self._mark = np.zeros(len(self._counts), np.bool_)
-        self._expected[number_] = _BACKGROUND * expected_share(stem_)
-        return number_
-
-    def add(self, codes: Codes) -> None:
-        """Count one more live item with these stems."""
-        self._counts[codes] += 1
-        self._items += 1
-
-    def remove(self, codes: Codes) -> None:
-        """Forget an item that was added with the same stems."""
-        self._counts[codes] -= 1
-        self._items -= 1
-
-    def weights(self, codes: Codes) -> Floats:
-        """How much each word says: nats, > 0 unless every item has it."""
-        return np.asarray(np.log((2 + self._items + _BACKGROUND) / (1 + self._counts[codes] + self._expected[codes])))
-
-    def counts(self, codes: Codes) -> Floats:
-        """In how many live items each word stands."""
-        return self._counts[codes]
-
-    def among(self, codes: Codes, wanted: Codes) -> NDArray[np.bool_]:
-        """Which of the codes are wanted ones."""
-        self._mark[wanted] = True
-        found = self._mark[codes]
-        self._mark[wanted] = False
+        found = self._numbers[stem] = self.known
+        self._stems.append(stem)
+        self._expected.append(_BACKGROUND * expected_share(stem))
         return found
+
+    def stem(self, number: int) -> str:
+        """The stem that has this number."""
+        return self._stems[number - _BIGRAMS]
+
+    def settle(self, codes: Codes, items: int) -> None:
+        """Count anew: `codes` are the stems of all live items, each once for each item."""
+        counts = np.bincount(codes, minlength=self.known)[_BIGRAMS:] if len(codes) else np.zeros(len(self._stems))
+        self._settled = (items, len(self._stems))
+        weights = np.log((2 + items + _BACKGROUND) / (1 + counts[: len(self._stems)] + np.asarray(self._expected)))
+        self._weights = np.concatenate([np.zeros(_BIGRAMS), weights]).astype(np.float32)
+
+    def table(self) -> NDArray[np.float32]:
+        """How much each word says, by number: nats, > 0 unless every item has it. Pairs of words weigh nothing here."""
+        if len(self._weights) < self.known:
+            items, _ = self._settled
+            new = np.asarray(self._expected[len(self._weights) - _BIGRAMS :])
+            self._weights = np.concatenate([self._weights, np.log((2 + items + _BACKGROUND) / (1 + new)).astype(np.float32)])
+        return self._weights
 
 
 @dataclass(frozen=True, slots=True)
-class Coded:
-    """A profile's stem sets as numbers. `slugged` is title and slug, `all` lead and slug, `headed` the names in the title."""
+class Sketch:
+    """An item version as the grouping sees it. `codes` are its stems and pairs of title words in ascending order, `masks` where
+    each stands (`TITLE`, `LEAD`, ...); `plain` are the columns of `PLAIN`; `vector` is a unit vector or None."""
 
-    profile: Profile
-    title: Codes
-    lead: Codes
-    slugged: Codes
-    all: Codes
-    names: Codes
-    headed: Codes
+    item_id: str
+    codes: Codes
+    masks: Masks
+    plain: tuple[float, ...]
+    link: str
+    vector: Vector | None = None
 
 
-def coded(found: Profile, weights: WordWeights) -> Coded:
-    """The profile in the numbers of these weights."""
-    return Coded(
-        found,
-        weights.code(found.title),
-        weights.code(found.lead),
-        weights.code(found.title | found.slug),
-        weights.code(found.lead | found.slug),
-        weights.code(found.names),
-        weights.code(found.names & found.title),
-    )
+PLAIN = ("published", "feed", "link", "section", "subsection", "body")
+"""What of a sketch is neither words nor meaning. Feed, link and sections are hashes, 0 where there is none."""
+
+SUMS = ("title", "title_square", "lead", "lead_square", "slug_square", "name_square", "headed", "numbers", "bigrams")
+"""Sums of weights over a sketch's stems, and counts."""
+
+
+def sketch(item: Item, vector: Vector | None, weights: WordWeights, extra_names: Iterable[str] = ()) -> Sketch:
+    """The sketch of an item version. `extra_names` are names that a reader found in it."""
+    body = item.body[:LEAD_CHARS]
+    link = canonical_link(item.link)
+    (title, named), (lead, more) = read(item.title), read(body)
+    masks: dict[str, int] = dict.fromkeys(lead, LEAD) | dict.fromkeys(title, TITLE | LEAD)
+    named |= more
+    for name in extra_names:
+        named.update(words(name))
+    for stem in named & masks.keys():
+        masks[stem] |= NAME
+    for stem in slug_words(link):
+        masks[stem] = masks.get(stem, 0) | SLUG
+    numbered = {weights.number(s): m | NUMBER if s[0].isdigit() and m & LEAD else m for s, m in masks.items()}
+    numbered |= {zlib.crc32(f"{a} {b}".encode()) % _BIGRAMS: BIGRAM for a, b in pairwise(title)}
+    codes = np.fromiter(numbered, np.int32, len(numbered))
+    order = np.argsort(codes)
+    where = np.fromiter(numbered.values(), np.uint8, len(numbered))
+    folders = (*(_hash(f) for f in section(link)), 0, 0)
+    plain = (item.published, _hash(item.feed_id), _hash(link), *folders[:2], math.log1p(len(body)))
+    return Sketch(item.id, codes[order], where[order], plain, link, vector)
+
+
+def _hash(text: str) -> int:
+    """A number that floats hold exactly."""
+    return int(make_id(text)[:12], 16) if text else 0
+
+
+def sums_of(sketches: Sequence[tuple[Codes, Masks]], table: NDArray[np.float32]) -> Floats:
+    """The columns of `SUMS` for each of these codes and masks."""
+    count = len(sketches)
+    if not count:
+        return np.zeros((0, len(SUMS)))
+    which = np.repeat(np.arange(count), [len(c) for c, _ in sketches])
+    masks = np.concatenate([m for _, m in sketches])
+    value = table[np.concatenate([c for c, _ in sketches])].astype(np.float64)
+    square = value**2
+    title, lead, slugged, named = (masks & m > 0 for m in (TITLE, LEAD, TITLE | SLUG, NAME))
+    columns = (
+        value * title, square * title, value * lead, square * lead, square * slugged, square * named, value * (title & named),
+        masks & NUMBER > 0, masks & BIGRAM > 0,
+    )  # fmt: skip
+    return np.stack([np.bincount(which, c, count) for c in columns], axis=1)
 
 
 FEATURES = (
@@ -191,64 +178,96 @@ FEATURES = (
 """The columns of `pair_features`."""
 
 
-def pair_features(new: Coded, olds: Sequence[Coded], cosines: NDArray[np.float32], local: float, weights: WordWeights) -> Rows:
-    """How alike a new item is to each of these earlier ones: shape (len(olds), len(FEATURES)). `cosines` are NaN where a
-    vector is missing; `local` is the mean cosine of the new item's nearest neighbours."""
-    if not olds:
+@dataclass(frozen=True, slots=True)
+class Side:
+    """One side of many pairs: the sketches, and by pair which of them it is. `plain` and `sums` have a row for each sketch."""
+
+    codes: Sequence[Codes]
+    masks: Sequence[Masks]
+    plain: Floats
+    sums: Floats
+    at: NDArray[np.int64]
+
+    def column(self, name: str) -> Floats:
+        """A column of `PLAIN`, or of `SUMS`, by pair."""
+        table, at = (self.plain, PLAIN.index(name)) if name in PLAIN else (self.sums, SUMS.index(name))
+        return np.asarray(table[self.at, at])
+
+
+def pair_features(
+    new: Side, old: Side, cosines: NDArray[np.float32], local: NDArray[np.float32], table: NDArray[np.float32]
+) -> Rows:
+    """How alike new items are to earlier ones, by pair: shape (pairs, len(FEATURES)). `cosines` are NaN where a vector is
+    missing; `local` is the mean cosine of the new item's nearest neighbours; `table` what each word says."""
+    count = len(new.at)
+    if not count:
         return np.zeros((0, len(FEATURES)), np.float32)
-    x = new.profile
-    title = _Shared(weights, new.title, [o.title for o in olds])
-    lead = _Shared(weights, new.lead, [o.lead for o in olds])
-    slug = _Shared(weights, new.slugged, [o.slugged for o in olds])
-    named = _Shared(weights, new.names, [o.names for o in olds])
-    covered = _Shared(weights, new.title, [o.lead for o in olds])
-    covers = _Shared(weights, new.lead, [o.title for o in olds])
-    ours = _Shared(weights, new.headed, [o.all for o in olds])
-    theirs = _Shared(weights, new.all, [o.headed for o in olds])
-    missing_ours = _share(ours.new_sum - ours.both, ours.new_sum)
-    missing_theirs = _share(theirs.old_sum - theirs.both, theirs.old_sum)
+    which, x, y, value = _shared(new, old, table)
+    square = value * value
+
+    def total(ours: int, theirs: int, values: Floats) -> Floats:
+        chosen = (x & ours > 0) & (y & theirs > 0)
+        return np.asarray(np.bincount(which[chosen], values[chosen], count), np.float64)
+
+    def top(mask: int) -> Floats:
+        out, chosen = np.zeros(count), (x & y & mask) > 0
+        np.maximum.at(out, which[chosen], value[chosen])
+        return out
+
+    def cosine(mask: int, name: str) -> Floats:
+        return _share(total(mask, mask, square), np.sqrt(new.column(name) * old.column(name)))
+
+    def missing(headed: NDArray[np.bool_], elsewhere: NDArray[np.bool_], whole: Floats) -> Floats:
+        chosen = headed & elsewhere
+        return _share(whole - np.bincount(which[chosen], value[chosen], count), whole)
+
+    head_x, head_y = ((m & (TITLE | NAME)) == TITLE | NAME for m in (x, y))
+    ours = missing(head_x, y & (LEAD | SLUG) > 0, new.column("headed"))
+    theirs = missing(head_y, x & (LEAD | SLUG) > 0, old.column("headed"))
+    lead, ones = total(LEAD, LEAD, value), np.ones(len(value))
+    numbers = total(NUMBER, NUMBER, ones)
     columns = (
         cosines,
         cosines - local,
-        title.cosine,
-        lead.cosine,
-        slug.cosine,
-        _share(covered.both, covered.new_sum),
-        _share(covers.both, covers.old_sum),
-        title.both,
-        lead.both,
-        title.top,
-        lead.top,
-        named.cosine,
-        named.both,
-        np.minimum(missing_ours, missing_theirs),
-        np.maximum(missing_ours, missing_theirs),
-        *np.asarray([_plain(x, o.profile) for o in olds]).T,
-        _share(lead.both, np.minimum(lead.new_sum, lead.old_sum)),
+        cosine(TITLE, "title_square"),
+        cosine(LEAD, "lead_square"),
+        cosine(TITLE | SLUG, "slug_square"),
+        _share(total(TITLE, LEAD, value), new.column("title")),
+        _share(total(LEAD, TITLE, value), old.column("title")),
+        total(TITLE, TITLE, value),
+        lead,
+        top(TITLE),
+        top(LEAD),
+        cosine(NAME, "name_square"),
+        total(NAME, NAME, value),
+        np.minimum(ours, theirs),
+        np.maximum(ours, theirs),
+        numbers,
+        (new.column("numbers") > 0) & (old.column("numbers") > 0) & (numbers == 0),
+        _share(total(BIGRAM, BIGRAM, ones), np.minimum(new.column("bigrams"), old.column("bigrams"))),
+        (new.column("link") != 0) & (new.column("link") == old.column("link")),
+        new.column("feed") == old.column("feed"),
+        np.log1p(np.abs(new.column("published") - old.column("published")) / _HOUR),
+        _sections(new, old),
+        np.minimum(new.column("body"), old.column("body")),
+        np.maximum(new.column("body"), old.column("body")),
+        _share(lead, np.minimum(new.column("lead"), old.column("lead"))),
     )
     return np.stack([np.asarray(c, np.float32) for c in columns], axis=1)
 
 
-class _Shared:
-    """What one stem set of the new item shares with one of each earlier item: arrays by earlier item. `both`, `new_sum` and
-    `old_sum` are sums of weights, `top` the weightiest shared word, `cosine` that of the weighted sets."""
-
-    def __init__(self, weights: WordWeights, new: Codes, olds: Sequence[Codes]) -> None:
-        flat, which = np.concatenate(olds), np.repeat(np.arange(len(olds)), [len(o) for o in olds])
-        value, mine, shared = weights.weights(flat), weights.weights(new), weights.among(flat, new)
-        count = len(olds)
-        self.both = _sums(which[shared], value[shared], count)
-        self.old_sum = _sums(which, value, count)
-        self.new_sum = np.full(count, mine.sum())
-        self.top = np.zeros(count)
-        np.maximum.at(self.top, which[shared], value[shared])
-        squares = _sums(which[shared], value[shared] ** 2, count)
-        self.cosine = _share(squares, np.sqrt(_sums(which, value**2, count) * (mine**2).sum()))
-
-
-def _sums(which: Codes, values: Floats, count: int) -> Floats:
-    """Sums of the values by the number beside each."""
-    return np.asarray(np.bincount(which, values, count), np.float64)
+def _shared(new: Side, old: Side, table: NDArray[np.float32]) -> tuple[NDArray[np.int64], Masks, Masks, Floats]:
+    """The stems that both items of a pair have: which pair, where the stem stands in the new and in the earlier item, and what
+    it says."""
+    flat = np.concatenate([old.codes[n] for n in old.at])
+    masks = np.concatenate([old.masks[n] for n in old.at])
+    which = np.repeat(np.arange(len(old.at)), [len(old.codes[n]) for n in old.at])
+    board = np.zeros((len(new.codes), len(table)), np.uint8)
+    for n, (codes, where) in enumerate(zip(new.codes, new.masks, strict=True)):
+        board[n, codes] = where
+    ours = board[new.at[which], flat]
+    both = np.flatnonzero(ours)
+    return which[both], ours[both], masks[both], table[flat[both]].astype(np.float64)
 
 
 def _share(part: Floats, whole: Floats) -> Floats:
@@ -256,28 +275,12 @@ def _share(part: Floats, whole: Floats) -> Floats:
     return np.divide(part, whole, out=np.zeros_like(part), where=whole > 1e-9)
 
 
-def _plain(x: Profile, y: Profile) -> tuple[float, ...]:
-    """The features that need no word weights, from `numbers_shared` to `body_max`."""
-    numbers = x.numbers & y.numbers
-    fewest = min(len(x.pairs), len(y.pairs))
-    return (
-        len(numbers),
-        bool(x.numbers) and bool(y.numbers) and not numbers,
-        len(x.pairs & y.pairs) / fewest if fewest else 0.0,
-        bool(x.link) and x.link == y.link,
-        x.feed_id == y.feed_id,
-        math.log1p(abs(x.published - y.published) / 3600),
-        _sections(x.section, y.section),
-        math.log1p(min(x.body_chars, y.body_chars)),
-        math.log1p(max(x.body_chars, y.body_chars)),
-    )
-
-
-def _sections(x: tuple[str, ...], y: tuple[str, ...]) -> float:
+def _sections(new: Side, old: Side) -> Floats:
     """1 same section, -1 different ones, 0 unknown."""
-    if not x or not y:
-        return 0.0
-    return 1.0 if set(x) & set(y) else -1.0
+    a, b = (new.column(n) for n in ("section", "subsection"))
+    c, d = (old.column(n) for n in ("section", "subsection"))
+    same = (a == c) | (a == d) | ((b != 0) & ((b == c) | (b == d)))
+    return np.where((a == 0) | (c == 0), 0.0, np.where(same, 1.0, -1.0))
 
 
 STORY_FEATURES = (
@@ -288,78 +291,109 @@ STORY_FEATURES = (
 
 
 @dataclass(frozen=True, slots=True)
-class Compared:
-    """One candidate story: its latest members, the log-odds and pair features of those that were compared, its size."""
+class Gist:
+    """What a story's latest members keep saying. `heads` are the words of their headlines and `values` what each is worth (its
+    weight and the square of the share of headlines that have it), `names` those of names only; `said` all their words, with
+    the share of members that say it. `spread` is the length of the mean of their vectors, 0 where one is missing."""
 
-    members: Sequence[Coded]
-    scores: Floats
-    rows: Rows
+    heads: Codes
+    values: Floats
+    names: Codes
+    name_values: Floats
+    said: Codes
+    shares: Floats
+    first: float
+    last: float
+    rows: NDArray[np.int64]
+    spread: float
+
+
+def gist(
+    codes: Sequence[Codes], masks: Sequence[Masks], published: Floats, rows: NDArray[np.int64], spread: float,
+    table: NDArray[np.float32],
+) -> Gist:  # fmt: skip
+    """The gist of these members."""
+    flat, where = np.concatenate(codes), np.concatenate(masks)
+
+    def told(chosen: NDArray[np.bool_]) -> tuple[Codes, Floats]:
+        if len(codes) == 1:
+            return flat[chosen], np.ones(int(chosen.sum()))
+        found, counts = np.unique(flat[chosen], return_counts=True)
+        return found, counts / len(codes)
+
+    heads, share = told(where & TITLE > 0)
+    named, name_share = told((where & (TITLE | NAME)) == TITLE | NAME)
+    said, shares = told(where & (LEAD | SLUG) > 0)
+    times = float(published.min()), float(published.max())
+    return Gist(heads, table[heads] * share**2, named, table[named] * name_share**2, said, shares, *times, rows, spread)
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """One candidate story: its gist and size; the log-odds of those members that were compared, the best of two of their pair
+    features, and the cosine to all members together."""
+
+    gist: Gist
     items: int
+    scores: Sequence[float]
+    same_link: float
+    title_cosine: float
     cosine: float
 
 
-def story_features(new: Coded, stories: Sequence[Compared], local: float, weights: WordWeights) -> Rows:
-    """How well a new item fits each of these stories: shape (len(stories), len(STORY_FEATURES))."""
-    bests = sorted((_blend(s.scores) for s in stories), reverse=True)
+def story_features(
+    new: Sketch, stories: Sequence[Compared], rivals: Sequence[float], local: float, table: NDArray[np.float32]
+) -> Rows:
+    """How well a new item fits each of these stories: shape (len(stories), len(STORY_FEATURES)). `rivals` are the blended
+    scores of all stories that it may belong to, these among them."""
+    board = np.zeros(len(table), np.uint8)
+    board[new.codes] = new.masks
+    bests = sorted(rivals, reverse=True)
+    published, body = new.plain[PLAIN.index("published")], new.plain[PLAIN.index("body")]
     rows = []
     for story in stories:
-        top = np.sort(story.scores)[::-1]
-        others = bests[1] if len(bests) > 1 and _blend(story.scores) == bests[0] else bests[0]
-        ahead = _blend(story.scores) - (others if len(bests) > 1 else -8.0)
-        times = [m.profile.published for m in story.members]
-        said, covers, named = _core(new, story.members, weights)
+        mine = blend(story.scores)
+        top = sorted(story.scores, reverse=True)
+        others = bests[1] if len(bests) > 1 and mine == bests[0] else bests[0]
+        said, covers, named, clash = _core(new, story.gist, board, table)
         rows.append(
             (
-                top[0], top[min(1, len(top) - 1)], top[min(2, len(top) - 1)], top.mean(), top[-1],
+                top[0], top[min(1, len(top) - 1)], top[min(2, len(top) - 1)], sum(top) / len(top), top[-1],
                 math.log1p(len(top)), math.log1p(story.items), story.cosine, story.cosine - local,
                 said, covers, named,
-                math.log1p(abs(new.profile.published - max(times)) / 3600),
-                math.log1p(abs(new.profile.published - min(times)) / 3600),
-                min(ahead, 8.0),
-                story.rows[:, FEATURES.index("same_link")].max(),
-                story.rows[:, FEATURES.index("title_cos")].max(),
-                math.log1p(new.profile.body_chars),
-                _clash(new, story.members, named, weights),
+                math.log1p(abs(published - story.gist.last) / _HOUR), math.log1p(abs(published - story.gist.first) / _HOUR),
+                min(mine - (others if len(bests) > 1 else -8.0), 8.0),
+                story.same_link, story.title_cosine, body, clash,
             )
         )  # fmt: skip
     return np.asarray(rows, np.float32).reshape(len(rows), len(STORY_FEATURES))
 
 
-def _blend(scores: Floats) -> float:
-    return float(scores.max() + scores.mean()) / 2
+def blend(scores: Sequence[float]) -> float:
+    """Between the best and the mean of log-odds."""
+    return (max(scores) + sum(scores) / len(scores)) / 2
 
 
-def _core(new: Coded, members: Sequence[Coded], weights: WordWeights) -> tuple[float, float, float]:
-    """How much of what the story's headlines keep saying the new item says, how much of the new headline they say, and the
-    first of names only. A word counts by its weight and the share of members that have it."""
-    said = _told(new.all, [m.title for m in members], weights)
-    named = _told(new.all, [m.headed for m in members], weights)
-    flat = np.concatenate([m.all for m in members])
-    mine = weights.weights(new.title)
-    places = {int(c): n for n, c in enumerate(new.title)}
-    heard = np.zeros(len(new.title))
-    for code in flat[weights.among(flat, new.title)]:
-        heard[places[int(code)]] += 1
-    covers = float((mine * heard / len(members)).sum() / mine.sum()) if len(mine) and mine.sum() > 0 else 0.0
-    return said, covers, named
+def _core(new: Sketch, story: Gist, board: Masks, table: NDArray[np.float32]) -> tuple[float, float, float, float]:
+    """How much of what the story's headlines keep saying the new item says, how much of the new headline they say, the first of
+    names only; and how far the names in the new headline and those in the story's headlines exclude one another, 0 to 1: two
+    matches of one cup, two strikes on two towns. Of these only names that one side never mentions count, and it is 0 where a
+    side's headlines have none."""
+    says = LEAD | SLUG
+    covered = _part(story.values, board[story.heads] & says > 0)
+    named = _part(story.name_values, board[story.names] & says > 0)
+    mine, heard = board[story.said], table[story.said] * story.shares
+    headline = new.codes[new.masks & TITLE > 0]
+    whole = float(table[headline].sum())
+    covers = float(heard[mine & TITLE > 0].sum()) / whole if whole > 0 else 0.0
+    headed = new.codes[(new.masks & (TITLE | NAME)) == TITLE | NAME]
+    if not len(headed) or not len(story.names):
+        return covered, covers, named, 0.0
+    ours = float(table[headed].sum())
+    known = float(table[story.said[(mine & (TITLE | NAME)) == TITLE | NAME]].sum())
+    return covered, covers, named, min((ours - known) / max(1e-9, ours), 1 - named)
 
 
-def _clash(new: Coded, members: Sequence[Coded], named: float, weights: WordWeights) -> float:
-    """How far the names in the new headline and those in the story's headlines exclude one another, 0 to 1: two matches of one
-    cup, two strikes on two towns. Only names that one side never mentions count, and 0 where a side's headlines have none.
-    `named` is how much of the story's names the new item says."""
-    ours = weights.weights(new.headed)
-    if not len(ours) or not any(len(m.headed) for m in members):
-        return 0.0
-    heard = weights.among(new.headed, np.concatenate([m.all for m in members]))
-    unheard = float(ours[~heard].sum() / max(1e-9, ours.sum()))
-    return min(unheard, 1 - named)
-
-
-def _told(new: Codes, heads: Sequence[Codes], weights: WordWeights) -> float:
-    """The share of the summed weight of all headlines' words that stands on words of the new item, common words squared up."""
-    codes, counts = np.unique(np.concatenate(heads), return_counts=True)
-    if not len(codes):
-        return 0.0
-    value = weights.weights(codes) * (counts / len(heads)) ** 2
-    return float(value[weights.among(codes, new)].sum() / max(1e-9, value.sum()))
+def _part(values: Floats, chosen: NDArray[np.bool_]) -> float:
+    whole = float(values.sum())
+    return float(values[chosen].sum()) / whole if whole > 1e-9 else 0.0

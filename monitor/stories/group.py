@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,25 +23,22 @@ from numpy.typing import NDArray
 from monitor.model import Item, Placement, Reading, Story, StoryEdit, Vector, make_id
 from monitor.stories.copies import fingerprint, is_copy
 from monitor.stories.edits import edited, standing
-from monitor.stories.features import (
-    Coded,
-    Compared,
-    Rows,
-    WordWeights,
-    coded,
-    pair_features,
-    profile,
-    story_features,
-)
+from monitor.stories.features import FEATURES, Compared, Rows, Sketch, WordWeights, blend, pair_features, sketch, story_features
 from monitor.stories.index import Change, Index, Member, StoryState
 from monitor.stories.scorer import Weights, load_weights, score_pairs, score_stories
-from monitor.stories.telling import LATEST, told
+from monitor.stories.telling import told
 
 _DAY = 86400.0
-_SECOND_LOOK = 8  # stories whose best pairs are the best are looked at whole
+_SECOND_LOOK, _BEHIND = 4, 3.0  # so many stories are looked at whole: those whose best pair is this close to the best of all
 _WITNESSES = 3  # latest items of a story that say whether it is another one too
 _FAR = 8.0  # log-odds of what was not even compared
 _LOCAL = 10  # nearest neighbours that say how crowded an item's surroundings are
+_DIGITS = 5  # the last bits of a product depend on the row's place in the matrix
+_SAMPLED, _STRIDE = 4096, 16
+_REBUILT = 256  # stored items that are taken back at once
+_COPY_COLUMNS = [FEATURES.index(name) for name in ("same_link", "title_cos", "lead_contained")]
+_LIKENESS = [FEATURES.index(name) for name in ("same_link", "title_cos")]
+_COPY_LIKELY = 0.5  # below this in all of them nothing was reprinted
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +54,20 @@ class Settings:
     copies_within: float = 4 * _DAY
     tidy_every: float = 3600.0
     leaves_below: float = -3.0  # log-odds at which an edited item is no longer what it was
-    merges_above: float = 0.5  # log-odds beyond those to join, of an item in two stories and of these in one another
+    merges_above: float = 0.0  # log-odds beyond those to join, of an item in two stories and of these in one another
     merges_within: float = _DAY  # the age of a story that still may merge by itself
+
+
+@dataclass(frozen=True, slots=True)
+class Ahead:
+    """An item version compared with what it may belong to: the rows, the features and log-odds of each pair, and how crowded
+    its surroundings are."""
+
+    member: Member
+    rows: NDArray[np.int64]
+    features: Rows
+    scores: NDArray[np.float32]
+    local: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +78,8 @@ class Looked:
     reading: Reading | None
     pairs: Mapping[str, float]
     stories: Mapping[str, float]
-    pair_rows: Rows
     story_rows: Rows
+    ahead: Ahead
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,12 +102,13 @@ class Grouper:
         self.weights = weights or load_weights()
         self.settings = settings or Settings()
         self.index = Index(WordWeights())
+        self._ahead: dict[tuple[str, str], Ahead] = {}
         self._tidied = self._now = float("-inf")
 
     def centroid(self, story_id: str) -> Vector | None:
         """The unit vector of what a live story is about; None without vectors."""
         found = [self.index.member(i) for i in self.index.members_of(story_id)]
-        vectors = [m.profile.vector for m in found if m is not None and m.profile.vector is not None]
+        vectors = [m.sketch.vector for m in found if m is not None and m.sketch.vector is not None]
         if not vectors:
             return None
         total = np.sum(vectors, axis=0)
@@ -122,6 +133,21 @@ class Grouper:
             return self._join(looked, ranked[0], before)
         return replace(self._join(looked, str(edit.into), before), edits=(edit,))
 
+    def assign(
+        self, item: Item, vector: Vector | None, reading: Reading | None, story_id: str, copy_of: str | None = None
+    ) -> Placed:
+        """The placement of an item version that is known to belong to a story, which need not exist yet, and to reprint
+        another. Nothing is compared, and nothing changes."""
+        known = self._ahead.get((item.id, item.hash))
+        if known is None:
+            (row,) = self.index.enter([self._sketch(item, vector, reading)])
+        member = known.member if known else self._member(item, reading, row)
+        first = self.index.member(copy_of) if copy_of else None
+        member = replace(member, story_id=story_id, first_copy=copy_of, origin=first.origin if first else member.family)
+        opened = not self.index.members_of(story_id)
+        state = StoryState(_new_story(member), ()) if opened else self.index.story(story_id)
+        return self._placed(member, reading, state, 0.0, opened=opened)
+
     def apply(self, what: Placed | StoryEdit) -> tuple[Story, ...]:
         """Make a decision, or an edit of stories, take effect for those that follow, until `rollback`. Returns the stories that
         it changed as they are now; one without items is gone.
@@ -138,6 +164,7 @@ class Grouper:
 
     def commit(self) -> None:
         """What was applied is stored. Stories that are over are forgotten now and then."""
+        self._ahead.clear()
         self.index.commit()
         if self._now - self._tidied >= self.settings.tidy_every:
             self._tidied = self._now
@@ -145,6 +172,7 @@ class Grouper:
 
     def rollback(self) -> None:
         """What was applied since the last commit did not happen."""
+        self._ahead.clear()
         self.index.rollback()
 
     def rebuild(self, rows: Iterable[tuple[Item, Story, Vector | None]], edits: Iterable[StoryEdit] = ()) -> None:
@@ -152,95 +180,133 @@ class Grouper:
         order: their pins and partings hold. What single readings voted for is not stored: each item votes for the place and
         country of its story."""
         pinned, apart = standing(edits)
-        for item, story, vector in rows:
-            member = self._member(item, vector, None)
-            worded = self._worded(member.coded, self.settings.worded)
-            member = self._traced(member, self._live(worded, item.seen))
-            votes = ((story.country,) if story.country else (), (story.place_id,) if story.place_id else ())
-            member = replace(member, story_id=story.id, countries=votes[0], places=votes[1], pinned=item.id in pinned)
-            held = self.index.members_of(story.id)
-            members = (*(i for i in held if i != item.id), item.id)
-            self.index.apply(Change((member,), (StoryState(story, members, frozenset(apart.get(story.id, ()))),)))
-            self._now = max(self._now, story.last_seen)
-        self.commit()
+        stored = iter(rows)
+        while chunk := list(islice(stored, _REBUILT)):
+            places = self.index.enter([self._sketch(item, vector, None) for item, _, vector in chunk])
+            for (item, story, _), row in zip(chunk, places, strict=True):
+                self._take(replace(self._member(item, None, row), pinned=item.id in pinned), story, apart)
+            self.index.commit()
+
+    def _take(self, member: Member, story: Story, apart: Mapping[str, set[str]]) -> None:
+        """A stored item back into its story."""
+        held = [i for i in self.index.members_of(story.id) if i != member.item_id]
+        same = [m for m in map(self.index.live, held) if is_copy(member.print, m.print)]
+        countries, places = ((found,) if found else () for found in (story.country, story.place_id))
+        member = replace(traced(member, same), story_id=story.id, countries=countries, places=places)
+        state = StoryState(story, (*held, member.item_id), frozenset(apart.get(story.id, ())))
+        self.index.apply(Change((member,), (state,)))
+        self._now = max(self._now, story.last_seen)
 
     # -- comparing --------------------------------------------------------------------------------------------------------
 
-    def _member(self, item: Item, vector: Vector | None, reading: Reading | None) -> Member:
-        family = self._families.get(item.feed_id, item.outlet)
-        found = profile(item, vector, reading.names if reading else ())
+    def prepare(self, batch: Iterable[tuple[Item, Vector | None, Reading | None]], now: float) -> None:
+        """Compare these item versions with the live items and with one another, all at once. Each can then be placed in a
+        fraction of the time; what is placed unprepared is prepared alone. Changes nothing that others see. Raises `ValueError`
+        for a vector of another model."""
+        self.index.settle(now)
+        given = list(batch)
+        if not given:
+            return
+        rows = self.index.enter([self._sketch(*one) for one in given])
+        members = [self._member(item, reading, row) for (item, _, reading), row in zip(given, rows, strict=True)]
+        self._ahead |= zip(((item.id, item.hash) for item, _, _ in given), self._compare(members), strict=True)
+
+    def _compare(self, members: Sequence[Member]) -> list[Ahead]:
+        """Each of these items, which have rows, with what it may belong to."""
+        cosines = self.index.cosines([m.sketch for m in members])
+        found = [self._candidates(m, c) for m, c in zip(members, cosines, strict=True)]
+        old, at = np.unique(np.concatenate(found), return_inverse=True)
+        which = np.repeat(np.arange(len(members)), [len(f) for f in found])
+        likeness = np.round(cosines[which, old[at]], _DIGITS)
+        likeness[self.index.bare(np.asarray([m.row for m in members]))[which] | self.index.bare(old)[at]] = np.nan
+        ends = np.cumsum([len(f) for f in found])[:-1]
+        local = np.asarray([crowding(c) for c in np.split(likeness, ends)], np.float32)
+        sides = self.index.side(np.asarray([m.row for m in members]), which), self.index.side(old, at)
+        features = pair_features(*sides, likeness, local[which], self.index.weights.table())
+        parts = np.split(features, ends), np.split(self.score(members, which, features), ends), local.tolist()
+        return [Ahead(*one) for one in zip(members, found, *parts, strict=True)]
+
+    def score(self, members: Sequence[Member], which: NDArray[np.int64], features: Rows) -> NDArray[np.float32]:
+        """The log-odds of pairs of these new items, numbered by `which`, with others. Training scores each by a model that has
+        not seen it."""
+        return score_pairs(self.weights, features)
+
+    def _sketch(self, item: Item, vector: Vector | None, reading: Reading | None) -> Sketch:
+        return sketch(item, vector, self.index.weights, reading.names if reading else ())
+
+    def _member(self, item: Item, reading: Reading | None, row: int) -> Member:
         return Member(
-            coded(found, self.index.weights),
+            self.index.sketch(row),
+            row,
             "",
             item.title,
-            family,
+            self._families.get(item.feed_id, item.outlet),
             item.seen,
             fingerprint(item),
             countries=tuple(sorted(set(reading.countries))) if reading else (),
             places=tuple(sorted(set(reading.places))) if reading else (),
         )
 
-    def _near(self, new: Coded) -> list[str]:
-        vector = new.profile.vector
-        return [] if vector is None else [i for i, _ in self.index.nearest(vector, self.settings.near)]
-
-    def _worded(self, new: Coded, count: int) -> list[str]:
-        return [*self.index.by_words(new, count), *self.index.by_link(new.profile.link)]
-
-    def _live(self, item_ids: Iterable[str], now: float) -> list[Member]:
-        """Those of the items whose story is not over, each once."""
-        found = (self.index.member(i) for i in dict.fromkeys(item_ids))
-        since = now - self.settings.horizon
-        return [m for m in found if m is not None and self.index.story(m.story_id).story.last_seen >= since]
+    def _candidates(self, new: Member, cosines: NDArray[np.float32]) -> NDArray[np.int64]:
+        """The rows that an item is compared with: the nearest, those that share rare words, those with its link."""
+        near = nearest(cosines, self.settings.near + 1) if new.sketch.vector is not None else []
+        count = self.settings.worded if len(near) else self.settings.near
+        worded = self.index.by_words(new.sketch, count + 1)
+        rows = dict.fromkeys((*near, *worded.tolist(), *self.index.by_link(new.sketch.link)))
+        return np.asarray([r for r in rows if r != new.row and self.index.used(r)], np.int64)
 
     def look(self, item: Item, vector: Vector | None, reading: Reading | None, now: float) -> Looked:
         """An item version beside the live items and their stories. Training looks at the same rows."""
-        self.index.check(vector)
-        return self._look(self._member(item, vector, reading), reading, now)
+        return self._look(self.compared(item, vector, reading, now), reading, now)
 
-    def _look(self, member: Member, reading: Reading | None, now: float) -> Looked:
-        item_id, vector = member.profile.item_id, member.profile.vector
-        near = self._near(member.coded)
-        worded = self._worded(member.coded, self.settings.worded if near else self.settings.near)
-        candidates = self._live((*near, *worded), now)
-        cosines = self.index.cosines(vector, [m.profile.item_id for m in candidates])
-        local = crowding(cosines)
-        rows = pair_features(member.coded, [m.coded for m in candidates], cosines, local, self.index.weights)
-        scores = score_pairs(self.weights, rows)
+    def compared(self, item: Item, vector: Vector | None, reading: Reading | None, now: float) -> Ahead:
+        """An item version compared with single items, as it was prepared."""
+        if (item.id, item.hash) not in self._ahead:
+            self.prepare([(item, vector, reading)], now)
+        return self._ahead[item.id, item.hash]
+
+    def _look(self, ahead: Ahead, reading: Reading | None, now: float) -> Looked:
+        new, since = ahead.member, now - self.settings.horizon
+        found = [(n, m) for n, row in enumerate(ahead.rows.tolist()) if (m := self.index.at(row)) is not None]
+        found = [(n, m) for n, m in found if self.index.story(m.story_id).story.last_seen >= since]
+        scores = {n: float(ahead.scores[n]) for n, _ in found}
         members_of: defaultdict[str, list[int]] = defaultdict(list)
-        for n, other in enumerate(candidates):
-            if other.profile.item_id != item_id:
+        for n, other in found:
+            if other.item_id != new.item_id:
                 members_of[other.story_id].append(n)
-        hopeful = _hopeful({s: scores[at] for s, at in members_of.items()})
-        compared = [self._compared(s, item_id, vector, scores[members_of[s]], rows[members_of[s]]) for s in hopeful]
-        story_rows = story_features(member.coded, compared, local, self.index.weights)
-        pairs = {m.profile.item_id: float(s) for m, s in zip(candidates, scores, strict=True)}
-        stories = dict(zip(hopeful, score_stories(self.weights, story_rows).tolist(), strict=True))
-        return Looked(self._traced(member, self._live(worded, now)), reading, pairs, stories, rows, story_rows)
+        best = {story: max(scores[n] for n in at) for story, at in members_of.items()}
+        least = max(best.values(), default=0.0) - _BEHIND
+        hopeful = sorted((s for s in best if best[s] >= least), key=lambda story: (-best[story], story))[:_SECOND_LOOK]
+        rivals = [blend([scores[n] for n in at]) for at in members_of.values()]
+        compared = [self._compared(story, ahead, members_of[story], scores) for story in hopeful]
+        rows = story_features(new.sketch, compared, rivals, ahead.local, self.index.weights.table())
+        pairs = {m.item_id: scores[n] for n, m in found}
+        stories = dict(zip(hopeful, score_stories(self.weights, rows).tolist(), strict=True))
+        return Looked(self._traced(ahead, found), reading, pairs, stories, rows, ahead)
 
-    def _compared(self, story_id: str, item_id: str, vector: Vector | None, scores: Rows, rows: Rows) -> Compared:
-        ids = [i for i in self.index.members_of(story_id) if i != item_id]
-        latest = [m for i in ids[-LATEST:] if (m := self.index.member(i))]
-        cosine = float("nan")
-        vectors = [m.profile.vector for m in latest if m.profile.vector is not None]
-        if vector is not None and vectors:
-            centroid = np.sum(vectors, axis=0)
-            cosine = float(centroid @ vector / max(1e-9, float(np.linalg.norm(centroid))))
-        return Compared([m.coded for m in latest], scores.astype(np.float64), rows, len(ids), cosine)
+    def _compared(self, story_id: str, ahead: Ahead, at: Sequence[int], scores: Mapping[int, float]) -> Compared:
+        told = self.index.gist(story_id, without=ahead.member.item_id)
+        cosine, vector = float("nan"), ahead.member.sketch.vector
+        if vector is not None and told.spread:
+            cosine = float((self.index.vectors(told.rows) @ vector).sum()) / len(told.rows) / told.spread
+        same_link, title_cosine = ahead.features[at][:, _LIKENESS].max(axis=0).tolist()
+        items = len(self.index.members_of(story_id))
+        return Compared(told, items, [scores[n] for n in at], same_link, title_cosine, round(cosine, _DIGITS))
 
-    def _traced(self, new: Member, candidates: Sequence[Member]) -> Member:
+    def _traced(self, ahead: Ahead, found: Sequence[tuple[int, Member]]) -> Member:
         """The item with the first one whose text it reprints (the earliest seen, and never a copy itself), whose origin it
         has."""
+        new = ahead.member
         since = new.seen - self.settings.copies_within
         same = [
             m
-            for m in candidates
-            if m.profile.item_id != new.profile.item_id and m.seen >= since and is_copy(new.print, m.print)
+            for n, m in found
+            if m.item_id != new.item_id
+            and m.seen >= since
+            and ahead.features[n, _COPY_COLUMNS].max() >= _COPY_LIKELY
+            and is_copy(new.print, m.print)
         ]
-        first = min(same, key=lambda m: (m.seen, m.profile.item_id), default=None)
-        if first is None:
-            return replace(new, origin=new.family)
-        return replace(new, first_copy=first.first_copy or first.profile.item_id, origin=first.origin)
+        return traced(new, same)
 
     # -- deciding ---------------------------------------------------------------------------------------------------------
 
@@ -248,7 +314,7 @@ class Grouper:
         """An edited item stays where it is unless it is clearly about something else than its old text and its story."""
         if before.title == looked.member.title:
             return True
-        closest = max(looked.pairs.get(before.profile.item_id, 0.0), looked.stories.get(before.story_id, float("-inf")))
+        closest = max(looked.pairs.get(before.item_id, -_FAR), looked.stories.get(before.story_id, -_FAR))
         return closest > self.settings.leaves_below
 
     def _merge(self, looked: Looked, stories: Sequence[str], now: float) -> StoryEdit | None:
@@ -262,46 +328,65 @@ class Grouper:
         members = [m for i in younger.members if (m := self.index.member(i))]
         if any(m.pinned for m in members):
             return None
-        fits = [self._look(m, None, now).stories.get(older.story.id, -_FAR) for m in members[-_WITNESSES:]]
+        witnesses = self._compare(members[-_WITNESSES:])
+        fits = [self._look(ahead, None, now).stories.get(older.story.id, -_FAR) for ahead in witnesses]
         if sum(fits) < self.settings.merges_above * len(fits):
             return None
-        ids = older.story.id, younger.story.id, looked.member.profile.item_id
-        items = tuple(m.profile.item_id for m in members)
+        ids = older.story.id, younger.story.id, looked.member.item_id
+        items = tuple(m.item_id for m in members)
         note = f"shown by {looked.member.title}"
         return StoryEdit(make_id("merge", *ids), now, "merge", younger.story.id, older.story.id, items, note=note)
 
     def _join(self, looked: Looked, story_id: str, before: Member | None) -> Placed:
-        state = self.index.story(story_id)
-        pinned = before is not None and before.pinned
-        return self._placed(looked, replace(looked.member, story_id=story_id, pinned=pinned), state, before, opened=False)
+        member = replace(looked.member, story_id=story_id, pinned=before is not None and before.pinned)
+        score = looked.stories.get(story_id, 0.0)
+        return self._placed(member, looked.reading, self.index.story(story_id), score, opened=False)
 
     def _open(self, looked: Looked, before: Member | None) -> Placed:
         """A story's id is made from its first item; an item that left a story makes another one than when it came."""
-        first = looked.member.profile.item_id
+        first = looked.member.item_id
         story_id = make_id("story", first) if before is None else make_id("story", first, looked.member.title)
         member = replace(looked.member, story_id=story_id)
-        story = Story(story_id, member.title, member.seen, member.seen, 0)
-        return self._placed(looked, member, StoryState(story, ()), before, opened=True)
+        return self._placed(member, looked.reading, StoryState(_new_story(member), ()), 0.0, opened=True)
 
-    def _placed(self, looked: Looked, member: Member, state: StoryState, before: Member | None, *, opened: bool) -> Placed:
-        item_id = member.profile.item_id
-        members = [member if i == item_id else m for i in state.members if (m := self.index.member(i))]
+    def _placed(self, member: Member, reading: Reading | None, state: StoryState, score: float, *, opened: bool) -> Placed:
+        item_id, before = member.item_id, self.index.member(member.item_id)
+        members = [member if i == item_id else self.index.live(i) for i in state.members]
         if item_id not in state.members:
             members.append(member)
-        after = told(state, members, looked.reading)
+        after = told(state, members, reading)
         left: tuple[StoryState, ...] = ()
         if before is not None and before.story_id != member.story_id:
             was = self.index.story(before.story_id)
-            left = (told(was, [m for i in was.members if i != item_id and (m := self.index.member(i))]),)
-        score = looked.stories.get(after.story.id, 0.0)
+            left = (told(was, [self.index.live(i) for i in was.members if i != item_id]),)
         placement = Placement(item_id, after.story, opened, score, member.first_copy, member.origin)
         return Placed(placement, Change((member,), (*left, after)))
 
 
-def _hopeful(scores: Mapping[str, Rows]) -> list[str]:
-    """The stories worth a second look: those with the best pairs."""
-    best = {story: float(found.max()) for story, found in scores.items()}
-    return sorted(best, key=lambda story: (-best[story], story))[:_SECOND_LOOK]
+def _new_story(first: Member) -> Story:
+    return Story(first.story_id, first.title, first.seen, first.seen, 0)
+
+
+def nearest(cosines: NDArray[np.float32], count: int) -> list[int]:
+    """Where the highest cosines stand. Among many, only those above what a sample promises are looked at."""
+    among = np.arange(len(cosines))
+    if len(cosines) > _SAMPLED:
+        sample = cosines[::_STRIDE]
+        at = len(sample) - 2 - 2 * count // _STRIDE
+        above = np.flatnonzero(cosines >= np.partition(sample, at)[at])
+        among = above if len(above) >= count else among
+    if len(among) <= count:
+        return [int(n) for n in among]
+    kept = cosines[among]
+    return [int(n) for n in among[np.argpartition(-kept, count - 1)[:count]]]
+
+
+def traced(new: Member, same: Sequence[Member]) -> Member:
+    """The item with its origin: its own family, or that of the first of the items with the same text."""
+    first = min(same, key=lambda m: (m.seen, m.item_id), default=None)
+    if first is None:
+        return replace(new, origin=new.family)
+    return replace(new, first_copy=first.first_copy or first.item_id, origin=first.origin)
 
 
 def crowding(cosines: NDArray[np.float32]) -> float:

@@ -1,7 +1,8 @@
 """The live stories in memory: who is in them, their vectors and words, and how to find what is near.
 
-`Index` changes only by `apply`, and everything applied since the last `commit` can be taken back by `rollback`: decisions about
-the items of a batch are chained on tentative changes, and become lasting when the store has them.
+An item version has a row in growing arrays from when it is compared (`enter`) until it is no longer live. `Index` changes only
+by `apply`, and everything applied since the last `commit` can be taken back by `rollback`: decisions about the items of a batch
+are chained on tentative changes, and become lasting when the store has them.
 """
 
 from __future__ import annotations
@@ -9,26 +10,33 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
 
-from monitor.model import Story, Vector
+from monitor.model import Story
 from monitor.stories.copies import Print
-from monitor.stories.features import Coded, Profile, WordWeights
+from monitor.stories.features import BIGRAM, NAME, PLAIN, SUMS, TITLE, Floats, Gist, Side, Sketch, WordWeights, gist, sums_of
+
+Found = NDArray[np.int64]
 
 _COMMON = 200  # a word in more live items than this finds nothing
 _PROBES = 16  # how many of an item's rarest words are looked up
 _FIRST_ROWS = 256
-_DIGITS = 5  # the last bits of a product depend on the row's place in the matrix
+_HOUR = 3600.0
+LATEST = 40
+"""So many of a story's latest members stand for it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """A live item in its story. `first_copy` is the item whose text it reprints, `origin` the family that said it first;
-    `countries` and `places` are what its reading votes for; what is `pinned` never leaves its story."""
+    """A live item in its story. `row` is its place in the index; `first_copy` is the item whose text it reprints, `origin` the
+    family that said it first; `countries` and `places` are what its reading votes for; what is `pinned` never leaves its
+    story."""
 
-    coded: Coded
+    sketch: Sketch
+    row: int
     story_id: str
     title: str
     family: str
@@ -41,9 +49,9 @@ class Member:
     pinned: bool = False
 
     @property
-    def profile(self) -> Profile:
-        """The item as words, names, numbers."""
-        return self.coded.profile
+    def item_id(self) -> str:
+        """The item's id."""
+        return self.sketch.item_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,19 +80,23 @@ class _Undo:
 
 
 class Index:
-    """Live items and stories. Rows of the vector matrix are reused; nothing depends on which row an item has."""
+    """Live items and stories. Rows are reused; nothing depends on which row an item has."""
 
     def __init__(self, weights: WordWeights) -> None:
         self.weights = weights
         self._members: dict[str, Member] = {}
         self._stories: dict[str, StoryState] = {}
-        self._words: defaultdict[str, set[str]] = defaultdict(set)
-        self._links: defaultdict[str, set[str]] = defaultdict(set)
+        self._gists: dict[str, tuple[StoryState, Gist]] = {}
+        self._words: defaultdict[int, set[int]] = defaultdict(set)
+        self._links: defaultdict[str, set[int]] = defaultdict(set)
+        self._sketches: list[Sketch | None] = []
         self._matrix: NDArray[np.float32] = np.zeros((0, 0), np.float32)
-        self._row_items: list[str | None] = []
-        self._rows: dict[str, int] = {}
+        self._plain: Floats = np.zeros((_FIRST_ROWS, len(PLAIN)))
+        self._sums: Floats = np.zeros((_FIRST_ROWS, len(SUMS)))
         self._free: list[int] = []
+        self._doubtful: list[int] = []  # rows that may be nobody's at the next commit or rollback
         self._undo: list[_Undo] = []
+        self._hour = -1.0
 
     def __len__(self) -> int:
         return len(self._stories)
@@ -102,6 +114,12 @@ class Index:
         """A live item. Raises `KeyError`."""
         return self._members[item_id]
 
+    def at(self, row: int) -> Member | None:
+        """The live item that has this row; None for a version that is not, or no longer, in a story."""
+        sketch = self._sketches[row]
+        member = self._members.get(sketch.item_id) if sketch else None
+        return member if member is not None and member.row == row else None
+
     def story(self, story_id: str) -> StoryState:
         """A live story. Raises `KeyError`."""
         return self._stories[story_id]
@@ -113,65 +131,169 @@ class Index:
 
     # -- finding ----------------------------------------------------------------------------------------------------------
 
-    def nearest(self, vector: Vector, count: int) -> list[tuple[str, float]]:
-        """The live items with the highest cosine, the best first, equal ones by id."""
-        used = len(self._row_items)
-        if not used or self._matrix.shape[1] != len(vector):
-            return []
-        cosines = np.round(self._matrix[:used] @ vector, _DIGITS)
-        rows = np.argpartition(-cosines, count)[:count] if used > count else np.arange(used)
-        found = [(item, float(cosines[r])) for r in rows if (item := self._row_items[r]) is not None]
-        return sorted(found, key=lambda pair: (-pair[1], pair[0]))
+    def cosines(self, sketches: Sequence[Sketch]) -> NDArray[np.float32]:
+        """The cosine of each of these to every row, 0 where either has no vector: shape (len(sketches), rows)."""
+        used = len(self._sketches)
+        if not self._matrix.size:
+            return np.zeros((len(sketches), used), np.float32)
+        none = np.zeros(self._matrix.shape[1], np.float32)
+        vectors = np.stack([none if s.vector is None else s.vector for s in sketches])
+        return np.asarray(vectors @ self._matrix[:used].T, np.float32)
 
-    def by_words(self, new: Coded, count: int) -> list[str]:
-        """The live items that share the weightiest rare words, best first. Words of the headline and names count double."""
-        stems = sorted(new.profile.lead | new.profile.slug)
-        known = self.weights.counts(new.all)
-        table = dict(zip(stems, self.weights.weights(new.all).tolist(), strict=True))
-        usable = [s for s, n in zip(stems, known, strict=True) if 0 < n <= _COMMON]
-        rare = sorted(usable, key=lambda s: (-table[s] * (1 + (s in new.profile.title) + (s in new.profile.names)), s))
-        shared: defaultdict[str, float] = defaultdict(float)
-        for stem in rare[:_PROBES]:
-            for item in self._words.get(stem, ()):
-                shared[item] += table[stem]
-        return sorted(shared, key=lambda item: (-round(shared[item], 6), item))[:count]
+    def bare(self, rows: Found) -> NDArray[np.bool_]:
+        """Which of these rows have no vector."""
+        return np.asarray([(s := self._sketches[r]) is None or s.vector is None for r in rows.tolist()], np.bool_)
 
-    def check(self, vector: Vector | None) -> None:
-        """Raises `ValueError` for a vector that cannot be compared with those held: one index holds one model's."""
-        dim = self._matrix.shape[1]
-        if vector is not None and self._rows and len(vector) != dim:
-            raise ValueError(f"a vector of {len(vector)} numbers among vectors of {dim}: an index holds those of one model")
+    def sketch(self, row: int) -> Sketch:
+        """The item version that has this row. Raises `KeyError`."""
+        found = self._sketches[row]
+        if found is None:
+            raise KeyError(row)
+        return found
 
-    def by_link(self, link: str) -> list[str]:
-        """The live items with this canonical link."""
+    def used(self, row: int) -> bool:
+        """Whether an item version has this row."""
+        return self._sketches[row] is not None
+
+    def by_words(self, new: Sketch, count: int) -> Found:
+        """The rows that share the weightiest rare words, best first. Words of the headline and names count double."""
+        table = self.weights.table()
+        found = [
+            (-float(table[c]) * (1 + (m & TITLE > 0) + (m & NAME > 0)), c, rows)
+            for c, m in zip(new.codes.tolist(), new.masks.tolist(), strict=True)
+            if m & ~BIGRAM and (rows := self._words.get(c)) and len(rows) <= _COMMON
+        ]
+        if len(found) > _PROBES:
+            stem = self.weights.stem
+            found = sorted(found, key=lambda f: (round(f[0], 5), stem(f[1])))[:_PROBES]
+        if not found:
+            return np.zeros(0, np.int64)
+        flat = np.fromiter(chain.from_iterable(rows for _, _, rows in found), np.int64)
+        worth = np.repeat([table[c] for _, c, _ in found], [len(rows) for _, _, rows in found])
+        sharing, which = np.unique(flat, return_inverse=True)
+        shared = np.round(np.bincount(which, worth), 4)
+        if len(sharing) > count:
+            # All that tie with the last one stay: which of them are taken may not depend on their rows.
+            least = -np.partition(-shared, count - 1)[count - 1]
+            sharing, shared = sharing[shared >= least], shared[shared >= least]
+        return np.asarray(sharing[np.argsort(-shared, kind="stable")], np.int64)
+
+    def by_link(self, link: str) -> list[int]:
+        """The rows with this canonical link."""
         return sorted(self._links.get(link, ())) if link else []
 
-    def cosines(self, vector: Vector | None, item_ids: Sequence[str]) -> NDArray[np.float32]:
-        """Cosine of a vector to each of these live items; NaN where either has none."""
-        out = np.full(len(item_ids), np.nan, np.float32)
-        if vector is None or self._matrix.shape[1] != len(vector):
-            return out
-        places = [(n, self._rows[i]) for n, i in enumerate(item_ids) if i in self._rows]
-        if places:
-            at, rows = zip(*places, strict=True)
-            out[list(at)] = np.round(self._matrix[list(rows)] @ vector, _DIGITS)
-        return out
+    def side(self, rows: Found, at: Found) -> Side:
+        """One side of pairs: `at` are indexes into `rows`."""
+        sketches = [s for r in rows.tolist() if (s := self._sketches[r]) is not None]
+        return Side([s.codes for s in sketches], [s.masks for s in sketches], self._plain[rows], self._sums[rows], at)
+
+    def vectors(self, rows: Found) -> NDArray[np.float32]:
+        """The vectors of these rows; zeros where there is none."""
+        return self._matrix[rows] if self._matrix.size else np.zeros((len(rows), 1), np.float32)
+
+    def gist(self, story_id: str, without: str = "") -> Gist:
+        """What a live story's latest members keep saying, but for one of them. Others must be in it."""
+        state = self._stories[story_id]
+        known = self._gists.get(story_id)
+        if known is not None and known[0] is state and without not in state.members:
+            return known[1]
+        members = [self._members[i] for i in state.members if i != without][-LATEST:]
+        rows = np.asarray([m.row for m in members])
+        vectors = self.vectors(rows)
+        whole = all(m.sketch.vector is not None for m in members)
+        spread = float(np.linalg.norm(vectors.sum(axis=0))) / len(rows) if whole else 0.0
+        codes, masks = [m.sketch.codes for m in members], [m.sketch.masks for m in members]
+        made = gist(codes, masks, self._plain[rows, PLAIN.index("published")], rows, spread, self.weights.table())
+        if without not in state.members:
+            self._gists[story_id] = (state, made)
+        return made
+
+    # -- rows -------------------------------------------------------------------------------------------------------------
+
+    def enter(self, sketches: Sequence[Sketch]) -> list[int]:
+        """Rows for item versions that are to be compared. They are found by others from now on, and are given back at the next
+        commit or rollback if nobody was placed with them. Raises `ValueError` for a vector of another model."""
+        self._check(sketches)
+        rows = [self._row(sketch) for sketch in sketches]
+        self._doubtful += rows
+        self._sums[rows] = sums_of([(s.codes, s.masks) for s in sketches], self.weights.table())
+        self._plain[rows] = [s.plain for s in sketches]
+        return rows
+
+    def _check(self, sketches: Sequence[Sketch]) -> None:
+        lengths = {len(s.vector) for s in sketches if s.vector is not None}
+        held = {self._matrix.shape[1]} if self._matrix.size else set()
+        if len(lengths | held) > 1:
+            raise ValueError(f"vectors of {sorted(lengths)} numbers among {sorted(held)}: an index holds those of one model")
+
+    def settle(self, now: float) -> None:
+        """On the first call of an hour, count words anew over the live items that were seen before it."""
+        hour = now // _HOUR * _HOUR
+        if hour == self._hour:
+            return
+        self._hour = hour
+        rows = [m.row for m in self._members.values() if m.seen < hour]
+        flat = [s.codes[s.masks & ~np.uint8(BIGRAM) > 0] for r in rows if (s := self._sketches[r]) is not None]
+        self.weights.settle(np.concatenate(flat) if flat else np.zeros(0, np.int32), len(rows))
+        held = [(r, s) for r, s in enumerate(self._sketches) if s is not None]
+        self._sums[[r for r, _ in held]] = sums_of([(s.codes, s.masks) for _, s in held], self.weights.table())
+        self._gists.clear()
+
+    def _row(self, sketch: Sketch) -> int:
+        row = self._free.pop() if self._free else self._new_row()
+        self._sketches[row] = sketch
+        for code in sketch.codes[sketch.masks & ~np.uint8(BIGRAM) > 0].tolist():
+            self._words[code].add(row)
+        if sketch.link:
+            self._links[sketch.link].add(row)
+        if sketch.vector is not None:
+            if not self._matrix.size:
+                self._matrix = np.zeros((len(self._plain), len(sketch.vector)), np.float32)
+            self._matrix[row] = sketch.vector
+        return row
+
+    def _new_row(self) -> int:
+        self._sketches.append(None)
+        if len(self._sketches) > len(self._plain):
+            self._plain, self._sums = (np.concatenate([a, np.zeros_like(a)]) for a in (self._plain, self._sums))
+            if self._matrix.size:
+                self._matrix = np.concatenate([self._matrix, np.zeros_like(self._matrix)])
+        return len(self._sketches) - 1
+
+    def _give_back(self, rows: Iterable[int]) -> None:
+        for row in sorted(set(rows)):
+            sketch = self._sketches[row]
+            if sketch is None or self.at(row) is not None:
+                continue
+            for code in sketch.codes[sketch.masks & ~np.uint8(BIGRAM) > 0].tolist():
+                self._words[code].discard(row)
+                if not self._words[code]:
+                    del self._words[code]
+            if sketch.link:
+                self._links[sketch.link].discard(row)
+                if not self._links[sketch.link]:
+                    del self._links[sketch.link]
+            if self._matrix.size:
+                self._matrix[row] = 0
+            self._sketches[row] = None
+            self._free.append(row)
 
     # -- changing ---------------------------------------------------------------------------------------------------------
 
     def apply(self, change: Change) -> None:
         """Make a decision take effect, tentatively until `commit`."""
-        items = tuple((m.profile.item_id, self._members.get(m.profile.item_id)) for m in change.members)
+        items = tuple((m.item_id, self._members.get(m.item_id)) for m in change.members)
         states = tuple((s.story.id, self._stories.get(s.story.id)) for s in change.replaced)
         self._undo.append(_Undo(items, states))
         for member in change.members:
-            self._put(member.profile.item_id, member)
+            self._put(member.item_id, member)
         for state in change.replaced:
             self._set_story(state.story.id, state if state.members else None)
 
     def commit(self) -> None:
         """What was applied is lasting."""
         self._undo.clear()
+        self._settle_rows()
 
     def rollback(self) -> None:
         """Take back all that was applied since the last commit, the latest first."""
@@ -181,14 +303,17 @@ class Index:
                 self._put(item_id, member)
             for story_id, state in undo.states:
                 self._set_story(story_id, state)
+        self._settle_rows()
 
     def drop(self, story_ids: Iterable[str]) -> None:
         """Forget stories with their items. Only between commits."""
         if self._undo:
             raise RuntimeError("stories are dropped only after a commit or a rollback")
         for story_id in story_ids:
-            for item_id in self._stories.pop(story_id).members:
+            for item_id in self._stories[story_id].members:
                 self._put(item_id, None)
+            self._set_story(story_id, None)
+        self._settle_rows()
 
     def idle(self, now: float, horizon: float, max_items: int) -> list[str]:
         """The stories to forget: silent for longer than the horizon, then the longest silent until no more than so many items
@@ -204,6 +329,7 @@ class Index:
         return out
 
     def _set_story(self, story_id: str, state: StoryState | None) -> None:
+        self._gists.pop(story_id, None)
         if state is None:
             self._stories.pop(story_id, None)
         else:
@@ -211,49 +337,11 @@ class Index:
 
     def _put(self, item_id: str, member: Member | None) -> None:
         old = self._members.pop(item_id, None)
+        if old is not None:
+            self._doubtful.append(old.row)
         if member is not None:
             self._members[item_id] = member
-        same = old is not None and member is not None and old.coded is member.coded
-        if old is not None and not same:
-            self._forget(item_id, old.coded)
-        if member is not None and not same:
-            self._remember(item_id, member.coded)
 
-    def _remember(self, item_id: str, coded: Coded) -> None:
-        profile = coded.profile
-        self.weights.add(coded.all)
-        for stem in profile.lead | profile.slug:
-            self._words[stem].add(item_id)
-        if profile.link:
-            self._links[profile.link].add(item_id)
-        if profile.vector is not None:
-            row = self._free.pop() if self._free else self._new_row(len(profile.vector))
-            self._matrix[row] = profile.vector
-            self._row_items[row] = item_id
-            self._rows[item_id] = row
-
-    def _forget(self, item_id: str, coded: Coded) -> None:
-        profile = coded.profile
-        self.weights.remove(coded.all)
-        for stem in profile.lead | profile.slug:
-            self._words[stem].discard(item_id)
-            if not self._words[stem]:
-                del self._words[stem]
-        if profile.link:
-            self._links[profile.link].discard(item_id)
-            if not self._links[profile.link]:
-                del self._links[profile.link]
-        row = self._rows.pop(item_id, None)
-        if row is not None:
-            self._matrix[row] = 0
-            self._row_items[row] = None
-            self._free.append(row)
-
-    def _new_row(self, dim: int) -> int:
-        row = len(self._row_items)
-        if self._matrix.shape[1] != dim:
-            self._matrix = np.zeros((max(_FIRST_ROWS, row + 1), dim), np.float32)
-        elif row == len(self._matrix):
-            self._matrix = np.concatenate([self._matrix, np.zeros_like(self._matrix)])
-        self._row_items.append(None)
-        return row
+    def _settle_rows(self) -> None:
+        self._give_back(self._doubtful)
+        self._doubtful.clear()

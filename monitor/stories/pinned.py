@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
-import numpy as np
-
-from monitor.model import Item, Reading, Story, Vector
-from monitor.stories.group import Grouper, Looked, Placed
-from monitor.stories.index import StoryState
-
-_NO_ROWS = np.zeros((0, 0), np.float32)
+from monitor.model import Item, Reading, Vector
+from monitor.stories.features import Sketch
+from monitor.stories.group import Grouper, Placed
+from monitor.stories.index import Member
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,26 +27,22 @@ class PinnedGrouper(Grouper):
         super().__init__()
         self._pins, self._compares = pins, compares
 
+    def prepare(self, batch: Iterable[tuple[Item, Vector | None, Reading | None]], now: float) -> None:
+        super().prepare([one for one in batch if one[0].id not in self._pins], now)
+
     def place(self, item: Item, vector: Vector | None, reading: Reading | None, now: float) -> Placed:
         pin = self._pins.get(item.id)
         if pin is None:
             return super().place(item, vector, reading, now)
-        self.index.check(vector)
-        compares = self._compares or vector is None
-        member = self._member(item if compares else replace(item, title="", summary="", text="", link=None), vector, reading)
-        first = self.index.member(pin.copy_of) if pin.copy_of else None
-        member = replace(
-            member,
-            title=item.title,
-            story_id=pin.story_id,
-            first_copy=pin.copy_of,
-            origin=first.origin if first else member.family,
-        )
-        opened = not self.index.members_of(pin.story_id)
-        state = (
-            StoryState(Story(pin.story_id, member.title, member.seen, member.seen, 0), ())
-            if opened
-            else self.index.story(pin.story_id)
-        )
-        looked = Looked(member, reading, {}, {}, _NO_ROWS, _NO_ROWS)
-        return self._placed(looked, member, state, self.index.member(item.id), opened=opened)
+        return self.assign(item, vector, reading, pin.story_id, pin.copy_of)
+
+    def _sketch(self, item: Item, vector: Vector | None, reading: Reading | None) -> Sketch:
+        return super()._sketch(item if self._compares or vector is None else _wordless(item), vector, reading)
+
+    def _member(self, item: Item, reading: Reading | None, row: int) -> Member:
+        known = item if self._compares or self.index.sketch(row).vector is None else _wordless(item)
+        return replace(super()._member(known, reading, row), title=item.title)
+
+
+def _wordless(item: Item) -> Item:
+    return replace(item, title="", summary="", text="", link=None)

@@ -10,13 +10,11 @@ from itertools import chain
 import numpy as np
 
 from monitor.model import Reading, Story
-from monitor.stories.index import Member, StoryState
+from monitor.stories.features import TITLE
+from monitor.stories.index import LATEST, Member, StoryState
 
 _CLEARLY = 1.05
 """How many times as central as the present headline another must be to take its place."""
-
-LATEST = 40
-"""So many of a story's latest members stand for it."""
 
 
 def told(state: StoryState, members: Sequence[Member], reading: Reading | None = None) -> StoryState:
@@ -27,7 +25,7 @@ def told(state: StoryState, members: Sequence[Member], reading: Reading | None =
     place_id = _winner(m.places for m in members)
     return replace(
         state,
-        members=tuple(m.profile.item_id for m in members),
+        members=tuple(m.item_id for m in members),
         story=replace(
             story,
             title=central_title(members, story.title),
@@ -64,13 +62,16 @@ def central_title(members: Sequence[Member], present: str | None = None) -> str:
     """The headline most like the others: by vectors where all have one, else by shared words. The earlier wins a tie; the
     `present` one stays until another is clearly better, so that a story does not change its name with every item."""
     latest = members[-LATEST:]
-    vectors = [m.profile.vector for m in latest if m.profile.vector is not None]
+    if len(latest) == 1:
+        return latest[0].title
+    vectors = [m.sketch.vector for m in latest if m.sketch.vector is not None]
     if len(vectors) == len(latest):
         stacked = np.stack(vectors)
         central = stacked @ stacked.sum(axis=0)
     else:
-        counts = Counter(s for m in latest for s in m.profile.title)
-        central = np.array([sum(counts[s] for s in m.profile.title) / max(1, len(m.profile.title)) for m in latest])
+        heads = [m.sketch.codes[m.sketch.masks & TITLE > 0].tolist() for m in latest]
+        counts = Counter(chain.from_iterable(heads))
+        central = np.array([sum(counts[c] for c in head) / max(1, len(head)) for head in heads])
     best = int(np.argmax(np.round(central, 5)))
     kept = max((float(central[n]) for n, m in enumerate(latest) if m.title == present), default=float("-inf"))
     return present if present is not None and kept * _CLEARLY >= float(central[best]) else latest[best].title

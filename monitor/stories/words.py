@@ -80,26 +80,30 @@ def expected_share(stem_: str) -> float:
     return 0.0 if rank is None else 1 - (1 - _ZIPF / (rank + _ZIPF_FLAT)) ** _TEXT_WORDS
 
 
-def names(text: str) -> set[str]:
-    """Stems of words written with a capital. At the beginning of a sentence, and in a text in title case or capitals, where a
-    capital says little, only words that are not common ones."""
+def read(text: str) -> tuple[list[str], set[str]]:
+    """The stems of a text in order, as `words`, and those that are names: words written with a capital. At the beginning of a
+    sentence, and in a text in title case or capitals, where a capital says little, only words that are not common ones."""
+    stems: list[str] = []
     found: set[str] = set()
     doubtful: set[str] = set()
     begins, capitals, plain, last = True, 0, 0, 0
     for match in _WORD.finditer(text):
-        raw = match.group()
-        begins = begins or not _SENTENCE_MARKS.isdisjoint(text[last : match.start()])
+        raw, start = match.group(), match.start()
+        begins = begins or (start > last + 1 and not _SENTENCE_MARKS.isdisjoint(text[last:start]))
         last = match.end()
-        counted = None if raw[0].isdigit() else _counted(raw)
-        if counted and counted[0] > 2:
-            if raw[0].isupper():
-                capitals += 1
-                (doubtful if begins else found).add(counted[1])
-            else:
-                plain += 1
+        counted = _counted(raw)
+        if counted:
+            length, word = counted
+            stems.append(word)
+            if length > 2 and not raw[0].isdigit():
+                if raw[0].isupper():
+                    capitals += 1
+                    (doubtful if begins else found).add(word)
+                else:
+                    plain += 1
         begins = False
     if plain < max(1, capitals // 3):
         doubtful |= found
         found = set()
     ranks = common_ranks()
-    return found | {s for s in doubtful if ranks.get(s, _NAME_RANK) >= _NAME_RANK}
+    return stems, found | {s for s in doubtful if ranks.get(s, _NAME_RANK) >= _NAME_RANK}
