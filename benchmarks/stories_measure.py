@@ -27,7 +27,7 @@ def group(items: Sequence[Item], vectors: Sequence[Vector | None], weights: Weig
     grouper, made = Grouper(weights=weights), Made()
     for batch in batches(list(zip(items, vectors, strict=True))):
         grouper.prepare([(item, vector, None) for item, vector in batch], batch[0][0].seen)
-        for item, vector in batch:
+        for item, vector in sorted(batch, key=lambda one: (one[0].at, one[0].id)):
             made.note(put(grouper, item, vector))
         grouper.commit()
     return {item.id: made.story_of(item.id) for item in items}
