@@ -28,7 +28,8 @@ _NAMES = 40  # names kept for grouping
 _BATCH = 60_000  # code points that are parsed together: enough to fill the network, little to hold
 _NEAR = 5  # places that help to tell namesakes apart
 _NAME_TYPES = frozenset({"PERSON", "ORG", "GPE", "LOC", "FAC", "NORP", "EVENT"})
-_HARM = ("causes", "cumulative_causes", "acts", "strike_verbs", "harm_words")
+_VIOLENCE = ("causes", "acts")
+_HARM = (*_VIOLENCE, "cumulative_causes", "strike_verbs", "harm_words")
 _SUBORDINATE = frozenset({"advcl", "relcl", "acl", "pcomp"})
 _PLACE_TYPES = frozenset({"GPE", "LOC", "FAC"})
 
@@ -206,7 +207,7 @@ def _report(judged: Sequence[tuple[Fact, bool, bool]], sentences: Mapping[str, S
             for fact, below, _ in judged
             if theme >= ASIDE or not below
         ),
-        "title" in sentences and not any(map(_is_violent, sentences["title"])),
+        "title" in sentences and not any(_is_violent(sentence, _HARM) for sentence in sentences["title"]),
     )
 
 
@@ -214,11 +215,12 @@ def _leads(fact: Fact) -> bool:
     return fact.within == "title" or fact.start < LEAD
 
 
-def _is_violent(sentence: Span) -> bool:
-    """Whether a sentence speaks of an attack, an accident, a disaster or their dead."""
+def _is_violent(sentence: Span, lists: Sequence[str] = _VIOLENCE) -> bool:
+    """Whether a sentence speaks of an attack, an accident, a disaster or their dead. In a title more words count (`_HARM`): it
+    may say all with one verb."""
     words = casualty_words()
     return any(
-        any(words.has(name, token) for name in _HARM) or words.any_role(token, "passive", "active", "noun")
+        any(words.has(name, token) for name in lists) or words.any_role(token, "passive", "active", "noun")
         for token in sentence
     )
 
