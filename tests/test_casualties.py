@@ -431,9 +431,11 @@ def test_sources_without_a_verb_of_saying(read: Any, text: str, source: str | No
         "The two candidates are in a dead heat in the north.",
         'From 40 points behind, the two men came to a "dead heat" there.',
         "Two players were killing time before the game.",
+        "Police found 40 dead dogs at a shelter in the north.",
+        "Bird flu killed 3,000 seal pups on the island.",
     ],
 )
-def test_phrases_with_the_word_dead_in_them_count_nobody(read: Any, text: str) -> None:
+def test_phrases_and_animals_count_nobody(read: Any, text: str) -> None:
     assert not [f for f in read(text) if f.metric == "killed"]
 
 

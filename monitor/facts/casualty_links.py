@@ -95,7 +95,8 @@ class _Linker:
         """A link, unless the metric asks for people and the noun is not known to count them."""
         if figure.counts == "unknown" and metric in self._words.lists["person_only"]:
             return None
-        if self._is_idiom(cue):
+        of_things = cue.dep_ == "amod" and cue.head.i > cue.i and self._words.is_thing(cue.head.lower_)  # "40 dead dogs"
+        if of_things or self._is_idiom(cue):
             return None
         if self._has("attacked", cue.i) and self._low(cue.i + 1) == "down" and not cue.lower_.startswith("gun"):
             return None  # a bomber that is shot down is a plane

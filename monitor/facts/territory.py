@@ -270,7 +270,7 @@ class _Reader:
 
     def _doer(self, party: Party | None, predicate: Predicate) -> Party | None:
         """Who stands behind an operation: "an offensive by X", "the rebel push", "the army opens a front that ..."."""
-        if party is None or party.name.split()[-1].lower() not in self._sets["operations"]:
+        if party is None or not {word.lower() for word in party.name.split()[-1:]} & self._sets["operations"]:
             return party
         by = re.match(r"\s+(?:\w+ )?by (?:the )?", self._text[party.end : party.end + 40])
         agent = self._roles.phrase_at(party.end + by.end(), party.end + 120) if by else None
