@@ -47,8 +47,8 @@ NEED_VECTORS = {"cos", "cos_margin", "cos_story", "cos_story_margin"}
 SETS = ("rss", "g5w1h", "gunviolence")
 JOINS = np.arange(-0.75, -0.2, 0.25)
 # Where most of the names on either side exclude one another (clash .5), odds of 55 to 1 (4 nats) more are asked for: two
-# strikes on two towns in one story mix their tolls. With 3 nats the written examples of look-alike events in
-# tests/test_grouping.py were merged by words alone.
+# strikes on two towns in one story mix their tolls. With 3 nats one written example of look-alike events in
+# tests/test_grouping.py was merged by words alone.
 CLASH, VETO = 0.5, 4.0
 FOLDS = 3
 EASY, HARDLY = 8, 0.06  # one of so many comparisons that share nothing is learned from, and weighs as much as all of them
