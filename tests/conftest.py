@@ -19,6 +19,7 @@ from monitor.daemon import Workers
 from monitor.gazetteer import Gazetteer
 from monitor.harness.engine import Models
 from monitor.language import Language
+from monitor.ledger.figures import Figures
 from monitor.model import (
     AlertEdge,
     Bounds,
@@ -177,7 +178,7 @@ class Make:
             model_id="m1",
             facts=(self.fact("1"), self.fact("2", metric="wounded")),
             events=(self.event(), self.event(name=EventName.CORROBORATED, newsworthy=False)),
-            ledgers=(LedgerState("figures", story_id, {"best": 12}, due=NOW + 60),),
+            ledgers=(LedgerState("figures", story_id, Figures(story_id).to_json(), due=NOW + 60),),
             rule_states=(RuleState("toll", "k1", {"told": 12}, due=NOW + 30),),
             edges=(self.edge(),),
             suppressed=(Suppressed("toll", "k2", NOW, "cooldown", ("INCREASED",), story_id, item_id, "held"),),

@@ -11,6 +11,7 @@ import pytest
 
 from monitor.codec import edge_from_json, edge_to_json, event_from_json, event_to_json
 from monitor.errors import FencedOff, StoreUnavailable, WirewatchError
+from monitor.ledger.figures import Figures
 from monitor.model import Bounds, EventName, FeedState, LedgerState, Placement, RuleState
 
 Unit = Callable[[Any, Any], Awaitable[Any]]
@@ -331,7 +332,7 @@ async def test_a_step_is_stored_whole(store, make):
     np.testing.assert_allclose(live.vector, step.vector, atol=5e-4)
     assert live.vector.dtype == np.float32
     assert await store.live_items(make.now + 1) == []
-    assert await store.ledgers([("figures", "s1"), ("control", "s1")]) == {("figures", "s1"): {"best": 12}}
+    assert await store.ledgers([("figures", "s1"), ("control", "s1")]) == {("figures", "s1"): Figures("s1").to_json()}
     assert await store.rule_states([("toll", "k1"), ("toll", "k2")]) == {("toll", "k1"): {"told": 12}}
     assert await store.edges(0, 9) == [make.edge()]
     assert await store.suppressed_counts() == {"cooldown": 1}
