@@ -1,4 +1,5 @@
-"""docs/configuration.md, made from the schema: `python -m monitor.reference > docs/configuration.md`."""
+"""docs/configuration.md, made from the schema: `python -m monitor.reference > docs/configuration.md`. The table of conditions
+in docs/rules.md is made from the kinds of rule: `python -m monitor.reference conditions` prints it."""
 
 from __future__ import annotations
 
@@ -11,6 +12,7 @@ from pydantic import BaseModel
 from monitor import config
 from notifiers import registry
 from notifiers.base import SecretRef
+from rules.schema import KINDS
 
 _INTRODUCTION = """# Configuration
 
@@ -35,6 +37,19 @@ def page() -> str:
         ("a secret", SecretRef),
     ]
     return _INTRODUCTION + "".join(line + "\n" for title, model in parts for line in _part(title, model))
+
+
+def conditions() -> str:
+    """What `where` and `unless` may name, with the kinds of rule that have it."""
+    kinds: dict[tuple[str, str], list[str]] = {}
+    for kind, spec in KINDS.items():
+        for name, key in spec.conditions.items():
+            kinds.setdefault((name, key.doc), []).append(str(kind))
+    rows = [
+        f"| `{name}` | {'all' if len(having) == len(KINDS) else ', '.join(having)} | {doc.replace('|', ' or ')} |"
+        for (name, doc), having in kinds.items()
+    ]
+    return "\n".join(("| condition | kinds | value |", "|---|---|---|", *rows)) + "\n"
 
 
 def _type_of(model: type[BaseModel]) -> str:
@@ -90,4 +105,4 @@ def _words(row: dict[str, Any]) -> str:
 
 
 if __name__ == "__main__":
-    sys.stdout.write(page())
+    sys.stdout.write(conditions() if "conditions" in sys.argv else page())

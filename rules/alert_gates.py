@@ -179,8 +179,11 @@ def step_gate(rule: Rule, life: Life, event: Event) -> Gate:
     """The rule's own step and thresholds, beside what was last told."""
     if event.name not in STEPPED or not life.marked:
         return Gate("step", True, "no step from a known value")
-    wanted = f"{rule.step.at_least} and {rule.step.percent:g} %" if rule.step else "none"
-    seen = f"{level(event.new)} after {level(life.mark)}; step {wanted}"
+    mark = level(life.mark)
+    wanted = (
+        f"both {rule.step.at_least} and {rule.step.percent:g} % ({rule.step.percent / 100 * mark:g})" if rule.step else "none"
+    )
+    seen = f"{level(event.new)} after {mark}; step asks for {wanted}"
     crosses = crossed(rule, life, event.new) if event.name is not EventName.DECREASED else ()
     if crosses:
         seen += f"; crosses {', '.join(map(str, crosses))}"

@@ -325,6 +325,11 @@ def _children(node: yaml.Node, key: str) -> tuple[yaml.Node, ...]:
     return value.items if isinstance(value, yaml.Sequence) else ()
 
 
+def _step(row: Mapping[str, Any]) -> Step:
+    """A step of which only one part is written asks for no other."""
+    return Step(at_least=row.get("at_least", 1), percent=row.get("percent", 0.0))
+
+
 def _rule(
     row: Mapping[str, Any],
     kind: Kind,
@@ -346,7 +351,7 @@ def _rule(
         unless=unless,
         tests=tests,
         events=frozenset(row.get("events", ALERTING_EVENTS[kind])),
-        step=Step(**row["step"]) if "step" in row else None if thresholds else Step(),
+        step=_step(row["step"]) if "step" in row else None if thresholds else Step(),
         thresholds=thresholds,
         confirm=Confirm(**row["confirm"]) if "confirm" in row else None,
         group_interval=row.get("group_interval", DEBOUNCE if kind is Kind.CASUALTY else 0.0),

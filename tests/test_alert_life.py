@@ -547,7 +547,7 @@ def test_explain_asks_every_gate_and_decides_nothing() -> None:
     match = Match(desk.rule, toll(E.INCREASED, 31, 30), (Gate("event", True, "INCREASED"),), True)
     gates = {g.name: g for g in explain(desk.rule, match, desk.states["k"], 60.0)}
     assert [n for n, g in gates.items() if g.passed is False] == ["step", "cooldown", "mode"]
-    assert gates["step"].seen == "31 after 30; step 5 and 10 %"
+    assert gates["step"].seen == "31 after 30; step asks for both 5 and 10 % (3)"
     assert gates["debounce"].passed is None
     assert desk.states == before
     follows = explain(desk.rule, Match(desk.rule, toll(E.REVISED_DOWN, 20, 30), (), True), desk.states["k"], 60.0)

@@ -19,6 +19,12 @@ ROOT = Path(__file__).parents[1]
 PAGES = sorted([ROOT / "README.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").glob("*.md")])
 
 
+def test_the_table_of_conditions_is_what_rules_may_name() -> None:
+    assert reference.conditions() in (ROOT / "docs" / "rules.md").read_text(), (
+        "run: python -m monitor.reference conditions, and put its table into docs/rules.md"
+    )
+
+
 def test_the_reference_page_is_the_schema() -> None:
     assert (ROOT / "docs" / "configuration.md").read_text() == reference.page(), (
         "run: python -m monitor.reference > docs/configuration.md"

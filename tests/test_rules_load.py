@@ -151,10 +151,10 @@ def test_every_key_is_read(gazetteer: Gazetteer) -> None:
     ("lines", "step", "thresholds"),
     [
         ("", Step(5, 10.0), ()),
-        ("step: {at_least: 1}", Step(1, 10.0), ()),
+        ("step: {at_least: 1}", Step(1, 0.0), ()),
         ("step: {at_least: 1, percent: 0}", Step(1, 0.0), ()),
         ("thresholds: [10]", None, (10,)),
-        ("thresholds: 10\nstep: {percent: 50}", Step(5, 50.0), (10,)),
+        ("thresholds: 10\nstep: {percent: 50}", Step(1, 50.0), (10,)),
     ],
 )
 def test_thresholds_alone_switch_the_default_step_off(lines: str, step: Step | None, thresholds: tuple[int, ...]) -> None:
