@@ -15,6 +15,7 @@ import tempfile
 import threading
 import time
 from contextlib import closing
+from itertools import count
 from pathlib import Path
 
 from monitor import log
@@ -26,6 +27,7 @@ from rules.watch import SHRINK
 from storage.sqlite_scratch import ScratchStore
 
 FILES, MOST = 5, 12
+LEAST = 4  # reloads
 PAUSE_S = 0.002  # between the halves of a save
 
 
@@ -36,10 +38,10 @@ class QuickClock(SystemClock):
         await asyncio.sleep(seconds / 100)
 
 
-def written(file: int, count: int) -> str:
+def written(file: int, rules: int) -> str:
     each = (
         f"  - name: f{file}-{n}\n    fact: territory\n    where: {{change: captured}}\n    notify: [desk]\n"
-        for n in range(count)
+        for n in range(rules)
     )
     return "rules:\n" + "".join(each)
 
@@ -68,7 +70,7 @@ def per_file(book: WatchedRulebook) -> dict[str, set[str]]:
 
 
 async def torture(saves: int) -> tuple[int, int, int]:
-    """Reloads, moments without a valid set, silent shrinks."""
+    """Reloads, moments without a valid set, silent shrinks. Saves go on until there were enough reloads to say something."""
     reloads = without = silent = 0
     with tempfile.TemporaryDirectory() as name, closing(Gazetteer()) as gazetteer:
         folder = Path(name)
@@ -77,11 +79,14 @@ async def torture(saves: int) -> tuple[int, int, int]:
         store = ScratchStore()
         book = WatchedRulebook(folder, Surroundings(frozenset({"desk"}), gazetteer=gazetteer), store, QuickClock(), gazetteer)
         await book.open()
-        chance, done = random.Random(6), threading.Event()  # noqa: S311 - the same saves at every run
+        chance = random.Random(6)  # noqa: S311 - the same saves at every run
+        enough, done = threading.Event(), threading.Event()
 
         def write() -> None:
-            for _ in range(saves):
+            for n in count(1):
                 save(folder, chance)
+                if n >= saves and enough.is_set():
+                    break
             done.set()
 
         writer = threading.Thread(target=write)
@@ -94,6 +99,8 @@ async def torture(saves: int) -> tuple[int, int, int]:
             except TimeoutError:
                 continue
             reloads += 1
+            if reloads >= LEAST:
+                enough.set()
             after = per_file(book)
             without += len(after) < FILES
             silent += sum(len(names - after.get(file, set())) > SHRINK * len(names) for file, names in before.items())

@@ -89,4 +89,4 @@ async def test_no_save_leaves_the_daemon_without_rules(monkeypatch: pytest.Monke
         reloads, without, silent = await rules_saves.torture(60)
     finally:
         sys.modules.pop("rules_saves")
-    assert reloads > 3 and (without, silent) == (0, 0)
+    assert reloads >= rules_saves.LEAST and (without, silent) == (0, 0)
