@@ -9,22 +9,21 @@ from monitor.errors import FencedOff
 from monitor.failpoints import hit
 from monitor.model import Feed, FeedState, Item, PollRecord
 from storage.base import DueFeed
-from storage.sqlite_rows import (
+from storage.rows import (
     FEED,
     FEED_STATE,
     ITEM,
-    Connection,
     columns,
     feed_of,
     feed_row,
     feed_state_of,
     feed_state_row,
-    insert,
     item_row,
     link_key,
     storable,
     update_to_new,
 )
+from storage.sqlite_rows import Connection, insert
 
 _NEW_FEED = (*FEED, *FEED_STATE, "configured", "added", "fence")
 _UPSERT_CONFIGURED = insert("feeds", _NEW_FEED, f"(id) DO UPDATE SET {update_to_new(FEED[1:])}, configured = 1")

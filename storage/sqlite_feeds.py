@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 
 from monitor.codec import field_names
 from monitor.model import Item, Subscription
-from storage.sqlite_rows import ITEM, Connection, columns, insert, update_to_new
+from storage.rows import ITEM, columns, update_to_new
+from storage.sqlite_rows import Connection, insert
 
 _SUBSCRIPTION = field_names(Subscription)
 _SAVE = insert("subscriptions", _SUBSCRIPTION, f"(feed_id) DO UPDATE SET {update_to_new(_SUBSCRIPTION[1:])}")

@@ -9,7 +9,8 @@ from typing import Any
 from monitor.codec import dumps
 from monitor.model import Fact, Item, Reading, StepRecord
 from storage.base import Past
-from storage.sqlite_rows import FACT, FEED, ITEM, Connection, columns, fact_of, feed_of, insert, storable, vector_of
+from storage.rows import FACT, FEED, ITEM, columns, fact_of, feed_of, storable
+from storage.sqlite_rows import Connection, insert, vector_of
 
 _READING = ("item_id", "version", "reader", "names", "places", "countries")
 _NEW_READING = insert("readings", _READING, "(item_id, version) DO NOTHING")

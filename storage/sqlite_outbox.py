@@ -10,7 +10,8 @@ from monitor.codec import dumps
 from monitor.errors import FencedOff
 from monitor.model import Delivery, Json
 from storage.base import Attempt, Sent
-from storage.sqlite_rows import DELIVERY, Connection, columns, delivery_of, delivery_row, insert, storable
+from storage.rows import DELIVERY, columns, delivery_of, delivery_row, storable
+from storage.sqlite_rows import Connection, insert
 
 _UNSENT = "state IN ('pending', 'sending')"
 _NEW = insert("deliveries", (*DELIVERY, "needs", "message", "handed_on", "reported", "digest"), "(key) DO NOTHING")

@@ -9,13 +9,12 @@ from typing import TypeVar, cast
 
 from monitor.model import AlertEdge, Delivery, Feed, FeedState, Item, Json, LedgerName, LedgerState, Pending, RuleState, Story
 from storage.base import Request, StoryVector
-from storage.sqlite_rows import (
+from storage.rows import (
     DELIVERY,
     FEED,
     FEED_STATE,
     ITEM,
     STORY,
-    Connection,
     columns,
     delivery_of,
     edge_of,
@@ -23,8 +22,8 @@ from storage.sqlite_rows import (
     feed_state_of,
     link_key,
     story_of,
-    vector_of,
 )
+from storage.sqlite_rows import Connection, vector_of
 
 V = TypeVar("V")
 

@@ -9,7 +9,8 @@ from dataclasses import replace
 from monitor.codec import field_names
 from monitor.model import Acknowledgement, Silence
 from storage.base import RuleCount
-from storage.sqlite_rows import Connection, columns, insert, storable
+from storage.rows import columns, storable
+from storage.sqlite_rows import Connection, insert
 from storage.sqlite_stories import resolved
 
 _SILENCE = field_names(Silence)

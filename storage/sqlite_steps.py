@@ -8,9 +8,10 @@ from monitor.codec import dumps, edge_to_json, event_to_json, gates_to_json
 from monitor.errors import WirewatchError
 from monitor.failpoints import hit
 from monitor.model import AlertEdge, Event, Json, LedgerState, Placement, RuleState, StepRecord, Suppressed, make_id
+from storage.rows import FACT, fact_row, storable, update_to_new
 from storage.sqlite_history import keep_reading
 from storage.sqlite_outbox import add_deliveries
-from storage.sqlite_rows import FACT, Connection, fact_row, insert, storable, update_to_new, vector_blob
+from storage.sqlite_rows import Connection, insert, vector_blob
 from storage.sqlite_stories import apply_edit, keep_story, recount
 from storage.sqlite_vitals import keep_unread
 

@@ -9,21 +9,8 @@ from monitor.codec import dumps
 from monitor.errors import WirewatchError
 from monitor.model import Fact, Item, RuleState, Story, StoryEdit
 from storage.base import KeptEdit, StoryMember
-from storage.sqlite_rows import (
-    FACT,
-    ITEM,
-    STORY,
-    Connection,
-    Row,
-    columns,
-    fact_of,
-    insert,
-    storable,
-    story_of,
-    story_row,
-    update_to_new,
-    vector_of,
-)
+from storage.rows import FACT, ITEM, STORY, Row, columns, fact_of, storable, story_of, story_row, update_to_new
+from storage.sqlite_rows import Connection, insert, vector_of
 
 # ------------------------------------------------------------------------------------------------------------------- writing
 

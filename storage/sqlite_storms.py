@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from monitor.model import Delivery, make_id
+from storage.rows import DELIVERY, columns, delivery_of
 from storage.sqlite_outbox import add_deliveries, lead
-from storage.sqlite_rows import DELIVERY, Connection, columns, delivery_of
+from storage.sqlite_rows import Connection
 
 # As the index `deliveries_fresh` has it.
 _UNTRIED = "state = 'pending' AND attempts = 0 AND digest = 0 AND folded_into IS NULL AND needs <> '[]'"

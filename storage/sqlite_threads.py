@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from monitor.model import Delivery
-from storage.sqlite_rows import DELIVERY, Connection, columns, delivery_of
+from storage.rows import DELIVERY, columns, delivery_of
+from storage.sqlite_rows import Connection
 
 # Lanes begin with the rule, so that the rules which told of a story name its lanes.
 _TOLD = f"""

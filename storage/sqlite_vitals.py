@@ -6,7 +6,8 @@ import json
 
 from monitor.codec import dumps
 from monitor.model import Item, StepRecord
-from storage.sqlite_rows import ITEM, Connection, columns, insert
+from storage.rows import ITEM, columns
+from storage.sqlite_rows import Connection, insert
 from storage.vitals import Beat, Depths
 
 _WATCHED = "(configured = 1 OR added = 1)"

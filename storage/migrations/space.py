@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlite_utils.db import Database
 
 from storage.migrations.tables import index
-from storage.sqlite_rows import link_key
+from storage.rows import link_key
 
 _TIMES = ", ".join(f"strftime('%Y-%m-%dT%H:%M:%SZ', i.{name}, 'unixepoch') AS {name}" for name in ("published", "seen"))
 _FACTS = f"""
