@@ -6,27 +6,24 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from monitor.codec import dumps
-from monitor.model import Fact, Item, Reading, StepRecord
+from monitor.model import Fact, StepRecord
 from storage.base import Past
-from storage.rows import FACT, FEED, ITEM, columns, fact_of, feed_of, storable
+from storage.records import PAST, PAST_ITEM, PAST_READER, PAST_VECTOR, READING, past_of, reading_row
+from storage.rows import FACT, columns, fact_of
 from storage.sqlite_rows import Connection, insert, vector_of
 
-_READING = ("item_id", "version", "reader", "names", "places", "countries")
-_NEW_READING = insert("readings", _READING, "(item_id, version) DO NOTHING")
+_NEW_READING = insert("readings", READING, "(item_id, version) DO NOTHING")
 
 
 def keep_reading(db: Connection, step: StepRecord) -> None:
     """Keep what a step's item version said beside its facts, which stand in a table of their own."""
-    if step.reading is None or step.reader is None:
-        return
-    lists = [storable(dumps(each)) for each in (step.reading.names, step.reading.places, step.reading.countries)]
-    db.execute(_NEW_READING, [step.item_id, step.version, step.reader, *lists])
+    row = reading_row(step)
+    if row is not None:
+        db.execute(_NEW_READING, row)
 
 
 _PAST = f"""
-SELECT v.version, v.superseded, v.baseline, v.language, v.analysed_at, l.story_id, l.copy_of,
-  e.vector, e.model_id, r.reader, r.names, r.places, r.countries, {columns(ITEM, "i")}, {columns(FEED, "f")}
+SELECT {PAST}
 FROM item_versions v JOIN items i ON i.id = v.item_id JOIN feeds f ON f.id = i.feed_id
 LEFT JOIN story_items l ON l.item_id = v.item_id
 LEFT JOIN item_vectors e ON e.item_id = v.item_id
@@ -34,7 +31,6 @@ LEFT JOIN readings r ON r.item_id = v.item_id AND r.version = v.version
 WHERE v.analysis = 'done'"""
 _IN_ORDER = " ORDER BY v.analysed_at, v.seen, v.seq"
 _FACTS = f"SELECT {columns(FACT)} FROM facts WHERE item_id = ? AND version = ? ORDER BY seq"
-_PLAIN = 13  # columns before those of the item
 
 
 def past(db: Connection, since: float, until: float) -> list[Past]:
@@ -62,27 +58,10 @@ def past_of_story(db: Connection, story_id: str) -> list[Past]:
 
 
 def _read(db: Connection, sql: str, values: Sequence[Any]) -> Iterator[Past]:
-    split = _PLAIN + len(ITEM)
     for row in db.execute(sql, values):
-        version, superseded, baseline, language, at, story_id, copy_of, vector, model_id, reader, *lists = row[:_PLAIN]
-        latest = Item(*row[_PLAIN:split])
-        item = latest if superseded is None else Item(**json.loads(superseded))
-        reading = None
-        if reader is not None:
-            names, places, countries = (tuple(json.loads(text)) for text in lists)
-            reading = Reading(language, _facts(db, item.id, version), names, places, countries)
-        yield Past(
-            item=item,
-            feed=feed_of(row[split:]),
-            baseline=bool(baseline),
-            at=at,
-            story_id=story_id,
-            copy_of=copy_of,
-            reading=reading,
-            reader=reader,
-            vector=None if vector is None else vector_of(vector),
-            model_id=model_id,
-        )
+        vector = row[PAST_VECTOR]
+        facts = () if row[PAST_READER] is None else _facts(db, row[PAST_ITEM], row[0])
+        yield past_of(row, None if vector is None else vector_of(vector), facts)
 
 
 def _facts(db: Connection, item_id: str, version: int) -> tuple[Fact, ...]:

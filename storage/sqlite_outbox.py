@@ -10,19 +10,17 @@ from monitor.codec import dumps
 from monitor.errors import FencedOff
 from monitor.model import Delivery, Json
 from storage.base import Attempt, Sent
-from storage.rows import DELIVERY, columns, delivery_of, delivery_row, storable
+from storage.records import NEW_DELIVERY, new_delivery_row
+from storage.rows import DELIVERY, columns, delivery_of, storable
 from storage.sqlite_rows import Connection, insert
 
 _UNSENT = "state IN ('pending', 'sending')"
-_NEW = insert("deliveries", (*DELIVERY, "needs", "message", "handed_on", "reported", "digest"), "(key) DO NOTHING")
+_NEW = insert("deliveries", NEW_DELIVERY, "(key) DO NOTHING")
 
 
 def add_deliveries(db: Connection, deliveries: Sequence[Delivery], digest: bool = False) -> None:
     for delivery in deliveries:
-        needs = sorted({id for edge in delivery.edges for id in (*edge.items, edge.alert, edge.story_id)})
-        row = [storable(v) if isinstance(v, str) else v for v in delivery_row(delivery)]
-        message = delivery.key.removesuffix(f"/{delivery.notifier}/{delivery.recipient}")
-        if db.execute(_NEW, [*row, dumps(needs), message, 0, 0, int(digest)]).rowcount:
+        if db.execute(_NEW, new_delivery_row(delivery, digest)).rowcount:
             if delivery.batch is None:
                 db.execute(_HURRY, {"lane": delivery.lane, "due": delivery.due})
             lead(db, delivery.lane)

@@ -9,6 +9,7 @@ from typing import TypeVar, cast
 
 from monitor.model import AlertEdge, Delivery, Feed, FeedState, Item, Json, LedgerName, LedgerState, Pending, RuleState, Story
 from storage.base import Request, StoryVector
+from storage.records import PENDING, pending_of
 from storage.rows import (
     DELIVERY,
     FEED,
@@ -63,23 +64,14 @@ def known_links(db: Connection, feed_id: str, links: Sequence[str]) -> Mapping[s
 
 
 _PENDING = f"""
-SELECT v.superseded, v.baseline, v.deaths, {columns(ITEM, "i")}, {columns(FEED, "f")}
+SELECT {PENDING}
 FROM item_versions v JOIN items i ON i.id = v.item_id JOIN feeds f ON f.id = i.feed_id
 WHERE v.analysis = 'pending' ORDER BY v.seen, v.seq LIMIT ?
 """
 
 
 def pending(db: Connection, limit: int) -> list[Pending]:
-    split = 3 + len(ITEM)
-    return [
-        Pending(
-            item=Item(*row[3:split]) if row[0] is None else Item(**json.loads(row[0])),
-            feed=feed_of(row[split:]),
-            baseline=bool(row[1]),
-            deaths=row[2],
-        )
-        for row in db.execute(_PENDING, [limit])
-    ]
+    return [pending_of(row) for row in db.execute(_PENDING, [limit])]
 
 
 _LIVE = f"""

@@ -4,11 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from monitor.codec import dumps, edge_to_json, event_to_json, gates_to_json
+from monitor.codec import dumps
 from monitor.errors import WirewatchError
 from monitor.failpoints import hit
-from monitor.model import AlertEdge, Event, Json, LedgerState, Placement, RuleState, StepRecord, Suppressed, make_id
-from storage.rows import FACT, fact_row, storable, update_to_new
+from monitor.model import AlertEdge, LedgerState, Placement, RuleState, StepRecord
+from storage.records import (
+    ALERT,
+    ALERT_MOVES,
+    EDGE,
+    EVENT,
+    LEDGER,
+    LINK,
+    RULE_STATE,
+    SUPPRESSED,
+    VECTOR,
+    alert_row,
+    edge_row,
+    event_row,
+    link_row,
+    step_id,
+    suppressed_row,
+)
+from storage.rows import FACT, fact_row, update_to_new
 from storage.sqlite_history import keep_reading
 from storage.sqlite_outbox import add_deliveries
 from storage.sqlite_rows import Connection, insert, vector_blob
@@ -23,8 +40,8 @@ def commit_steps(db: Connection, steps: Sequence[StepRecord]) -> None:
 
 
 def _commit_step(db: Connection, step: StepRecord) -> None:
-    step_id = _step_id(step)
-    new = db.execute("INSERT INTO steps (id, at) VALUES (?, ?) ON CONFLICT DO NOTHING", [step_id, step.at]).rowcount
+    id = step_id(step)
+    new = db.execute("INSERT INTO steps (id, at) VALUES (?, ?) ON CONFLICT DO NOTHING", [id, step.at]).rowcount
     if not new:
         return  # a retry after a lost answer
     if step.item_id is not None:
@@ -41,28 +58,15 @@ def _commit_step(db: Connection, step: StepRecord) -> None:
     keep_unread(db, step)
     for fact in step.facts:
         db.execute(_NEW_FACT, [step.item_id or "", step.version or 0, fact.id, *fact_row(fact)])
-    _keep_events(db, step_id, step)
+    for event in step.events:
+        db.execute(_NEW_EVENT, event_row(id, event))
     keep_ledgers(db, step.ledgers)
     keep_rule_states(db, step.rule_states)
     for edge in step.edges:
         _keep_edge(db, edge)
     for held in step.suppressed:
-        db.execute(_NEW_SUPPRESSED, _suppressed_row(held))
+        db.execute(_NEW_SUPPRESSED, suppressed_row(held))
     add_deliveries(db, step.deliveries)
-
-
-def _step_id(step: StepRecord) -> str:
-    """The same step has the same id on every retry. A timer's step is known by what it leaves behind."""
-    if step.item_id is not None:
-        return f"{step.item_id}/{step.version}"
-    if step.story_edits:
-        return f"edit/{step.story_edits[0].id}"
-    left = [[s.ledger, s.key, s.state, s.due] for s in step.ledgers] + [
-        [s.rule, s.key, s.state, s.due] for s in step.rule_states
-    ]
-    told = [[e.alert, e.n] for e in step.edges] + [d.key for d in step.deliveries]
-    seen = [[e.name, e.key] for e in step.events] + [[s.rule, s.key, s.reason] for s in step.suppressed]
-    return "timer/" + make_id(dumps([step.at, left, told, seen]))
 
 
 def _mark_analysed(db: Connection, step: StepRecord) -> None:
@@ -74,22 +78,19 @@ def _mark_analysed(db: Connection, step: StepRecord) -> None:
         raise WirewatchError(f"step of item {step.item_id}, version {step.version}: that version was never stored")
 
 
-_LINK = ("item_id", "story_id", "score", "opened", "copy_of", "origin")
-_UPSERT_LINK = insert("story_items", _LINK, f"(item_id) DO UPDATE SET {update_to_new(_LINK[1:])}")
+_UPSERT_LINK = insert("story_items", LINK, f"(item_id) DO UPDATE SET {update_to_new(LINK[1:])}")
 
 
 def _place(db: Connection, placement: Placement) -> None:
     story = placement.story
     left = db.execute("SELECT story_id FROM story_items WHERE item_id = ?", [placement.item_id]).fetchone()
     keep_story(db, story)
-    link = [placement.item_id, story.id, float(placement.score), int(placement.opened), placement.copy_of, placement.origin]
-    db.execute(_UPSERT_LINK, link)
+    db.execute(_UPSERT_LINK, link_row(placement))
     if left is not None and left[0] != story.id:  # an edited item may leave its story
         recount(db, left[0])
 
 
-_VECTOR = ("item_id", "model_id", "vector")
-_UPSERT_VECTOR = insert("item_vectors", _VECTOR, f"(item_id) DO UPDATE SET {update_to_new(_VECTOR[1:])}")
+_UPSERT_VECTOR = insert("item_vectors", VECTOR, f"(item_id) DO UPDATE SET {update_to_new(VECTOR[1:])}")
 
 
 def _keep_vector(db: Connection, step: StepRecord) -> None:
@@ -98,28 +99,9 @@ def _keep_vector(db: Connection, step: StepRecord) -> None:
 
 
 _NEW_FACT = insert("facts", ("item_id", "version", "fact_id", *FACT))
-
-
-_EVENT = ("step", "at", "kind", "name", "key", "story_id", "item_id", "newsworthy", "reason", "event")
-_NEW_EVENT = insert("events", _EVENT)
-
-
-def _keep_events(db: Connection, step_id: str, step: StepRecord) -> None:
-    for event in step.events:
-        known = [step_id, event.at, str(event.kind), str(event.name), storable(event.key), event.story_id, event.item_id]
-        db.execute(_NEW_EVENT, [*known, int(event.newsworthy), event.reason, dumps(_rest(event))])
-
-
-def _rest(event: Event) -> Json:
-    """What of an event has no column. Its fact stands in `facts`, under this id and the event's item."""
-    row = {name: value for name, value in event_to_json(event).items() if name not in _EVENT}
-    return row if event.fact is None else row | {"fact": event.fact.id}
-
-
-_LEDGER = ("ledger", "key", "state", "due")
-_UPSERT_LEDGER = insert("ledgers", _LEDGER, f"(ledger, key) DO UPDATE SET {update_to_new(_LEDGER[2:])}")
-_RULE_STATE = ("rule", "key", "state", "due")
-_UPSERT_RULE_STATE = insert("rule_states", _RULE_STATE, f"(rule, key) DO UPDATE SET {update_to_new(_RULE_STATE[2:])}")
+_NEW_EVENT = insert("events", EVENT)
+_UPSERT_LEDGER = insert("ledgers", LEDGER, f"(ledger, key) DO UPDATE SET {update_to_new(LEDGER[2:])}")
+_UPSERT_RULE_STATE = insert("rule_states", RULE_STATE, f"(rule, key) DO UPDATE SET {update_to_new(RULE_STATE[2:])}")
 
 
 def keep_ledgers(db: Connection, states: Sequence[LedgerState]) -> None:
@@ -130,37 +112,11 @@ def keep_rule_states(db: Connection, states: Sequence[RuleState]) -> None:
     db.executemany(_UPSERT_RULE_STATE, [[s.rule, s.key, dumps(s.state), s.due] for s in states])
 
 
-_SUPPRESSED = ("rule", "key", "at", "reason", "events", "story_id", "item_id", "title", "why", "gates")
-_NEW_SUPPRESSED = insert("suppressed", _SUPPRESSED)
-
-
-def _suppressed_row(held: Suppressed) -> list[object]:
-    known = [held.rule, held.key, held.at, held.reason, dumps(held.events), held.story_id, held.item_id]
-    return [*known, storable(held.title), storable(held.why), storable(dumps(gates_to_json(held.gates)))]
-
-
-_EDGE = ("alert", "n", "edge", "at", "rule", "severity", "key", "events", "story_id", "title", "value")
-_NEW_EDGE = insert("alert_edges", _EDGE, "DO NOTHING")
-_ALERT = ("id", "rule", "key", "severity", "story_id", "title", "opened_at", "last_at", "n", "edge")
-_MOVES = ("severity", "title", "last_at", "n", "edge")
-_UPSERT_ALERT = insert("alerts", _ALERT, f"(id) DO UPDATE SET {update_to_new(_MOVES)} WHERE excluded.n > alerts.n")
+_NEW_SUPPRESSED = insert("suppressed", SUPPRESSED)
+_NEW_EDGE = insert("alert_edges", EDGE, "DO NOTHING")
+_UPSERT_ALERT = insert("alerts", ALERT, f"(id) DO UPDATE SET {update_to_new(ALERT_MOVES)} WHERE excluded.n > alerts.n")
 
 
 def _keep_edge(db: Connection, edge: AlertEdge) -> None:
-    title = storable(edge.title)
-    told = [edge.alert, edge.n, str(edge.edge), edge.at, edge.rule, edge.severity, edge.key, dumps(edge.events)]
-    new = db.execute(_NEW_EDGE, [*told, edge.story_id, title, dumps(edge_to_json(edge))]).rowcount
-    if new:
-        opened = [
-            edge.alert,
-            edge.rule,
-            edge.key,
-            edge.severity,
-            edge.story_id,
-            title,
-            edge.at,
-            edge.at,
-            edge.n,
-            str(edge.edge),
-        ]
-        db.execute(_UPSERT_ALERT, opened)
+    if db.execute(_NEW_EDGE, edge_row(edge)).rowcount:
+        db.execute(_UPSERT_ALERT, alert_row(edge))

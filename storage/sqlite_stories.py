@@ -9,7 +9,8 @@ from monitor.codec import dumps
 from monitor.errors import WirewatchError
 from monitor.model import Fact, Item, RuleState, Story, StoryEdit
 from storage.base import KeptEdit, StoryMember
-from storage.rows import FACT, ITEM, STORY, Row, columns, fact_of, storable, story_of, story_row, update_to_new
+from storage.records import EDIT, edit_of, edit_row
+from storage.rows import FACT, ITEM, STORY, columns, fact_of, storable, story_of, story_row, update_to_new
 from storage.sqlite_rows import Connection, insert, vector_of
 
 # ------------------------------------------------------------------------------------------------------------------- writing
@@ -36,8 +37,7 @@ def recount(db: Connection, story_id: str) -> None:
     db.execute(_RECOUNT, {"id": story_id})
 
 
-_EDIT = ("id", "at", "kind", "story_id", "into", "items", "by", "note", "undoes")
-_QUOTED = tuple(f'"{name}"' for name in _EDIT)
+_QUOTED = tuple(f'"{name}"' for name in EDIT)
 _NEW_EDIT = insert("story_edits", (*_QUOTED, "moved"), "(id) DO NOTHING")
 
 
@@ -49,8 +49,7 @@ def apply_edit(db: Connection, edit: StoryEdit) -> None:
             f"edit {edit.id} ({edit.kind}) of story {edit.story_id}: there is no story {into} to put items into"
         )
     moved = _moving(db, edit, into)
-    row = [edit.id, edit.at, edit.kind, edit.story_id, edit.into, dumps(edit.items), storable(edit.by), storable(edit.note)]
-    if not db.execute(_NEW_EDIT, [*row, edit.undoes, dumps(moved)]).rowcount:
+    if not db.execute(_NEW_EDIT, [*edit_row(edit), dumps(moved)]).rowcount:
         return
     db.executemany("UPDATE story_items SET story_id = ? WHERE item_id = ?", [[into, item] for item in moved])
     if edit.into is None:  # a pin, or the undoing of one
@@ -134,14 +133,7 @@ def story_edits(db: Connection, limit: int, story_id: str | None, edit_id: str |
     WHERE (:edit IS NULL OR id = :edit)
     AND (:story IS NULL OR story_id = :story OR "into" = :story OR :story IN (SELECT value FROM json_each(moved)))
     ORDER BY at DESC, seq DESC LIMIT :limit"""
-    return [_edit_of(row) for row in db.execute(sql, {"edit": edit_id, "story": story_id, "limit": limit})]
-
-
-def _edit_of(row: Row) -> KeptEdit:
-    *plain, moved, undone_by = row
-    values = dict(zip(_EDIT, plain, strict=True))
-    values["items"] = tuple(json.loads(values["items"]))
-    return KeptEdit(StoryEdit(**values), json.loads(moved), undone_by)
+    return [edit_of(row) for row in db.execute(sql, {"edit": edit_id, "story": story_id, "limit": limit})]
 
 
 def rule_memories(db: Connection, keys: Sequence[str]) -> list[RuleState]:

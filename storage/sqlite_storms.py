@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from monitor.model import Delivery, make_id
+from storage.records import digest_of
 from storage.rows import DELIVERY, columns, delivery_of
 from storage.sqlite_outbox import add_deliveries, lead
 from storage.sqlite_rows import Connection
@@ -52,16 +52,7 @@ def _fold(db: Connection, notifier: str, recipient: str, batch: str | None, now:
     rows = [delivery_of(row) for row in db.execute(_FOLDABLE, values)]
     if len(rows) < 2:
         return 0
-    digest = Delivery(
-        key=f"digest-{make_id(*(row.key for row in rows))}/1/{notifier}/{recipient}",
-        lane=f"digest/{notifier}/{recipient}",
-        notifier=notifier,
-        recipient=recipient,
-        created=rows[0].created,
-        due=now,
-        expires=min(row.expires for row in rows),
-        edges=tuple(edge for row in rows for edge in row.edges),
-    )
+    digest = digest_of(rows, now)
     add_deliveries(db, [digest], digest=True)
     sql = "UPDATE deliveries SET folded_into = ?, batch = NULL, ready = NULL WHERE key = ?"
     db.executemany(sql, [[digest.key, row.key] for row in rows])
