@@ -44,6 +44,7 @@ def summed(outcomes: list[Outcome]) -> dict[str, Any]:
                 table[key] = table.get(key, 0) + count
         total[name] = table
     total["integrity"] = sorted({o.integrity for o in outcomes})
+    total["unexplained"] = [f"seed {o.seed}, {words}" for o in outcomes for words in o.unexplained]
     total["failures"] = sorted({failure for o in outcomes for failure in o.failures})
     return total
 
