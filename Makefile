@@ -10,6 +10,7 @@ BIN := $(VENV)/bin
 # folder, or a wheel of it. DEPENDENCIES=no leaves the libraries out.
 PREFIX ?= /opt/wirewatch
 UNITS ?= /etc/systemd/system
+COMMANDS ?= /usr/local/bin
 DESTDIR ?=
 SOURCE ?= .
 DEPENDENCIES ?= yes
@@ -58,24 +59,29 @@ endif
 	# A venv knows where it lies: below DESTDIR now, at PREFIX when it is used.
 	grep -lIs '^#!$(DESTDIR)/' $(HOME_)/.venv/bin/* | xargs -r sed -i '1s|^#!$(DESTDIR)/|#!/|'
 	sed -i 's|$(DESTDIR)$(PREFIX)|$(PREFIX)|g' $(HOME_)/.venv/pyvenv.cfg $(HOME_)/.venv/bin/activate*
-	install -d $(DESTDIR)$(UNITS) $(DESTDIR)/etc/wirewatch/rules
+	install -d $(DESTDIR)$(UNITS) $(DESTDIR)$(COMMANDS) $(DESTDIR)/etc/wirewatch/rules $(DESTDIR)/usr/share/doc/wirewatch/docs
+	ln -sf $(PREFIX)/.venv/bin/wirewatch $(DESTDIR)$(COMMANDS)/wirewatch
+	install -m 644 README.md CHANGELOG.md LICENSE $(DESTDIR)/usr/share/doc/wirewatch
+	install -m 644 docs/* $(DESTDIR)/usr/share/doc/wirewatch/docs
 	for unit in systemd/*.service systemd/*.timer; do \
 		test ! -e $$unit || sed 's|/opt/wirewatch|$(PREFIX)|g' $$unit > $(DESTDIR)$(UNITS)/$$(basename $$unit); done
 	install -m 644 systemd/wirewatch.yaml $(DESTDIR)/etc/wirewatch/wirewatch.yaml.example
-	test -e $(DESTDIR)/etc/wirewatch/wirewatch.yaml || install -m 640 systemd/wirewatch.yaml $(DESTDIR)/etc/wirewatch/wirewatch.yaml
+	# The daemon's user is made when it starts, so everyone may read this file. Secrets stand elsewhere.
+	test -e $(DESTDIR)/etc/wirewatch/wirewatch.yaml || install -m 644 systemd/wirewatch.yaml $(DESTDIR)/etc/wirewatch/wirewatch.yaml
 
 # What `make install` made; configuration and store stay.
 uninstall:
-	rm -rf $(DESTDIR)$(PREFIX)/.venv
+	rm -rf $(DESTDIR)$(PREFIX)/.venv $(DESTDIR)/usr/share/doc/wirewatch
+	rm -f $(DESTDIR)$(COMMANDS)/wirewatch
 	rm -f $(DESTDIR)$(UNITS)/wirewatch.service $(DESTDIR)$(UNITS)/wirewatch-*.service $(DESTDIR)$(UNITS)/wirewatch-*.timer
 	rm -f $(DESTDIR)/etc/wirewatch/wirewatch.yaml.example
 
-# build/wirewatch_VERSION_ARCHITECTURE.deb, for the Python of this Debian. Needs dpkg-deb, python3-venv.
+# build/wirewatch_VERSION_ARCHITECTURE.deb, 560 MB, in some three minutes, for the Python of this Debian. Needs dpkg-deb, python3-venv.
 DEB = $(abspath $(BUILD))/deb
 DEB_PYTHON ?= /usr/bin/python3
 deb:
 	rm -rf $(DEB)
-	$(MAKE) install DESTDIR=$(DEB) PREFIX=/opt/wirewatch UNITS=/lib/systemd/system PYTHON=$(DEB_PYTHON)
+	$(MAKE) install DESTDIR=$(DEB) PREFIX=/opt/wirewatch UNITS=/lib/systemd/system COMMANDS=/usr/bin PYTHON=$(DEB_PYTHON)
 	mkdir -p $(DEB)/DEBIAN
 	install -m 755 deploy/debian/postinst deploy/debian/prerm deploy/debian/postrm $(DEB)/DEBIAN
 	install -m 644 deploy/debian/conffiles $(DEB)/DEBIAN

@@ -99,8 +99,8 @@ def test_the_bill_of_materials() -> None:
 
 # ------------------------------------------------------------------------------------------------------------ installation
 
-PARTS = ("monitor", "rules", "storage", "notifiers", "systemd", "deploy")
-FILES = ("pyproject.toml", "constraints.txt", "requirements-models.txt", "README.md", "LICENSE", "Makefile")
+PARTS = ("monitor", "rules", "storage", "notifiers", "systemd", "deploy", "docs")
+FILES = ("pyproject.toml", "constraints.txt", "requirements-models.txt", "README.md", "CHANGELOG.md", "LICENSE", "Makefile")
 needs_make = pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")
 needs_dpkg = pytest.mark.skipif(shutil.which("dpkg-deb") is None, reason="dpkg-deb is not installed")
 
@@ -139,14 +139,24 @@ def test_make_install_puts_everything_in_its_place_and_can_be_run_again(source: 
     ran(*install, cwd=source)
     assert config.read_text() == "storage: sqlite:mine.db\n"
     assert (tmp_path / "etc/wirewatch/wirewatch.yaml.example").read_text() == (ROOT / "systemd/wirewatch.yaml").read_text()
+    assert config.stat().st_mode & 0o444 == 0o444, "the unit's DynamicUser= must read it"
     program = tmp_path / "opt/elsewhere/.venv/bin/wirewatch"
+    command = tmp_path / "usr/local/bin/wirewatch"
+    assert str(command.readlink()) == "/opt/elsewhere/.venv/bin/wirewatch"
     assert program.read_text().startswith("#!/opt/elsewhere/.venv/bin/python")
     unit = (tmp_path / "etc/systemd/system/wirewatch.service").read_text()
     assert "ExecStart=/opt/elsewhere/.venv/bin/wirewatch run" in unit and "/opt/wirewatch" not in unit
     units = {path.name for path in (ROOT / "systemd").iterdir() if path.suffix in (".service", ".timer")}
     assert {path.name for path in (tmp_path / "etc/systemd/system").iterdir()} == units
     ran("make", "uninstall", f"DESTDIR={tmp_path}", "PREFIX=/opt/elsewhere", cwd=source)
-    assert not program.exists() and config.exists()
+    assert not program.exists() and not command.is_symlink() and config.exists()
+    assert not (tmp_path / "usr/share/doc/wirewatch").exists()
+
+
+def test_the_units_name_pages_that_are_installed() -> None:
+    for unit in (ROOT / "systemd").glob("*.service"):
+        (page,) = re.findall(r"^Documentation=file:///usr/share/doc/wirewatch/(.+)$", unit.read_text(), re.MULTILINE)
+        assert (ROOT / page).is_file()
 
 
 @needs_make
@@ -158,7 +168,13 @@ def test_a_debian_package(source: Path, tmp_path: Path) -> None:
     assert package.name.startswith(f"wirewatch_{version}_")
     files = ran("dpkg-deb", "--contents", package, cwd=tmp_path)
     listed = {line.split()[5]: line.split()[1] for line in files.splitlines()}
-    for name in ("opt/wirewatch/.venv/bin/wirewatch", "lib/systemd/system/wirewatch.service", "etc/wirewatch/wirewatch.yaml"):
+    for name in (
+        "opt/wirewatch/.venv/bin/wirewatch",
+        "usr/bin/wirewatch",
+        "usr/share/doc/wirewatch/docs/operating.md",
+        "lib/systemd/system/wirewatch.service",
+        "etc/wirewatch/wirewatch.yaml",
+    ):
         assert listed[f"./{name}"] == "root/root"
     assert "ca-certificates" in ran("dpkg-deb", "--field", package, "Depends", cwd=tmp_path)
     ran("dpkg-deb", "--control", package, tmp_path / "control", cwd=tmp_path)
