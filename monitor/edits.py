@@ -17,7 +17,7 @@ from monitor.ledger.figures import Inside
 from monitor.ledger.merge import Followed
 from monitor.model import Json, LedgerState, RuleState, StepRecord, Story, StoryEdit, make_id
 from monitor.stories.group import Grouper
-from rules import alert_state
+from rules import alert_state, unplaced
 from storage.base import KeptEdit, Store
 
 KINDS = ("merge", "split", "pin", "undo")
@@ -55,16 +55,21 @@ def remembered(move: Move, followed: Followed, memories: Sequence[RuleState]) ->
         new = followed.keys.get(memory.key)
         if new is None:
             continue
-        taken = (alert_state.copied if followed.copies else alert_state.moved)(memory.state, new, move.target)
+        kind = unplaced if memory.rule == unplaced.EVERY else alert_state
+        taken = (kind.copied if followed.copies else kind.moved)(memory.state, new, move.target)
         there = after.get((memory.rule, new))
-        after[memory.rule, new] = taken if there is None else alert_state.merge(there, taken)
+        after[memory.rule, new] = taken if there is None else kind.merge(there, taken)
         if not followed.copies:
-            after[memory.rule, memory.key] = alert_state.released(memory.state)
+            after[memory.rule, memory.key] = kind.released(memory.state)
     for rule, key in after:
-        if key in followed.marks:
+        if key in followed.marks and rule != unplaced.EVERY:
             after[rule, key] = alert_state.remarked(after[rule, key], followed.marks[key])
     changed = {key: row for key, row in after.items() if row != known.get(key)}
-    return tuple(RuleState(rule, key, row, alert_state.due(row)) for (rule, key), row in changed.items())
+    return tuple(RuleState(rule, key, row, _due(rule, row)) for (rule, key), row in changed.items())
+
+
+def _due(rule: str, row: Json) -> float | None:
+    return unplaced.due(row) if rule == unplaced.EVERY else alert_state.due(row)
 
 
 def memory_keys(followed: Followed) -> list[str]:

@@ -27,10 +27,11 @@ from monitor.model import (
     Kind,
     RuleState,
     Silence,
+    Story,
     Suppressed,
 )
 from notifiers.base import Notice
-from rules import alert
+from rules import alert, unplaced
 from rules.alert_gates import CORRECTING, CountsFor, SilencedBy
 from rules.digest import BUDGET_KEY, Budget, day_of, next_instant, overflow_of, zone_of
 from rules.match import CompiledRule, Matcher, View
@@ -38,6 +39,7 @@ from rules.passage import sentence
 from rules.place import lies_in, where_is
 from rules.rule import SEVERITIES, Context, Match, Rule
 from rules.title import render_title
+from rules.unplaced import EVERY, Answer, Unplaced
 
 _FOLLOWING = {EdgeName.CONFIRMED, EdgeName.CORRECTED, EdgeName.DENIED, EdgeName.WITHDRAWN}
 _TELLING = {EdgeName.OPENED, EdgeName.UPDATED}
@@ -133,7 +135,8 @@ def _may_follow(rule: Rule, event: Event, remembered: Remembered) -> bool:
 
 def state_keys(concerns: Sequence[Concern]) -> list[StateKey]:
     """The memories that `judge` needs."""
-    return [key for c in concerns for key in (*_own_keys(c), *budget_keys(c.rule))]
+    own = [key for c in concerns for key in (*_own_keys(c), *budget_keys(c.rule))]
+    return own + [(EVERY, key) for key in dict.fromkeys(m.event.key for c in concerns for m in c.matches)]
 
 
 def _own_keys(concern: Concern) -> list[StateKey]:
@@ -154,16 +157,55 @@ def judge(
     now: float,
     *,
     silent: bool,
+    placed: Unplaced | None = None,
 ) -> Judged:
-    """What these rules tell. `items` holds every item that an event of theirs names."""
-    judged = Judged()
+    """What these rules tell. `items` holds every item that an event of theirs names. `placed`: what waited for the
+    place that its story has now, where that is what they are asked about."""
+    verdicts: list[Judged] = []
+    answers: list[Answer] = []
+    waiting = {key: Unplaced.from_json(row) for (rule, key), row in states.items() if rule == EVERY}
     for concern in concerns:
         rule = concern.rule
         known = {key: states[rule.name, key] for _, key in _own_keys(concern) if (rule.name, key) in states}
+        held = {key: mine for key, one in waiting.items() if (mine := one.of(rule.name))}
         since, around = standing.in_force.get(rule.name, 0.0), _around(rule, context, standing, now)
-        decision = alert.decide(rule, concern.matches, known, now, silent=silent, in_force=since, around=around)
-        judged = both(judged, _telling(rule, decision, states, context, items, standing, now))
-    return judged
+        decision = alert.decide(rule, concern.matches, known, now, silent=silent, in_force=since, around=around, held=held)
+        verdicts.append(_telling(rule, decision, states, context, items, standing, now))
+        answers += decision.answers
+    if placed is not None:
+        waiting |= {placed.key: placed}
+    return all_of([*verdicts, _waiting(waiting, answers, context.story, now, placed)])
+
+
+def _waiting(
+    before: Mapping[str, Unplaced], answers: Sequence[Answer], story: Story, now: float, placed: Unplaced | None
+) -> Judged:
+    """What waits for a place after these answers, kept once for all rules."""
+    by_key: dict[str, list[Answer]] = {} if placed is None else {placed.key: []}
+    for answer in answers:
+        by_key.setdefault(answer.key, []).append(answer)
+    suppressed: list[Suppressed] = []
+    states: list[RuleState] = []
+    for key, those in by_key.items():
+        old = before.get(key) or Unplaced(key, story.id)
+        after, records = unplaced.after(old, those, story, now, all_asked=placed is not None and key == placed.key)
+        suppressed += records
+        if after.waiting != old.waiting or placed is not None:
+            states.append(after.state())
+    return Judged(suppressed=tuple(suppressed), states=tuple(states))
+
+
+def released(matcher: Matcher, waiting: Unplaced, context: Context) -> list[Concern]:
+    """The rules which the place of the story concerns, of those that waited for it."""
+    view, asked = View(context.item), dict[int, list[Event]]()
+    for one in waiting.waiting:
+        for place in matcher.candidates(one.event, context, view):
+            if matcher.rules[place].rule.name in one.rules:
+                asked.setdefault(place, []).append(one.event)
+    return [
+        Concern(matcher.rules[place].rule, tuple(_verdict(matcher.rules[place], event, context, view) for event in events))
+        for place, events in sorted(asked.items())
+    ]
 
 
 def fire_rule(
@@ -174,17 +216,20 @@ def fire_rule(
     items: Mapping[str, Item],
     standing: Standing,
     now: float,
-) -> tuple[Judged, tuple[Event, ...]]:
-    """What a rule's timer comes to, and the held events whose place must be looked at anew."""
+) -> Judged:
+    """What a rule's timer comes to."""
     decision = alert.fire(rule, state, now, around=_around(rule, context, standing, now))
-    return _telling(rule, decision, states, context, items, standing, now), decision.recheck
+    return _telling(rule, decision, states, context, items, standing, now)
 
 
-def both(a: Judged, b: Judged) -> Judged:
-    """Two verdicts of one step: of a memory that both changed the later one stands."""
-    later = {(s.rule, s.key) for s in b.states}
-    states = (*(s for s in a.states if (s.rule, s.key) not in later), *b.states)
-    return Judged(a.edges + b.edges, a.suppressed + b.suppressed, states, a.deliveries + b.deliveries)
+def all_of(verdicts: Sequence[Judged]) -> Judged:
+    """The verdicts of one step together. No two change the same memory."""
+    return Judged(
+        tuple(edge for one in verdicts for edge in one.edges),
+        tuple(held for one in verdicts for held in one.suppressed),
+        tuple(state for one in verdicts for state in one.states),
+        tuple(row for one in verdicts for row in one.deliveries),
+    )
 
 
 def _telling(

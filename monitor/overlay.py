@@ -9,6 +9,9 @@ from monitor.model import Json, RuleState, StepRecord
 from monitor.steps import LedgerKey
 from storage.base import Store
 
+_MANY = 40
+"""So many memories are not asked for one by one."""
+
 
 class Overlay:
     """The store as the rest of a batch must see it: what is committed, with what the batch has decided on top."""
@@ -25,7 +28,12 @@ class Overlay:
         return {key: row for key in keys if (row := self._ledgers[key]) is not None}
 
     async def rules(self, keys: Sequence[StateKey]) -> dict[StateKey, Json]:
-        missing = [key for key in keys if key not in self._rules]
+        missing = list(dict.fromkeys(key for key in keys if key not in self._rules))
+        if len(missing) > _MANY:
+            # Most rules remember nothing of what a step is about: ask which do, once for all.
+            self._rules |= dict.fromkeys(missing)
+            known = await self._store.remembering(list(dict.fromkeys(key for _, key in missing)))
+            missing = [(rule, key) for rule, key in missing if rule in known.get(key, ())]
         if missing:
             self._rules |= dict.fromkeys(missing) | dict(await self._store.rule_states(missing))
         return {key: row for key in keys if (row := self._rules[key]) is not None}

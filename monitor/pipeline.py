@@ -25,7 +25,7 @@ from monitor.clock import Clock, iso
 from monitor.errors import StoreUnavailable
 from monitor.failpoints import hit
 from monitor.gazetteer import Gazetteer
-from monitor.judging import Concern, Judged, Recipients, Standing, StateKey, ToOwner, both, to_nobody
+from monitor.judging import Concern, Judged, Recipients, Standing, StateKey, ToOwner, to_nobody
 from monitor.language import Analysis, Language
 from monitor.ledger import life, merge
 from monitor.model import (
@@ -52,7 +52,9 @@ from monitor.steps import Consulted, LedgerKey, Placed, StoryPlaces
 from monitor.stories.group import Grouper
 from monitor.stories.group import Placed as Decided
 from notifiers.base import Notice
+from rules import unplaced
 from rules.rule import Context
+from rules.unplaced import EVERY, Unplaced
 from storage.base import MOST_DEATHS, Store
 
 BATCH = 64
@@ -274,8 +276,14 @@ class Pipeline:
         return self._judged(concerns, states, context, items, now, silent=placed.baseline)
 
     async def _concerned(self, events: Sequence[Event], context: Context, overlay: Overlay) -> list[Concern]:
-        remembered = await overlay.remembering(judging.followed_keys(events))
+        remembered = await self._remembering(judging.followed_keys(events), overlay)
         return judging.concerned(self._book.matcher, events, context, remembered)
+
+    async def _remembering(self, keys: Sequence[str], overlay: Overlay) -> dict[str, frozenset[str]]:
+        """By key, the rules that remember it, or wait to tell of it."""
+        found = await overlay.remembering(keys)
+        waiting = await overlay.rules([(EVERY, key) for key, rules in found.items() if EVERY in rules])
+        return found | {key: found[key] | Unplaced.from_json(row).rules for (_, key), row in waiting.items()}
 
     def _judged(
         self,
@@ -286,8 +294,9 @@ class Pipeline:
         now: float,
         *,
         silent: bool = False,
+        placed: Unplaced | None = None,
     ) -> Judged:
-        return judging.judge(concerns, states, context, items, self._standing(), now, silent=silent)
+        return judging.judge(concerns, states, context, items, self._standing(), now, silent=silent, placed=placed)
 
     def _standing(self) -> Standing:
         return Standing(self._feeds, self._recipients, self._book.in_force, self._silences, self._to_owner)
@@ -418,6 +427,8 @@ class Pipeline:
         return steps.fire_ledger(state, now, self._gazetteer)
 
     async def _fire_rule(self, state: RuleState, overlay: Overlay, now: float) -> StepRecord:
+        if state.rule == EVERY:
+            return await self._fire_unplaced(state, overlay, now)
         rule = self._book.rule(state.rule)
         row = (await overlay.rules([(state.rule, state.key)]))[state.rule, state.key]
         story, feed, phase = await self._subject(row["story"], overlay, now)
@@ -428,18 +439,25 @@ class Pipeline:
         context = self._context(story, None, feed, phase)
         spent = await overlay.rules(judging.budget_keys(rule))
         args = (context, items, self._standing(), now)
-        judged, again = judging.fire_rule(rule, replace(state, state=row), spent, *args)
-        record = _timer_record(now, judged)
-        if again:
-            overlay.put(record)
-            # Its story may have a place by now: the same events before the same rule once more.
-            last = items.get(again[-1].item_id or "")
-            context = self._context(story, last, self._feeds.get(last.feed_id) if last else feed, phase)
-            concerns = [c for c in await self._concerned(again, context, overlay) if c.rule.name == rule.name]
-            states = await overlay.rules(judging.state_keys(concerns))
-            more = self._judged(concerns, states, context, items, now)
-            record = _timer_record(now, both(judged, more))
-        return record
+        return _timer_record(now, judging.fire_rule(rule, replace(state, state=row), spent, *args))
+
+    async def _fire_unplaced(self, state: RuleState, overlay: Overlay, now: float) -> StepRecord:
+        """What waits for a place: its story may have one by now."""
+        key = (EVERY, state.key)
+        row = (await overlay.rules([key]))[key]
+        waiting = Unplaced.from_json(row)
+        story, feed, phase = await self._subject(waiting.story_id, overlay, now)
+        if story is None:
+            return StepRecord(at=now, rule_states=(replace(state, due=None),))
+        if waiting.seen == unplaced.whereabouts(story):
+            after, late = unplaced.looked(waiting, now)
+            return _timer_record(now, Judged(suppressed=late, states=(after.state(),)))
+        items = dict(await self._store.items(sorted(held_items(row))))
+        last = items.get(waiting.waiting[-1].event.item_id or "") if waiting.waiting else None
+        context = self._context(story, last, self._feeds.get(last.feed_id) if last else feed, phase)
+        concerns = judging.released(self._book.matcher, waiting, context)
+        states = await overlay.rules(judging.state_keys(concerns))
+        return _timer_record(now, self._judged(concerns, states, context, items, now, placed=waiting))
 
     # -- by hand ----------------------------------------------------------------------------------------------------------
 
@@ -515,7 +533,8 @@ def _name(timer: LedgerState | RuleState) -> str:
 def held_items(row: Json) -> set[str]:
     """The items that a rule's memory still has to tell of."""
     hold = row.get("hold") or {}
-    return {e["item_id"] for e in (*hold.get("events", ()), *hold.get("parts", ())) if e.get("item_id")}
+    events = (*hold.get("events", ()), *hold.get("parts", ()), *(w["event"] for w in row.get("waiting", ())))
+    return {e["item_id"] for e in events if e.get("item_id")}
 
 
 def _timer_record(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 from monitor.model import (
     Bounds,
@@ -24,9 +25,7 @@ from monitor.model import (
 from rules.alert_gates import (
     CORRECTING,
     RANK,
-    RECHECK_S,
     STEPPED,
-    UNPLACED_S,
     CountsFor,
     Drop,
     SilencedBy,
@@ -41,10 +40,13 @@ from rules.alert_gates import (
 from rules.alert_plan import Decision, Draft, EdgePlan, Record, alert_id, marked_with, reaches_confirm, send
 from rules.alert_state import Hold, Life
 from rules.rule import STILL, Match, Rule
+from rules.unplaced import Answer, Waiting, same_event
 
 __all__ = ["Decision", "EdgePlan", "alert_id", "decide", "fire", "keys_of"]
 
 _E = EventName
+UNPLACED = "unplaced"
+"""Why an event without a place is held: it is kept for all rules together (`rules.unplaced`), not in the memory of this one."""
 ONCE = frozenset({_E.MATCHED, _E.FIRST_REPORT, _E.BURST, _E.FEED_SILENT, _E.NEW_STATEMENT, _E.REVERSED})
 """Events that are told once for a key; all other opening events begin a new alert when they come again."""
 
@@ -85,12 +87,14 @@ def decide(
     silent: bool = False,
     in_force: float = 0.0,
     around: Around = ALONE,
+    held: Mapping[str, Sequence[Waiting]] = MappingProxyType({}),
 ) -> Decision:
     """What one step in one story comes to for one rule.
 
     `matches` are the verdicts on *all* events of the step that have a key, not only the newsworthy ones: corroboration feeds
     `confirm`. `states` are the rule's states by key (`keys_of`). `silent`: a baseline; watermarks are set, nothing is told. So
-    it is, key by key, at a rule's first sight of what began before the rule was `in_force`.
+    it is, key by key, at a rule's first sight of what began before the rule was `in_force`. `held` is what the rule waits to
+    tell, by key, until there is a place; the decision says what of it waits on.
     """
     if rule.mode == "off":
         return Decision()
@@ -101,10 +105,11 @@ def decide(
             continue
         if key not in drafts:
             life = _life(rule, key, match.event.story_id, states)
-            drafts[key] = Draft(life, life)
-        older = key not in states and match.event.since is not None and match.event.since < in_force
+            drafts[key] = _lent(rule, Draft(life, life), held.get(key, ()))
+        known = key in states or key in held
+        older = not known and match.event.since is not None and match.event.since < in_force
         if silent or older:
-            _set_silently(rule, drafts[key], match)
+            _set_silently(rule, drafts[key], match, now)
         else:
             _sort_in(rule, drafts[key], match, now)
     for key in _wholes_first(drafts):
@@ -126,7 +131,7 @@ def _life(rule: Rule, key: str, story_id: str, states: Mapping[str, Json]) -> Li
     return life
 
 
-def _set_silently(rule: Rule, draft: Draft, match: Match) -> None:
+def _set_silently(rule: Rule, draft: Draft, match: Match, now: float) -> None:
     """Nothing is told; what would have been is the watermark."""
     event, life = match.event, draft.life
     draft.seen.append(event)
@@ -134,13 +139,20 @@ def _set_silently(rule: Rule, draft: Draft, match: Match) -> None:
         draft.life = replace(life, mark=event.new) if event.name is _E.REVISED_DOWN and life.marked else life
     elif match.passed is not False and event.newsworthy and event.name in rule.events:
         draft.life = marked_with(rule, life, (event,))
-        draft.record("baseline", (event,))
+        if match.passed:
+            draft.record("baseline", (event,))
+        else:
+            draft.was = marked_with(rule, draft.was, (event,))
+            draft.quietly = (*draft.quietly, Waiting(event, now, frozenset({rule.name}), silent=True))
 
 
 def _sort_in(rule: Rule, draft: Draft, match: Match, now: float) -> None:
     """Put one event where it belongs: told, held, or only seen."""
     event = match.event
     draft.seen.append(event)
+    if any(same_event(event, w.event) for w in draft.quietly):
+        _take_quietly(draft, match)
+        return
     draft.asked = match.gates if event.newsworthy or not draft.asked else draft.asked
     if _follows(rule, draft.life, event):
         _correct(draft, event)
@@ -227,27 +239,40 @@ def _same(a: Value | None, b: Value | None) -> bool:
 # --------------------------------------------------------------------------------------------------------- without a place
 
 
-def _is_one(a: Event, b: Event) -> bool:
-    return (a.name, a.item_id, a.at, a.fact) == (b.name, b.item_id, b.at, b.fact)
+def _lent(rule: Rule, draft: Draft, held: Sequence[Waiting]) -> Draft:
+    """The draft with what this rule waits to tell of the key, and the watermark that it would have."""
+    draft.held = bool(held)
+    draft.quietly = tuple(w for w in held if w.silent)
+    for w in draft.quietly:
+        draft.life, draft.was = (marked_with(rule, life, (w.event,)) for life in (draft.life, draft.was))
+    events = tuple(w.event for w in held if not w.silent)
+    if events:
+        hold = draft.life.hold or Hold(UNPLACED, min(w.since for w in held if not w.silent), None, ())
+        draft.life = replace(draft.life, hold=replace(hold, events=_each_once((*hold.events, *events))))
+    return draft
+
+
+def _take_quietly(draft: Draft, match: Match) -> None:
+    """What came with a baseline without a place is looked at anew: where the rule watches its place it is the watermark."""
+    if match.passed is None:
+        return
+    draft.quietly = tuple(w for w in draft.quietly if not same_event(match.event, w.event))
+    if match.passed:
+        draft.marks = True
+        draft.record("baseline", (match.event,))
 
 
 def _hold_unplaced(draft: Draft, event: Event, now: float) -> None:
-    hold = draft.life.hold
-    if hold is None:
-        hold = Hold("unplaced", now, now + RECHECK_S, ())
-    if not any(_is_one(event, e) for e in hold.events):
-        hold = replace(hold, events=(*hold.events, event))
-        draft.record("unplaced", (event,))
-    draft.life = replace(draft.life, hold=hold)
+    hold = draft.life.hold or Hold(UNPLACED, now, None, ())
+    draft.life = replace(draft.life, hold=replace(hold, events=_each_once((*hold.events, event))))
 
 
 def _drop_unplaced(draft: Draft, event: Event) -> None:
     """The story has a place now, and it is not one that the rule watches."""
     hold = draft.life.hold
-    if hold is None or hold.reason != "unplaced" or not any(_is_one(event, e) for e in hold.events):
-        return
-    draft.life = replace(draft.life, hold=_with_events(hold, tuple(e for e in hold.events if not _is_one(event, e))))
-    draft.record("unplaced", (event,))
+    if hold is not None and hold.reason == UNPLACED:
+        left = tuple(e for e in hold.events if not same_event(event, e))
+        draft.life = replace(draft.life, hold=_with_events(hold, left))
 
 
 # ------------------------------------------------------------------------------------------------------ wholes and their parts
@@ -299,8 +324,8 @@ def _fold(rule: Rule, draft: Draft, whole: Draft, now: float) -> None:
 def _settle(rule: Rule, draft: Draft, now: float, around: Around, states: Mapping[str, Json]) -> None:
     """Send, hold or drop what a key has to tell, with what it held before."""
     hold = draft.life.hold
-    if hold is not None and hold.reason == "unplaced" and not draft.told:
-        draft.waits = any(_is_one(e, seen) for e in hold.events for seen in draft.seen)
+    if hold is not None and hold.reason == UNPLACED and not draft.told:
+        draft.waits = any(same_event(e, seen) for e in hold.events for seen in draft.seen)
         return
     events = _each_once((*(hold.events if hold is not None else ()), *draft.told))
     carried = carried_by((*events, *draft.seen), around.counts)
@@ -360,7 +385,7 @@ def _widest(events: Sequence[Event], counts: CountsFor) -> Event:
 def _each_once(events: tuple[Event, ...]) -> tuple[Event, ...]:
     kept: list[Event] = []
     for event in events:
-        if not any(_is_one(event, e) for e in kept):
+        if not any(same_event(event, e) for e in kept):
             kept.append(event)
     return tuple(kept)
 
@@ -383,15 +408,30 @@ def _decision(rule: Rule, drafts: Iterable[Draft], now: float) -> Decision:
     edges: list[EdgePlan] = []
     suppressed: list[Suppressed] = []
     states: list[RuleState] = []
+    answers: list[Answer] = []
     for draft in drafts:
         if draft.plan is not None and rule.mode == "shadow":
             draft.records.append(Record("shadow", draft.plan.events, "the rule's mode is shadow", draft.plan.gates))
         elif draft.plan is not None:
             edges.append(draft.plan)
         suppressed.extend(_suppressed(rule, draft.life.key, record, now) for record in draft.records)
-        if draft.life != draft.was:
-            states.append(RuleState(rule.name, draft.life.key, draft.life.to_json(), draft.life.due))
-    return Decision(tuple(edges), tuple(suppressed), tuple(states))
+        waits, life = _apart(rule, draft)
+        if life != draft.was or draft.marks:
+            states.append(RuleState(rule.name, life.key, life.to_json(), life.due))
+        else:
+            waits = (*waits, *draft.quietly)
+        if waits or draft.held:
+            settled = draft.plan is not None or draft.waits or draft.marks or bool(draft.records)
+            answers.append(Answer(rule.name, life.key, waits, settled))
+    return Decision(tuple(edges), tuple(suppressed), tuple(states), tuple(answers))
+
+
+def _apart(rule: Rule, draft: Draft) -> tuple[tuple[Waiting, ...], Life]:
+    """What waits for a place, and what else the rule remembers of the key."""
+    life, hold = draft.life, draft.life.hold
+    if hold is None or hold.reason != UNPLACED:
+        return (), life
+    return tuple(Waiting(e, hold.since, frozenset({rule.name})) for e in hold.events), replace(life, hold=None)
 
 
 def _suppressed(rule: Rule, key: str, record: Record, now: float) -> Suppressed:
@@ -406,20 +446,13 @@ def _suppressed(rule: Rule, key: str, record: Record, now: float) -> Suppressed:
 
 
 def fire(rule: Rule, state: RuleState, now: float, *, around: Around = ALONE) -> Decision:
-    """A timer that a state asked for: the end of a debounce, of `group_wait` or quiet hours; `confirm` that has not come; a
-    fact that still has no place. A state whose timer has not come, or that waits for nothing, comes to nothing."""
+    """A timer that a state asked for: the end of a debounce, of `group_wait` or quiet hours; `confirm` that has not come.
+    A state whose timer has not come, or that waits for nothing, comes to nothing."""
     life = _life(rule, state.key, "", {state.key: state.state})
     hold, draft = life.hold, Draft(life, Life.from_json(state.state))
     if hold is None or hold.until is None or hold.until > now:
         return Decision()
     if rule.mode == "off":
-        draft.life = replace(life, hold=None)
-    elif hold.reason == "unplaced":
-        if now < hold.since + UNPLACED_S:
-            until = min(now + RECHECK_S, hold.since + UNPLACED_S)
-            draft.life = replace(life, hold=replace(hold, until=until))
-            return replace(_decision(rule, [draft], now), recheck=hold.events)
-        draft.record("unplaced", hold.events, "unplaced: the story got no place in six hours")
         draft.life = replace(life, hold=None)
     else:
         _settle(rule, draft, now, around, {})

@@ -18,10 +18,6 @@ STEPPED = frozenset({EventName.INCREASED, EventName.DECREASED, EventName.COUNT_I
 ASIDE = frozenset({EventName.CONFLICT, EventName.DISPUTED, EventName.DENIED})
 """Events whose value does not become the last one alerted."""
 
-UNPLACED_S = 6 * 3600.0
-RECHECK_S = 600.0
-"""A held event without a place is matched anew this often, and dropped after six hours."""
-
 CountsFor = Callable[[str], bool]
 """Whether an origin counts towards a rule's `confirm` (not a party, reliable enough)."""
 

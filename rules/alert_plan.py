@@ -9,6 +9,7 @@ from monitor.model import Bounds, EdgeName, Event, EventName, Fact, Gate, Json, 
 from rules.alert_gates import ASIDE, crossed
 from rules.alert_state import Hold, Life
 from rules.rule import Rule
+from rules.unplaced import Answer, Waiting
 
 _E = EventName
 
@@ -53,13 +54,12 @@ class EdgePlan:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What a step or a timer comes to for one rule. `recheck` are held events without a place: match them anew and call
-    `decide` with the result."""
+    """What a step or a timer comes to for one rule. `answers` say what waits for a place, where something does or did."""
 
     edges: tuple[EdgePlan, ...] = ()
     suppressed: tuple[Suppressed, ...] = ()
     states: tuple[RuleState, ...] = ()
-    recheck: tuple[Event, ...] = ()
+    answers: tuple[Answer, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +84,9 @@ class Draft:
     waits: bool = False
     records: list[Record] = field(default_factory=list)
     asked: tuple[Gate, ...] = ()
+    held: bool = False  # whether something of this key waited for a place, for this rule
+    quietly: tuple[Waiting, ...] = ()  # what came with a baseline and waits for a place: `life` and `was` are marked by it
+    marks: bool = False  # whether such a watermark is now the rule's own
 
     def record(self, reason: str, events: tuple[Event, ...], why: str = "", gates: tuple[Gate, ...] = ()) -> None:
         """Note what is not told now."""

@@ -51,7 +51,7 @@ def probe(rule: Rule, spec: KindSpec, gazetteer: Gazetteer) -> Probe | None:
     return None
 
 
-_ORDER = ("text", "speaker", "name", "gainer", "loser", "feed", "family", "place", "source", "language")
+_ORDER = ("text", "origins", "speaker", "name", "gainer", "loser", "feed", "family", "place", "source", "language")
 """The most telling first."""
 _FIELDS = frozenset(f.name for cls in (TerritoryChange, CasualtyFigure, Statement) for f in fields(cls))
 
@@ -61,6 +61,8 @@ def _keys(rule: Rule, name: str, value: Any, spec: KindSpec, gazetteer: Gazettee
         return _first_words(value)
     if name == "place":
         return _countries(rule, value, gazetteer)
+    if name == "origins":
+        return {str(value["at_least"])}
     if name in ("feed", "family"):
         return {fold(text.strip()) for text in value}
     if name not in _FIELDS or name in conditions.COMMON:
@@ -140,6 +142,12 @@ def _of_family(name: str, event: Event, context: Context, seen: Seen) -> Iterato
         yield fold(context.feed.family.strip())
 
 
+def _of_origins(name: str, event: Event, context: Context, seen: Seen) -> Iterator[str]:
+    """Every number of origins that the story has reached."""
+    most = max(len(event.origins), len(event.times), len(context.story.origins))
+    yield from (str(n) for n in range(most + 1))
+
+
 def _of_field(name: str, event: Event, context: Context, seen: Seen) -> Iterator[str]:
     """A field of the fact: its value, and the words of what it names."""
     for value in (getattr(event.fact, name, None), getattr(event.fact, f"{name}_id", None)):
@@ -153,6 +161,7 @@ _SHOWN: Mapping[str, Callable[[str, Event, Context, Seen], Iterator[str]]] = {
     "place": _of_place,
     "feed": _of_feed,
     "family": _of_family,
+    "origins": _of_origins,
 }
 
 

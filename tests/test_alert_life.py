@@ -396,40 +396,6 @@ def test_an_update_that_reaches_enough_origins_confirms() -> None:
     assert desk.told(60, toll(E.INCREASED, 60, 30, origins=("AFP", "BBC"))) == [("confirmed", 2)]
 
 
-# --------------------------------------------------------------------------------------------------------- without a place
-
-
-def test_without_a_place_it_waits_is_looked_at_anew_and_released() -> None:
-    desk, event = Desk(rule()), toll(E.NEW_FIGURE, 30)
-    assert reasons(desk.step(0, event, passed=None)) == ["unplaced"]
-    again = desk.fire(600)
-    assert (again.recheck, again.edges, desk.timer()) == ((event,), (), 1200)
-    assert desk.step(600, *again.recheck, passed=None) == Decision()
-    assert desk.told(1200, *desk.fire(1200).recheck) == [("opened", 1)]
-    assert desk.timer() is None
-
-
-def test_a_place_that_the_rule_does_not_watch_drops_it() -> None:
-    desk, event = Desk(rule()), toll(E.NEW_FIGURE, 30)
-    desk.step(0, event, passed=None)
-    decision = desk.step(600, event, passed=False)
-    assert (reasons(decision), desk.timer()) == (["unplaced"], None)
-
-
-def test_after_six_hours_it_is_dropped_and_recorded() -> None:
-    desk = Desk(rule())
-    desk.step(0, toll(E.NEW_FIGURE, 30), passed=None)
-    decision = desk.fire(6 * HOUR)
-    assert (decision.edges, decision.recheck, reasons(decision), desk.timer()) == ((), (), ["unplaced"], None)
-
-
-def test_a_denial_does_not_release_what_has_no_place() -> None:
-    desk = Desk(rule(Kind.TERRITORY))
-    desk.step(0, place(E.CAPTURE_CLAIMED), passed=None)
-    assert desk.told(5, place(E.DENIED), passed=None) == []
-    assert desk.told(9, place(E.CAPTURE_CLAIMED)) == [("opened", 1)]
-
-
 # ----------------------------------------------------------------------------------------------- baseline, shadow, off, merging
 
 
