@@ -18,7 +18,7 @@ BUILD ?= build
 VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
 PIP_INSTALL = pip install --quiet --disable-pip-version-check
 
-.PHONY: demo test lint bench torture torture-rules clean install uninstall deb lock licences sbom
+.PHONY: demo test lint bench torture torture-rules clean install uninstall deb deb-test lock licences sbom
 demo: $(VENV)/.installed
 	$(BIN)/wirewatch demo
 
@@ -91,6 +91,10 @@ deb:
 		-e "s/@NEXT@/$$($(DEB_PYTHON) -c 'import sys; print("3.%d" % (sys.version_info[1] + 1))')/" \
 		deploy/debian/control.in > $(DEB)/DEBIAN/control
 	dpkg-deb --root-owner-group -Zzstd --build $(DEB) $(BUILD)
+
+# The package at work under its unit, on a Debian of its own. Needs root, mmdebstrap, systemd-nspawn and Debian's mirror.
+deb-test: $(VENV)/.installed-dev
+	$(BIN)/python -Im pytest -x deploy/test_debian.py
 
 # What the pins allow, on every platform, by hash. Needs uv; run it after constraints.txt was changed.
 lock:

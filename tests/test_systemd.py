@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from ruamel.yaml import YAML
@@ -68,11 +69,41 @@ def test_the_rules_for_prometheus_say_what_to_do() -> None:
         assert rule["expr"].count("(") == rule["expr"].count(")")
 
 
-@pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool is not installed")
-def test_the_rules_for_prometheus_are_valid() -> None:
-    command = ["promtool", "check", "rules", str(FOLDER / "prometheus-rules.yml")]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
+needs_promtool = pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool is not installed")
+PROMETHEUS_RULES = FOLDER / "prometheus-rules.yml"
+PROMETHEUS_TESTS = FOLDER.parent / "deploy" / "prometheus-rules.test.yml"
+
+
+def promtool(*words: object) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(["promtool", *map(str, words)], capture_output=True, text=True, check=False)
+
+
+@needs_promtool
+def test_the_rules_for_prometheus_are_valid_and_ring_when_they_should() -> None:
+    for words in (("check", "rules", PROMETHEUS_RULES), ("test", "rules", PROMETHEUS_TESTS)):
+        done = promtool(*words)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_every_rule_for_prometheus_is_seen_to_ring() -> None:
+    yaml = YAML(typ="safe", pure=True)
+    alerts = {rule["alert"] for rule in yaml.load(PROMETHEUS_RULES)["groups"][0]["rules"]}
+    ring = [
+        *(row["alertname"] for test in tested(yaml) for row in test.get("alert_rule_test", ()) if row.get("exp_alerts")),
+        *(
+            re.findall(r'alertname="(\w+)"', sample["labels"])[0]
+            for test in tested(yaml)
+            for row in test.get("promql_expr_test", ())
+            for sample in row["exp_samples"]
+            if "alertname" in sample["labels"]
+        ),
+    ]
+    assert set(ring) == alerts
+
+
+def tested(yaml: YAML) -> list[dict[str, Any]]:
+    tests: list[dict[str, Any]] = yaml.load(PROMETHEUS_TESTS)["tests"]
+    return tests
 
 
 def test_restarts_stop_where_they_cannot_help() -> None:
