@@ -165,7 +165,8 @@ class Watch:
         tasks = [asyncio.create_task(loop.run(), name=loop.name) for loop in (*self._loops, self._probing)]
         lag = asyncio.create_task(self._lag.run(), name="event loop's lag")
         tasks.append(asyncio.create_task(self._watch_rules(stop), name="watch rules"))
-        self._analysis.wake()  # which begins with loading the models
+        for loop in (self._polling, self._sending, self._analysis):  # the last begins with loading the models
+            loop.wake()
         self._schedule(scheduler)
         self._install_signals(stop)
         self._supervisor.ready(f"watching {len(self._settings.feeds)} configured feeds")
