@@ -13,6 +13,8 @@ import numpy as np
 import pytest
 import structlog
 from command import Command
+from postgres_server import PostgresBackend
+from postgres_server import Server as PostgresServer
 
 from monitor.clock import SystemClock
 from monitor.daemon import Workers
@@ -50,10 +52,11 @@ NOW = 1_700_000_000.0
 
 
 class SqliteBackend:
-    """Stores on one SQLite file: opened, held by somebody else, looked into."""
+    """Stores on one SQLite file: opened, held by somebody else, looked into. `name` is how its errors call it."""
 
     def __init__(self, folder: Path) -> None:
         self.path = folder / "store.db"
+        self.name = self.path.name
 
     @property
     def url(self) -> str:
@@ -77,17 +80,38 @@ class SqliteBackend:
             return {t: other.execute(f'SELECT * FROM "{t}"').fetchall() for t in tables}  # noqa: S608 - its own tables
 
 
-BACKENDS = {"sqlite": SqliteBackend}
-
-
-@pytest.fixture(params=sorted(BACKENDS))
-def backend(request: pytest.FixtureRequest, tmp_path: Path) -> SqliteBackend:
-    """One kind of store, empty."""
-    return BACKENDS[request.param](tmp_path)
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServer]:
+    """A real server, started by the first test that asks for it."""
+    server = PostgresServer(tmp_path_factory.mktemp("postgres"))
+    yield server
+    server.stop()
 
 
 @pytest.fixture
-async def store(backend: SqliteBackend) -> AsyncIterator[Store]:
+def sqlite_backend(tmp_path: Path) -> SqliteBackend:
+    return SqliteBackend(tmp_path)
+
+
+@pytest.fixture
+def postgres_backend(postgres: PostgresServer) -> Iterator[PostgresBackend]:
+    made = PostgresBackend(postgres)
+    yield made
+    made.drop()
+
+
+Backend = SqliteBackend | PostgresBackend
+
+
+@pytest.fixture(params=["sqlite_backend", "postgres_backend"], ids=["sqlite", "postgres"])
+def backend(request: pytest.FixtureRequest) -> Backend:
+    """One kind of store, empty."""
+    made: Backend = request.getfixturevalue(request.param)
+    return made
+
+
+@pytest.fixture
+async def store(backend: Backend) -> AsyncIterator[Store]:
     """An empty store of each kind, opened as the daemon opens it."""
     opened = backend.open()
     yield opened

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -108,7 +109,7 @@ async def test_a_locked_store_refuses_the_write_and_changes_nothing(backend, mak
     store = backend.open(busy_s=0.01)
     await scene(store, make)
     before = backend.dump()
-    with backend.locked(), pytest.raises(StoreUnavailable, match=r"store\.db.*nothing was written"):
+    with backend.locked(), pytest.raises(StoreUnavailable, match=rf"{re.escape(backend.name)}.*nothing was written"):
         await (UNITS | MORE_UNITS)[name](store, make)
     assert backend.dump() == before
     await (UNITS | MORE_UNITS)[name](store, make)  # and works again afterwards

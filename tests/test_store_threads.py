@@ -48,14 +48,14 @@ async def test_one_row_by_its_key(store, make, missing):
     assert await store.delivery(missing) is None
 
 
-async def test_the_look_is_by_index(backend):
+async def test_the_look_is_by_index(sqlite_backend):
     import sqlite3
     from contextlib import closing
 
     from storage.sqlite_threads import _TOLD
 
-    await backend.open().close()
-    with closing(sqlite3.connect(backend.path)) as db:
+    await sqlite_backend.open().close()
+    with closing(sqlite3.connect(sqlite_backend.path)) as db:
         values = {"notifier": "chat", "recipient": "C1", "story": "s1", "limit": 9}
         plan = [row[3] for row in db.execute(f"EXPLAIN QUERY PLAN {_TOLD}", values)]
     assert not [step for step in plan if step.startswith(("SCAN deliveries", "SCAN alert_edges"))], plan

@@ -1,0 +1,139 @@
+"""T1 in PostgreSQL: feeds and their leases, items and their versions. Units that write; each is a transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from monitor.codec import dumps, item_to_json
+from monitor.errors import FencedOff
+from monitor.failpoints import hit
+from monitor.model import Feed, FeedState, Item, PollRecord
+from storage.base import DueFeed
+from storage.postgres_rows import NOW, Connection, changed, insert
+from storage.postgres_words import document
+from storage.rows import (
+    FEED,
+    FEED_STATE,
+    ITEM,
+    columns,
+    feed_of,
+    feed_row,
+    feed_state_of,
+    feed_state_row,
+    item_row,
+    link_key,
+    storable,
+    update_to_new,
+)
+
+_NEW_FEED = (*FEED, *FEED_STATE, "configured", "added", "fence")
+_UPSERT_CONFIGURED = insert("feeds", _NEW_FEED, f"(id) DO UPDATE SET {update_to_new(FEED[1:])}, configured = true")
+# The configuration wins over what was added by command.
+_SET_IF_ADDED = ", ".join(f"{n} = CASE WHEN feeds.configured THEN feeds.{n} ELSE excluded.{n} END" for n in FEED[1:])
+_UPSERT_ADDED = insert("feeds", _NEW_FEED, f"(id) DO UPDATE SET {_SET_IF_ADDED}, added = true")
+
+
+async def sync_feeds(db: Connection, feeds: Sequence[Feed], now: float) -> None:
+    ids = [feed.id for feed in feeds]
+    await db.execute("UPDATE feeds SET configured = false WHERE configured AND id <> ALL($1::text[])", ids)
+    in_order = sorted(feeds, key=lambda feed: feed.id)  # two workers that start at once wait for one another, and not in a ring
+    rows = [[*feed_row(feed), *feed_state_row(FeedState(feed.id, due=now)), True, False, 0] for feed in in_order]
+    await db.executemany(_UPSERT_CONFIGURED, rows)
+
+
+async def add_feed(db: Connection, feed: Feed, now: float) -> None:
+    await db.execute(_UPSERT_ADDED, *feed_row(feed), *feed_state_row(FeedState(feed.id, due=now)), False, True, 0)
+
+
+async def remove_feed(db: Connection, feed_id: str) -> bool:
+    return changed(await db.execute("UPDATE feeds SET added = false WHERE id = $1 AND added", feed_id)) > 0
+
+
+# ------------------------------------------------------------------------------------------------------------------- leases
+
+_CLAIM = f"""
+WITH clock AS MATERIALIZED (SELECT {NOW} AS now), due AS MATERIALIZED (
+  SELECT id FROM feeds WHERE (configured OR added) AND due <= (SELECT now FROM clock)
+  AND (lease_until IS NULL OR lease_until <= (SELECT now FROM clock)) ORDER BY due LIMIT $2 FOR UPDATE SKIP LOCKED)
+UPDATE feeds f SET lease_until = (SELECT now FROM clock) + $3, fence = f.fence + 1, holder = $4 FROM due WHERE f.id = due.id
+RETURNING f.fence, {columns(FEED, "f")}, {columns(FEED_STATE, "f")}
+"""
+
+
+async def claim_due_feeds(db: Connection, now: float | None, limit: int, lease_s: float, worker: str) -> list[DueFeed]:
+    split = 1 + len(FEED)
+    rows = await db.fetch(_CLAIM, now, limit, lease_s, worker)
+    due = [DueFeed(feed_of(row[1:split]), feed_state_of(row[1], row[split:]), row[0]) for row in rows]
+    return sorted(due, key=lambda d: (d.state.due, d.feed.id))
+
+
+_SETTING = ", ".join(f"{name} = ${n}" for n, name in enumerate(FEED_STATE, 3))
+_SET_STATE = f"UPDATE feeds SET lease_until = NULL, holder = NULL, {_SETTING} WHERE id = $1 AND fence = $2"
+
+
+async def commit_poll(db: Connection, record: PollRecord) -> None:
+    if await commit_polls(db, [record]):
+        raise FencedOff(f"feed {record.feed_id}: this poll (claim {record.fence}) has lost its lease; it was not stored")
+
+
+async def commit_polls(db: Connection, records: Sequence[PollRecord]) -> list[PollRecord]:
+    late = []
+    for record in records:
+        if not changed(await db.execute(_SET_STATE, record.feed_id, record.fence, *feed_state_row(record.state))):
+            late.append(record)
+            continue
+        for item in record.items:
+            await _store_version(db, item, record.baseline and item.id not in record.fresh)
+        hit("in_t1")
+    return late
+
+
+# ----------------------------------------------------------------------------------------------------------------- versions
+
+_VERSION = ("item_id", "version", "seen", "analysis", "baseline", "deaths", "fence")
+_NEW_VERSION = insert("item_versions", _VERSION, "DO NOTHING")
+_ITEM_ROW = (*ITEM, "link_key", "words")
+_UPSERT_ITEM = insert("items", _ITEM_ROW, f"(id) DO UPDATE SET {update_to_new(_ITEM_ROW[1:])}").replace(
+    f"${len(_ITEM_ROW)})", f"${len(_ITEM_ROW)}::text::tsvector)"
+)
+_LATEST = f"SELECT {columns(ITEM)} FROM items WHERE id = $1 FOR UPDATE"
+_SUPERSEDE = "UPDATE item_versions SET superseded = $1 WHERE item_id = $2 AND version = $3"
+
+
+async def _store_version(db: Connection, item: Item, baseline: bool) -> None:
+    """`items` holds the latest version, an older one stands whole in its row of `item_versions`."""
+    if not changed(await db.execute(_NEW_VERSION, item.id, item.version, item.seen, "pending", baseline, 0, 0)):
+        return
+    row = await db.fetchrow(_LATEST, item.id)
+    latest = None if row is None else Item(*row)
+    if latest is not None:
+        older = min(latest, item, key=lambda version: version.version)
+        await db.execute(_SUPERSEDE, storable(dumps(item_to_json(older))), older.id, older.version)
+    if latest is None or latest.version < item.version:
+        words = document(item.title, item.summary, item.text)
+        await db.execute(_UPSERT_ITEM, *item_row(item), link_key(item.link), words)
+
+
+_BEFORE = """
+SELECT v.baseline FROM items i JOIN item_versions v ON v.item_id = i.id AND v.version = i.version
+WHERE i.id = $1 AND i.version = $2 FOR UPDATE OF i
+"""
+
+
+async def add_version(db: Connection, item: Item) -> bool:
+    before = await db.fetchrow(_BEFORE, item.id, item.version - 1)
+    if before is None:
+        return False
+    await _store_version(db, item, before[0])
+    return True
+
+
+_DEATH = """
+UPDATE item_versions SET deaths = deaths + 1,
+analysis = CASE WHEN analysis = 'pending' AND deaths + 1 >= $1 THEN 'set_aside' ELSE analysis END
+WHERE item_id = $2 AND version = $3 RETURNING deaths
+"""
+
+
+async def record_death(db: Connection, item_id: str, version: int, most: int) -> int:
+    return await db.fetchval(_DEATH, most, item_id, version) or 0
