@@ -94,10 +94,8 @@ def sqlite_backend(tmp_path: Path) -> SqliteBackend:
 
 
 @pytest.fixture
-def postgres_backend(postgres: PostgresServer) -> Iterator[PostgresBackend]:
-    made = PostgresBackend(postgres)
-    yield made
-    made.drop()
+def postgres_backend(postgres: PostgresServer) -> PostgresBackend:
+    return PostgresBackend(postgres)
 
 
 Backend = SqliteBackend | PostgresBackend
