@@ -34,20 +34,22 @@ class _Reader:
     section: Section
     attributions: Sequence[Attribution]
     published: float | None
-    place: str | None = None
-    left: list[tuple[int, str]] = field(default_factory=list)  # where sentences start that name a place, and which
+    spots: list[Span | str] = field(default_factory=list)  # of the sentences so far: the place told, or one yet to be read
     metric: str | None = None  # of the last sentence that told of casualties, figures or not
     found: list[CasualtyFigure] = field(default_factory=list)
     made: int = 0  # figures so far, those that went into others among them
 
     def read(self, sentence: Span) -> None:
         """Take one sentence in."""
+        if sentence.vocabulary.isdisjoint(casualty_words().cues):
+            self.spots.append(sentence)
+            return
         sentence = _without_footer(sentence)
-        mentions = places(sentence)
         links = link_figures(sentence, figures(sentence), self.metric)
         people = named_people(sentence, links)
         first = len(self.found)
         links = [*links, *(person.link for person in people)]
+        mentions = places(sentence) if links else []
         for link in links:
             self.found.append(self._figure(sentence, links, link, mentions, first))
             self.made += 1
@@ -56,10 +58,18 @@ class _Reader:
             self._name(number, person.name, first)
         facts = self.found[first:]
         self.metric = facts[-1].metric if facts else slots.metric_named(sentence) or self.metric
-        named = place_left(mentions)
-        if named is not None:
-            self.left.append((sentence.start_char, named))
-        self.place = next((f.place for f in reversed(facts) if f.place), None) or named or self.place
+        self.spots.append(next((f.place for f in reversed(facts) if f.place), None) or sentence)
+
+    @property
+    def place(self) -> str | None:
+        """The place that was told last. Sentences are read for it when it is asked for, backwards."""
+        while self.spots:
+            last = self.spots.pop()
+            place = last if isinstance(last, str) else _place_left(last)
+            if place is not None:
+                self.spots.append(place)
+                return place
+        return None
 
     def _figure(
         self, sentence: Span, links: Sequence[Link], link: Link, mentions: Sequence[Mention], first: int
@@ -116,7 +126,8 @@ class _Reader:
         """A figure without a place gets that of the sentence behind it: the lead counts, the next sentence tells where."""
         if fact.place is not None or fact.scope != "incident" or fact.status not in LIVE_STATUSES:
             return fact
-        after = next((place for start, place in self.left if fact.end < start < fact.end + _NEXT), None)
+        behind = (s for s in self.section.doc.sents if fact.end < s.start_char < fact.end + _NEXT)
+        after = next((place for s in behind if (place := _place_left(s)) is not None), None)
         return replace(fact, place=after) if after else fact
 
     def _place(
@@ -177,8 +188,14 @@ def read_casualties(
     return without_the_dead([reader.placed(fact) for fact in reader.found], _WEAK)
 
 
+def _place_left(sentence: Span) -> str | None:
+    return place_left(places(_without_footer(sentence)))
+
+
 def _without_footer(sentence: Span) -> Span:
     """The sentence up to what a feed adds to every item: "The post ... appeared first on ..."."""
+    if "appeared" not in sentence.vocabulary:
+        return sentence
     words = [t.lower_ for t in sentence]
     for i in range(len(words) - 2):
         if words[i : i + 3] == ["appeared", "first", "on"]:

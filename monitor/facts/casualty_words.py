@@ -12,6 +12,12 @@ from spacy.tokens import Token
 from monitor.facts.lexicon import load
 
 ROLES = ("passive", "active", "intransitive", "noun", "of_noun")
+# Beside the roles, what the frames of `casualty_links` may hang a figure on, or must find beside it.
+_CUE_LISTS = ("toll_nouns", "life_verbs", "attacked", "loss_verbs", "to_death", "wound_nouns", "taken_as")
+_CONDITION = "condition"  # "in critical condition"
+_VIOLENT_ROLES = ("passive", "active", "noun")
+_VIOLENT_LISTS = ("causes", "acts")
+_HARM_LISTS = ("cumulative_causes", "strike_verbs", "harm_words")
 
 
 def singulars(word: str) -> Iterable[str]:
@@ -27,7 +33,9 @@ def singulars(word: str) -> Iterable[str]:
 
 @dataclass(frozen=True, slots=True)
 class CasualtyWords:
-    """The lexicon of one language. `roles` gives the metrics of a word in a role; `lists` are the plain word lists."""
+    """The lexicon of one language. `roles` gives the metrics of a word in a role; `lists` are the plain word lists. Without one
+    of `cues` a sentence tells of no casualties. With one of `violent` it speaks of an attack, an accident, a disaster or their
+    dead; `harmful` has more words, which say so in a title alone."""
 
     category_of: Mapping[str, str]
     weak: frozenset[str]
@@ -36,6 +44,9 @@ class CasualtyWords:
     roles: Mapping[str, Mapping[str, str]]
     tolls: tuple[tuple[tuple[str, ...], str], ...]
     lists: Mapping[str, frozenset[str]]
+    cues: frozenset[str]
+    violent: frozenset[str]
+    harmful: frozenset[str]
 
     def category(self, word: str) -> str | None:
         """The category of a noun for people, or None."""
@@ -78,6 +89,8 @@ def casualty_words(language: str = "en") -> CasualtyWords:
             for word in by_role[role]:
                 roles[role].setdefault(word, metric)
         tolls += [(tuple(phrase.split()), metric) for phrase in by_role["toll"]]
+    lists = {name: frozenset(value) for name, value in lexicon.items() if isinstance(value, list)}
+    violent = _union(roles, _VIOLENT_ROLES) | _union(lists, _VIOLENT_LISTS)
     return CasualtyWords(
         category_of=categories,
         weak=frozenset(lexicon["weak_heads"]),
@@ -85,5 +98,12 @@ def casualty_words(language: str = "en") -> CasualtyWords:
         things=frozenset(w.rstrip("_") for w in lexicon["not_people"]) - frozenset(categories),
         roles=roles,
         tolls=tuple(sorted(tolls, key=lambda t: -len(t[0]))),
-        lists={name: frozenset(value) for name, value in lexicon.items() if isinstance(value, list)},
+        lists=lists,
+        cues=_union(roles, ROLES) | _union(lists, _CUE_LISTS) | {phrase[0] for phrase, _ in tolls} | {_CONDITION},
+        violent=violent,
+        harmful=violent | _union(lists, _HARM_LISTS),
     )
+
+
+def _union(words: Mapping[str, Iterable[str]], names: Iterable[str]) -> frozenset[str]:
+    return frozenset(word for name in names for word in words[name])

@@ -28,8 +28,6 @@ _NAMES = 40  # names kept for grouping
 _BATCH = 60_000  # code points that are parsed together: enough to fill the network, little to hold
 _NEAR = 5  # places that help to tell namesakes apart
 _NAME_TYPES = frozenset({"PERSON", "ORG", "GPE", "LOC", "FAC", "NORP", "EVENT"})
-_VIOLENCE = ("causes", "acts")
-_HARM = (*_VIOLENCE, "cumulative_causes", "strike_verbs", "harm_words")
 _SUBORDINATE = frozenset({"advcl", "relcl", "acl", "pcomp"})
 _PLACE_TYPES = frozenset({"GPE", "LOC", "FAC"})
 
@@ -199,7 +197,8 @@ def _anchored(facts: Iterable[Fact], parsed: Parsed, setting: _Setting) -> list[
 def _report(judged: Sequence[tuple[Fact, bool, bool]], sentences: Mapping[str, Sequence[Span]]) -> Report:
     """What the text is as a whole. Figures of its lead count where they stand in a clause of their own."""
     told = [s for sents in sentences.values() for s in sents if len(s) > 1]
-    theme = sum(map(_is_violent, told)) / max(1, len(told))
+    words = casualty_words()
+    theme = sum(not s.vocabulary.isdisjoint(words.violent) for s in told) / max(1, len(told))
     return Report(
         theme,
         any(
@@ -207,22 +206,12 @@ def _report(judged: Sequence[tuple[Fact, bool, bool]], sentences: Mapping[str, S
             for fact, below, _ in judged
             if theme >= ASIDE or not below
         ),
-        "title" in sentences and not any(_is_violent(sentence, _HARM) for sentence in sentences["title"]),
+        "title" in sentences and all(s.vocabulary.isdisjoint(words.harmful) for s in sentences["title"]),
     )
 
 
 def _leads(fact: Fact) -> bool:
     return fact.within == "title" or fact.start < LEAD
-
-
-def _is_violent(sentence: Span, lists: Sequence[str] = _VIOLENCE) -> bool:
-    """Whether a sentence speaks of an attack, an accident, a disaster or their dead. In a title more words count (`_HARM`): it
-    may say all with one verb."""
-    words = casualty_words()
-    return any(
-        any(words.has(name, token) for name in lists) or words.any_role(token, "passive", "active", "noun")
-        for token in sentence
-    )
 
 
 def _is_subordinate(fact: Fact, sentence: Span) -> bool:

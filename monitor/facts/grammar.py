@@ -196,11 +196,12 @@ class Token:
 class Span:
     """The tokens from `start` to `end`, without `end`, of a text; `label_` where they are a name."""
 
-    __slots__ = ("doc", "end", "label_", "start", "tokens")
+    __slots__ = ("_vocabulary", "doc", "end", "label_", "start", "tokens")
 
     def __init__(self, doc: Doc, start: int, end: int, label: str = "") -> None:
         self.doc, self.start, self.end, self.label_ = doc, start, end, label
         self.tokens = doc.tokens[start:end]
+        self._vocabulary: frozenset[str] | None = None
 
     def __len__(self) -> int:
         return len(self.tokens)
@@ -259,6 +260,13 @@ class Span:
     def ents(self) -> list[Span]:
         """The names inside it."""
         return [name for name in self.doc.ents if name.start >= self.start and name.end <= self.end]
+
+    @property
+    def vocabulary(self) -> frozenset[str]:
+        """The words in it, in lower case. Most sentences hold none that a reader looks for, and need no closer look."""
+        if self._vocabulary is None:
+            self._vocabulary = frozenset([token.lower_ for token in self.tokens])
+        return self._vocabulary
 
     @property
     def root(self) -> Token:
