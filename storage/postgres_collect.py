@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 
 from monitor.codec import dumps, item_to_json
 from monitor.errors import FencedOff
@@ -82,36 +82,48 @@ async def commit_polls(db: Connection, records: Sequence[PollRecord]) -> list[Po
         if not changed(await db.execute(_SET_STATE, record.feed_id, record.fence, *feed_state_row(record.state))):
             late.append(record)
             continue
-        for item in record.items:
-            await _store_version(db, item, record.baseline and item.id not in record.fresh)
+        await _store_versions(db, record.items, {item.id for item in record.items} - record.fresh if record.baseline else set())
         hit("in_t1")
     return late
 
 
 # ----------------------------------------------------------------------------------------------------------------- versions
 
-_VERSION = ("item_id", "version", "seen", "analysis", "baseline", "deaths", "fence")
-_NEW_VERSION = insert("item_versions", _VERSION, "DO NOTHING")
+_NEW_VERSIONS = """
+INSERT INTO item_versions (item_id, version, seen, baseline, analysis, deaths, fence)
+SELECT item_id, version, seen, baseline, 'pending', 0, 0
+FROM unnest($1::text[], $2::bigint[], $3::float8[], $4::bool[]) WITH ORDINALITY AS new(item_id, version, seen, baseline, n)
+ORDER BY n ON CONFLICT DO NOTHING RETURNING item_id, version
+"""
 _ITEM_ROW = (*ITEM, "link_key", "words")
 _UPSERT_ITEM = insert("items", _ITEM_ROW, f"(id) DO UPDATE SET {update_to_new(_ITEM_ROW[1:])}").replace(
     f"${len(_ITEM_ROW)})", f"${len(_ITEM_ROW)}::text::tsvector)"
 )
-_LATEST = f"SELECT {columns(ITEM)} FROM items WHERE id = $1 FOR UPDATE"
+_LATEST = f"SELECT {columns(ITEM)} FROM items WHERE id = ANY($1::text[]) ORDER BY id FOR UPDATE"
 _SUPERSEDE = "UPDATE item_versions SET superseded = $1 WHERE item_id = $2 AND version = $3"
 
 
-async def _store_version(db: Connection, item: Item, baseline: bool) -> None:
-    """`items` holds the latest version, an older one stands whole in its row of `item_versions`."""
-    if not changed(await db.execute(_NEW_VERSION, item.id, item.version, item.seen, "pending", baseline, 0, 0)):
+async def _store_versions(db: Connection, items: Sequence[Item], baseline: Set[str]) -> None:
+    """`items` holds the latest version, an older one stands whole in its row of `item_versions`. In a few round trips, however
+    many there are."""
+    if not items:
         return
-    row = await db.fetchrow(_LATEST, item.id)
-    latest = None if row is None else Item(*row)
-    if latest is not None:
-        older = min(latest, item, key=lambda version: version.version)
-        await db.execute(_SUPERSEDE, storable(dumps(item_to_json(older))), older.id, older.version)
-    if latest is None or latest.version < item.version:
-        words = document(item.title, item.summary, item.text)
-        await db.execute(_UPSERT_ITEM, *item_row(item), link_key(item.link), words)
+    given = [(item.id, item.version, item.seen, item.id in baseline) for item in items]
+    new = {tuple(row) for row in await db.fetch(_NEW_VERSIONS, *map(list, zip(*given, strict=True)))}
+    latest = {row[0]: Item(*row) for row in await db.fetch(_LATEST, [id for id, _ in new])}
+    superseded, changed_items = [], {}
+    for item in items:
+        if (item.id, item.version) not in new:
+            continue
+        last = latest.get(item.id)
+        if last is not None and last.version != item.version:
+            older = min(last, item, key=lambda version: version.version)
+            superseded.append((storable(dumps(item_to_json(older))), older.id, older.version))
+        if last is None or last.version < item.version:
+            latest[item.id] = changed_items[item.id] = item
+    rows = [[*item_row(i), link_key(i.link), document(i.title, i.summary, i.text)] for i in changed_items.values()]
+    await db.executemany(_UPSERT_ITEM, rows)
+    await db.executemany(_SUPERSEDE, superseded)
 
 
 _BEFORE = """
@@ -124,7 +136,7 @@ async def add_version(db: Connection, item: Item) -> bool:
     before = await db.fetchrow(_BEFORE, item.id, item.version - 1)
     if before is None:
         return False
-    await _store_version(db, item, before[0])
+    await _store_versions(db, [item], {item.id} if before[0] else set())
     return True
 
 

@@ -67,6 +67,9 @@ async def _fold(db: Connection, notifier: str, recipient: str, batch: str | None
 
 _WAITS = "batch IS NOT NULL AND state = 'pending' AND folded_into IS NULL"
 _DUE = f"{_WAITS} AND due <= $1"
+_DUE_DIGESTS = f"""
+SELECT notifier, recipient, batch FROM deliveries WHERE {_DUE} GROUP BY notifier, recipient, batch ORDER BY min(seq)
+"""
 
 
 async def next_batch(db: Connection) -> float | None:
@@ -76,7 +79,7 @@ async def next_batch(db: Connection) -> float | None:
 
 async def gather_deliveries(db: Connection, now: float, limit: int) -> int:
     """What waited and is alone, or is left of a digest that is full, goes out as it is."""
-    due = await db.fetch(f"SELECT DISTINCT notifier, recipient, batch FROM deliveries WHERE {_DUE}", now)
+    due = await db.fetch(_DUE_DIGESTS, now)
     gathered = 0
     for notifier, recipient, batch in due:
         while folded := await _fold(db, notifier, recipient, batch, now, limit):

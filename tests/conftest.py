@@ -99,12 +99,20 @@ def postgres_backend(postgres: PostgresServer) -> PostgresBackend:
 
 
 Backend = SqliteBackend | PostgresBackend
+_ON_EVERY_KIND = ("test_store_", "test_schedule", "test_digest", "test_requests")
+"""Modules whose tests run on every kind of store: what a store promises, and who depends most on it. Others run on SQLite."""
 
 
-@pytest.fixture(params=["sqlite_backend", "postgres_backend"], ids=["sqlite", "postgres"])
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "backend" in metafunc.fixturenames:
+        everywhere = metafunc.module.__name__.rpartition(".")[2].startswith(_ON_EVERY_KIND)
+        metafunc.parametrize("backend", ["sqlite", "postgres"] if everywhere else ["sqlite"], indirect=True)
+
+
+@pytest.fixture
 def backend(request: pytest.FixtureRequest) -> Backend:
     """One kind of store, empty."""
-    made: Backend = request.getfixturevalue(request.param)
+    made: Backend = request.getfixturevalue(f"{request.param}_backend")
     return made
 
 
