@@ -22,6 +22,7 @@ from monitor.gazetteer import Gazetteer
 from monitor.model import Feed, make_id
 from notifiers import registry
 from notifiers.base import SecretRef
+from notifiers.templates import check as check_templates
 from rules.load import load_folder
 from rules.yaml import Mapping, Node, Report, Scalar, Sequence, parse
 
@@ -258,15 +259,20 @@ def require(path: Path, *, secrets: Literal["error", "warning"] = "error") -> Co
 
 
 def check(path: Path) -> tuple[Problem, ...]:
-    """Every problem of a configuration and of all its rule files."""
+    """Every problem of a configuration, its templates and all its rule files."""
     checked = load(path, secrets="warning")
     if checked.config is None:
         return checked.problems
+    templates = [
+        source
+        for one in checked.config.notifiers.values()
+        for source in registry.templates(one, checked.config.folder).values()
+    ]
     with closing(Gazetteer()) as gazetteer:
         rules = load_folder(
             checked.config.rules_folder, known_notifiers=frozenset(checked.config.notifiers), gazetteer=gazetteer
         )
-    return (*checked.problems, *rules.problems)
+    return (*checked.problems, *check_templates(templates), *rules.problems)
 
 
 def all_feeds(config: Config) -> tuple[Feed, ...]:
@@ -380,6 +386,10 @@ def _cross_check(config: Config, root: Node | None, report: Report, secrets: Lit
                 ref.resolve(config.folder)
             except ValueError as error:
                 tell(_locate(root, ("notifiers", name, key)), "secret", f"notifier `{name}`: {error}")
+        try:
+            registry.templates(settings, config.folder)
+        except ValueError as error:
+            report.error(_locate(root, ("notifiers", name, "templates")), "unreadable", f"notifier `{name}`: {error}")
     for i, feed in enumerate(config.feeds):
         if feed.auth is not None:
             try:

@@ -20,10 +20,10 @@ from monitor.failpoints import hit
 from monitor.gathering import Gathering
 from monitor.model import TRIED_FOR_S, Delivery, DeliveryState, Json, make_id
 from monitor.notices import notice_deliveries
-from notifiers.base import Dated, Embargoed, Fate, Notice, Notifier, Paced, ReadBack, Result, Threaded
+from notifiers.base import Dated, Embargoed, Fate, Notice, Notifier, Paced, ReadBack, Result, Reworded, Threaded
 from storage.base import Attempt, Sent, Store
 
-_MINUTE, _HOUR = 60.0, 3600.0
+_MINUTE, _HOUR, _DAY = 60.0, 3600.0, 86400.0
 RETRY_DELAYS = (
     *(0.0, 15.0, _MINUTE, 5 * _MINUTE, 15 * _MINUTE, 30 * _MINUTE),
     *(_HOUR, 3 * _HOUR, 6 * _HOUR, 12 * _HOUR, 24 * _HOUR),
@@ -358,11 +358,25 @@ class Dispatcher:
 
     async def _rendered(self, notifier: Notifier, delivery: Delivery) -> Json:
         payload = notifier.render(delivery.edges, delivery.recipient)
+        if isinstance(notifier, Reworded):
+            payload, trouble = await notifier.reword(payload, delivery.edges)
+            if trouble:
+                await self._tell_of_words(notifier.name, trouble)
         if not isinstance(notifier, Threaded):
             return payload
         story = delivery.edges[0].story_id
         before = await self._store.told_before(notifier.name, delivery.recipient, story, _THREAD)
         return notifier.join(payload, delivery.edges, before)
+
+    async def _tell_of_words(self, name: str, trouble: str) -> None:
+        """The operator is told once a day: alerts go out as they always did."""
+        now = self._clock.now()
+        self._log.warning("a template failed", notifier=name, error=trouble)
+        lines = (trouble, "The built-in words were sent instead. `wirewatch check` shows what is wrong.")
+        notice = Notice(f"A template of notifier {name} failed", lines, now)
+        ident = f"template/{name}/{int(now // _DAY)}"
+        to = self._channels(()) or self._operator
+        await self._store.add_deliveries(notice_deliveries(notice, to, self._notifiers, ident))
 
     def _dated(self, notifier: Notifier, delivery: Delivery, payload: Json) -> Json:
         """What is kept never changes; what is handed over says how late it is."""

@@ -11,6 +11,7 @@ from notifiers import render
 from notifiers.base import ChannelSettings, Fate, Notice, Result, SecretRef
 from notifiers.conceal import conceal, parts_of_service
 from notifiers.harm import OPEN, Care
+from notifiers.templates import Templates, TextTemplates
 
 if TYPE_CHECKING:
     from apprise import Apprise
@@ -23,15 +24,23 @@ class AppriseSettings(ChannelSettings):
 
     type: Literal["apprise"] = Field(description="any service that Apprise knows")
     url: SecretRef = Field(description="the service's Apprise address")
+    templates: TextTemplates | None = Field(default=None, description="files with words of your own: `subject`, `text`")
 
 
 class AppriseNotifier:
     """Apprise says that a service refused, and not why: what fails is tried again until it expires. It opens its own
     connections, to the configured address only. Raises ValueError where it does not know the address."""
 
-    def __init__(self, name: str, url: SecretStr, timeout_s: float = _TIMEOUT_S, care: Care = OPEN) -> None:
+    def __init__(
+        self,
+        name: str,
+        url: SecretStr,
+        timeout_s: float = _TIMEOUT_S,
+        care: Care = OPEN,
+        templates: Templates | None = None,
+    ) -> None:
         self.name = name
-        self._url, self._timeout, self._care = url, timeout_s, care
+        self._url, self._timeout, self._care, self._templates = url, timeout_s, care, templates
         self._service = _service(url)
 
     @property
@@ -45,6 +54,12 @@ class AppriseNotifier:
     def render(self, edges: tuple[AlertEdge, ...], recipient: str) -> Json:
         edges = self._care.of(edges)
         return {"title": render.subject(edges), "body": render.text(edges)}
+
+    async def reword(self, payload: Json, edges: tuple[AlertEdge, ...]) -> tuple[Json, str]:
+        if self._templates is None:
+            return payload, ""
+        texts, trouble = await self._templates.fill(self._care.of(edges))
+        return {"title": texts.get("subject", payload["title"]), "body": texts.get("text", payload["body"])}, trouble
 
     def render_notice(self, notice: Notice, recipient: str) -> Json:
         return {"title": render.plain(f"Wirewatch: {notice.subject}", 180), "body": render.notice_text(notice)}
@@ -67,7 +82,8 @@ class AppriseNotifier:
             return Result(Fate.UNCERTAIN if result.timeout_count else Fate.RETRY, detail)
 
     async def close(self) -> None:
-        return None
+        if self._templates is not None:
+            await self._templates.close()
 
 
 def _service(url: SecretStr) -> Apprise:

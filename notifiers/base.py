@@ -176,6 +176,16 @@ class ReadBack(Protocol):
 
 
 @runtime_checkable
+class Reworded(Protocol):
+    """A notifier whose operator may have written words of his own."""
+
+    async def reword(self, payload: Json, edges: tuple[AlertEdge, ...]) -> tuple[Json, str]:
+        """The payload in these words, and what was wrong with them, or an empty text: what went wrong keeps the built-in
+        words."""
+        ...
+
+
+@runtime_checkable
 class Dated(Protocol):
     """A notifier whose messages can say that they are late."""
 

@@ -16,20 +16,22 @@ from monitor.model import AlertEdge, Json
 from notifiers import render
 from notifiers.base import ChannelSettings, Fate, Notice, Result
 from notifiers.harm import OPEN, Care
+from notifiers.templates import Templates, TextTemplates
 
 
 class ConsoleSettings(ChannelSettings):
     """Alerts on standard output."""
 
     type: Literal["console"] = Field(description="text on standard output")
+    templates: TextTemplates | None = Field(default=None, description="a file with words of your own: `text`")
 
 
 class ConsoleNotifier:
     """Writes to `stream` (standard output where None is given)."""
 
-    def __init__(self, name: str, stream: IO[str] | None = None, care: Care = OPEN) -> None:
+    def __init__(self, name: str, stream: IO[str] | None = None, care: Care = OPEN, templates: Templates | None = None) -> None:
         self.name = name
-        self._care = care
+        self._care, self._templates = care, templates
         self._console = Console(file=stream, highlight=False, soft_wrap=False)
         self._one_at_a_time = threading.Lock()
 
@@ -45,6 +47,12 @@ class ConsoleNotifier:
         edges = self._care.of(edges)
         told = render.message(edges)
         return {"subject": told.subject, "text": render.text(edges), "colour": told.colour}
+
+    async def reword(self, payload: Json, edges: tuple[AlertEdge, ...]) -> tuple[Json, str]:
+        if self._templates is None:
+            return payload, ""
+        texts, trouble = await self._templates.fill(self._care.of(edges))
+        return {**payload, **texts}, trouble
 
     def render_notice(self, notice: Notice, recipient: str) -> Json:
         subject = render.plain(notice.subject, 180)
@@ -76,5 +84,7 @@ class ConsoleNotifier:
             stream.flush()
 
     async def close(self) -> None:
+        if self._templates is not None:
+            await self._templates.close()
         if self._console.file not in (sys.stdout, sys.stderr) and not self._console.file.closed:
             self._console.file.flush()

@@ -22,6 +22,7 @@ from notifiers import render
 from notifiers.base import ChannelSettings, Fate, Notice, Result, SecretRef
 from notifiers.conceal import conceal, parts_of_password
 from notifiers.smtp import TROUBLES, Lines
+from notifiers.templates import MailTemplates, Templates
 
 _BUSY = {421, 450, 451, 452}
 _CREDENTIALS = {530, 534, 535}
@@ -52,6 +53,7 @@ class EmailSettings(ChannelSettings):
         pattern=r"^(mailto:|https://)[!-;=?-~]{3,300}$",
         description="where who wants no more of this writes or goes, mailto: or https:; by default the sender is written to",
     )
+    templates: MailTemplates | None = Field(default=None, description="files with words of your own: `subject`, `text`, `html`")
     timeout: float = Field(default=30.0, description="seconds that the relay may take for an answer")
 
     @field_validator("sender", "to")
@@ -66,8 +68,11 @@ class EmailSettings(ChannelSettings):
 class EmailNotifier:
     """Sends through one relay. STARTTLS or TLS is enforced unless `tls: none`; where it is not offered nothing is sent."""
 
-    def __init__(self, name: str, settings: EmailSettings, password: SecretStr | None) -> None:
+    def __init__(
+        self, name: str, settings: EmailSettings, password: SecretStr | None, templates: Templates | None = None
+    ) -> None:
         self.name = name
+        self._templates = templates
         self._settings, self._password, self._care = settings, password, settings.care
         self._lines = Lines(self._connected, settings.sender)
         self._mould = Mould(settings.sender)
@@ -100,6 +105,12 @@ class EmailNotifier:
             "unsubscribe": self._settings.unsubscribe,
         }
 
+    async def reword(self, payload: Json, edges: tuple[AlertEdge, ...]) -> tuple[Json, str]:
+        if self._templates is None:
+            return payload, ""
+        texts, trouble = await self._templates.fill(self._care.of(edges))
+        return {**payload, **texts}, trouble
+
     def render_notice(self, notice: Notice, recipient: str) -> Json:
         return {
             "subject": render.plain(f"Wirewatch: {notice.subject}", 180),
@@ -115,7 +126,7 @@ class EmailNotifier:
 
     def late(self, payload: Json, seconds: float) -> Json:
         said = render.delayed(seconds)
-        html = None if payload["html"] is None else payload["html"].replace(render.LATE, f"<p>{said}</p>", 1)
+        html = None if payload["html"] is None else render.late_html(payload["html"], said)
         return payload | {"text": f"{said}\n\n{payload['text']}", "html": html}
 
     async def send(self, payload: Json, recipient: str, key: str) -> Result:
@@ -135,6 +146,8 @@ class EmailNotifier:
 
     async def close(self) -> None:
         await self._lines.close()
+        if self._templates is not None:
+            await self._templates.close()
 
     # -- one transaction --------------------------------------------------------------------------------------------------
 

@@ -13,8 +13,9 @@ from notifiers.apprise import AppriseNotifier, AppriseSettings
 from notifiers.base import Notifier, SecretRef, Settings
 from notifiers.console import ConsoleNotifier, ConsoleSettings
 from notifiers.email import EmailNotifier, EmailSettings
-from notifiers.slack import SlackNotifier, SlackSettings
+from notifiers.slack import SlackNotifier, SlackSettings, escape
 from notifiers.slack_bot import SlackBot
+from notifiers.templates import Source, Templates, read
 from notifiers.webhook import WebhookNotifier, WebhookSettings
 
 AnySettings = Annotated[
@@ -27,20 +28,22 @@ SETTINGS: list[type[BaseModel]] = [AppriseSettings, ConsoleSettings, EmailSettin
 Resolve = Callable[[SecretRef], SecretStr]
 
 
-def _slack(name: str, s: SlackSettings, door: Door, resolve: Resolve) -> Notifier:
+def _slack(name: str, s: SlackSettings, door: Door, resolve: Resolve, words: Templates | None) -> Notifier:
     if s.url is not None:
-        return SlackNotifier(name, resolve(s.url), door, s.care)
+        return SlackNotifier(name, resolve(s.url), door, s.care, words)
     assert s.token is not None, "the settings have one of the two"
     signing = resolve(s.signing_secret) if s.signing_secret else None
-    return SlackBot(name, resolve(s.token), s.channel, door, signing, s.api, s.care)
+    return SlackBot(name, resolve(s.token), s.channel, door, signing, s.api, s.care, words)
 
 
-_MAKERS: dict[type[Settings], Callable[[str, Any, Door, Resolve], Notifier]] = {
-    AppriseSettings: lambda name, s, door, resolve: AppriseNotifier(name, resolve(s.url), care=s.care),
-    ConsoleSettings: lambda name, s, door, resolve: ConsoleNotifier(name, care=s.care),
-    EmailSettings: lambda name, s, door, resolve: EmailNotifier(name, s, resolve(s.password) if s.password else None),
+_MAKERS: dict[type[Settings], Callable[[str, Any, Door, Resolve, Templates | None], Notifier]] = {
+    AppriseSettings: lambda name, s, door, resolve, words: AppriseNotifier(name, resolve(s.url), care=s.care, templates=words),
+    ConsoleSettings: lambda name, s, door, resolve, words: ConsoleNotifier(name, care=s.care, templates=words),
+    EmailSettings: lambda name, s, door, resolve, words: EmailNotifier(
+        name, s, resolve(s.password) if s.password else None, words
+    ),
     SlackSettings: _slack,
-    WebhookSettings: lambda name, s, door, resolve: WebhookNotifier(
+    WebhookSettings: lambda name, s, door, resolve, words: WebhookNotifier(
         name,
         SecretStr(s.url) if isinstance(s.url, str) else resolve(s.url),
         [resolve(ref) for ref in (s.secret, *s.secrets) if ref is not None],
@@ -52,8 +55,15 @@ _MAKERS: dict[type[Settings], Callable[[str, Any, Door, Resolve], Notifier]] = {
 
 
 def make(name: str, settings: Settings, folder: Path, door: Door) -> Notifier:
-    """The notifier that these settings describe. Raises ValueError where a secret cannot be had."""
-    return _MAKERS[type(settings)](name, settings, door, lambda ref: ref.resolve(folder))
+    """The notifier that these settings describe. Raises ValueError where a secret or a template cannot be had."""
+    sources = templates(settings, folder)
+    words = Templates(sources, escape if isinstance(settings, SlackSettings) else None) if sources else None
+    return _MAKERS[type(settings)](name, settings, door, lambda ref: ref.resolve(folder), words)
+
+
+def templates(settings: Settings, folder: Path) -> dict[str, Source]:
+    """The templates that these settings name, by key. Raises ValueError where one cannot be read."""
+    return read(getattr(settings, "templates", None), folder, mrkdwn=isinstance(settings, SlackSettings))
 
 
 def secrets(settings: Settings) -> list[tuple[str, SecretRef]]:

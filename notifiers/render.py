@@ -6,6 +6,7 @@ Channels lay out the same `Message` in their own form; none reads an edge for it
 
 from __future__ import annotations
 
+import re
 import shlex
 import unicodedata
 from collections import Counter
@@ -44,6 +45,8 @@ _PARTY = "a party to the conflict"
 _MOST_NAMED = 5
 _CONTENTS = 5  # more cards than this have a list of titles above them
 _ENDED = {EdgeName.DENIED: "now denied", EdgeName.WITHDRAWN: "now withdrawn"}
+_UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
+_BODY = re.compile(r"<body\b[^>]*>", re.I)
 _LEFTWARD = frozenset({"R", "AL", "AN"})
 _SHARED = frozenset({"Story", "When", "Why"})
 _LONGEST = 5000  # code points that are looked at: bringing a text into normal form may take time that grows with its square
@@ -108,6 +111,11 @@ def plain(text: str, limit: int = 2000) -> str:
     """Text on one line that any channel can carry: NUL, controls, bidi overrides and lone surrogates out, white space folded,
     cut behind a word where it is longer than `limit`."""
     return clip(" ".join(clean(text[:_LONGEST]).split()), limit)
+
+
+def printable(text: str) -> str:
+    """Text of several lines without what mail and JSON cannot carry: NUL, other controls, lone surrogates."""
+    return _UNPRINTABLE.sub("", text)
 
 
 def isolated(text: str) -> str:
@@ -218,7 +226,7 @@ def card(edge: AlertEdge) -> Card:
         rows=tuple((name, words) for name, words in rows if words),
         proofs=tuple(
             dict.fromkeys(
-                Proof(plain(e.sentence, 600), _credit(e.outlet, e.source, e.published), _web(e.link)) for e in edge.evidence
+                Proof(plain(e.sentence, 600), _credit(e.outlet, e.source, e.published), web(e.link)) for e in edge.evidence
             )
         ),
         place=plain(edge.place or "", 120),
@@ -335,7 +343,7 @@ def _credit(outlet: str, source: str | None, published: float) -> str:
     return f"{isolated(plain(outlet, 120))}{quoting}, {moment(published)}"
 
 
-def _web(link: str | None) -> str | None:
+def web(link: str | None) -> str | None:
     """A link that may be shown: http(s), of bearable length, without blanks and signs that nobody sees."""
     if not link or len(link) > _LONGEST_LINK or not link.lower().startswith(("http://", "https://")):
         return None
@@ -371,6 +379,16 @@ def _text_rows(rows: Sequence[Row]) -> str:
 def html(edges: Sequence[AlertEdge]) -> str:
     """The message as one HTML document with inline styles; every value is escaped."""
     return _html_template().render(message=message(edges))
+
+
+def late_html(document: str, said: str) -> str:
+    """The document, which says how late it is: where `LATE` stands, else where its body begins."""
+    told = f"<p>{said}</p>"
+    if LATE in document:
+        return document.replace(LATE, told, 1)
+    body = _BODY.search(document)
+    at = body.end() if body else 0
+    return document[:at] + told + document[at:]
 
 
 def notice_text(notice: Notice) -> str:

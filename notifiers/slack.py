@@ -15,6 +15,7 @@ from monitor.wording import clip
 from notifiers import http, render
 from notifiers.base import ChannelSettings, Fate, Notice, Result, SecretRef
 from notifiers.harm import OPEN, Care
+from notifiers.templates import Templates, TextTemplates
 
 MAX_BLOCKS, MAX_SECTION, MAX_HEADER, MAX_TOTAL = 50, 3000, 150, 13_000
 _MAX_PROOFS = 5
@@ -50,6 +51,9 @@ class SlackSettings(ChannelSettings):
     signing_secret: SecretRef | None = Field(
         default=None, description="the app's signing secret: then messages have buttons, answered at /slack/actions of `web`"
     )
+    templates: TextTemplates | None = Field(
+        default=None, description="files with words of your own: `text` for the message in mrkdwn, `subject` for notifications"
+    )
     api: str = Field(default="https://slack.com/api/", pattern=r"^https?://[^/\s]+/", description="where Slack's API is")
 
     @model_validator(mode="after")
@@ -72,6 +76,7 @@ class Room:
 
 
 _WHOLE = Room()
+_FOR_TEMPLATES = Room(MAX_BLOCKS - 4, MAX_TOTAL - 1200)  # for buttons, a line about a delay, and what is said of it later
 
 
 class SlackNotifier:
@@ -79,9 +84,9 @@ class SlackNotifier:
 
     per_second = 1.0  # Slack's own limit for a channel
 
-    def __init__(self, name: str, url: SecretStr, door: Door, care: Care = OPEN) -> None:
+    def __init__(self, name: str, url: SecretStr, door: Door, care: Care = OPEN, templates: Templates | None = None) -> None:
         self.name = name
-        self._url, self._door, self._care = url, door, care
+        self._url, self._door, self._care, self._templates = url, door, care, templates
 
     @property
     def recipients(self) -> tuple[str, ...]:
@@ -95,6 +100,9 @@ class SlackNotifier:
         edges = self._care.of(edges)
         told = render.message(edges)
         return message(escape(told.subject), blocks(told))
+
+    async def reword(self, payload: Json, edges: tuple[AlertEdge, ...]) -> tuple[Json, str]:
+        return await reworded(payload, self._care.of(edges), self._templates)
 
     def render_notice(self, notice: Notice, recipient: str) -> Json:
         return notice_message(notice)
@@ -116,7 +124,8 @@ class SlackNotifier:
         return result if fate is None else replace(result, fate=fate)
 
     async def close(self) -> None:
-        return None
+        if self._templates is not None:
+            await self._templates.close()
 
 
 # ------------------------------------------------------------------------------------------------------------------- blocks
@@ -222,6 +231,33 @@ def fit(text: str, limit: int) -> str:
 
 
 # ------------------------------------------------------------------------------------------------------------------ messages
+
+
+async def reworded(told: Json, edges: tuple[AlertEdge, ...], templates: Templates | None) -> tuple[Json, str]:
+    """A message in the operator's words, and what was wrong with them. One about one alert keeps its buttons."""
+    if templates is None:
+        return told, ""
+    texts, trouble = await templates.fill(edges)
+    subject = {"text": texts["subject"]} if "subject" in texts else {}
+    if "text" not in texts:
+        return told | subject, trouble
+    sections = [section(part) for part in _in_sections(texts["text"])]
+    buttons = [block for block in told.get("blocks", ()) if block["type"] == "actions"]
+    if not _fits(sections, _FOR_TEMPLATES):
+        return told | subject, f"the template of the text gives more than a message of Slack's holds {trouble}".strip()
+    return told | subject | {"blocks": [*sections, *(buttons if len(buttons) == 1 else [])]}, trouble
+
+
+def _in_sections(text: str) -> list[str]:
+    """The text in as few pieces as the limit of a section allows, parted between lines where that can be."""
+    pieces: list[str] = []
+    for line in text.strip().split("\n"):
+        for part in [line[at : at + MAX_SECTION] for at in range(0, len(line), MAX_SECTION)] or [""]:
+            if pieces and len(pieces[-1]) + len(part) < MAX_SECTION:
+                pieces[-1] += f"\n{part}"
+            else:
+                pieces.append(part)
+    return [piece for piece in pieces if piece.strip()]
 
 
 def as_text(payload: Json) -> Json | None:

@@ -32,8 +32,10 @@ from notifiers.slack import (
     fit,
     message,
     notice_message,
+    reworded,
     section,
 )
+from notifiers.templates import Templates
 
 _EVENT = "wirewatch_alert"
 _REPLY = 512 * 1024  # an answer repeats the message
@@ -97,8 +99,10 @@ class SlackBot:
         signing_secret: SecretStr | None = None,
         api: str = "https://slack.com/api/",
         care: Care = OPEN,
+        templates: Templates | None = None,
     ) -> None:
         self.name = name
+        self._templates = templates
         self._token, self._channels, self._door, self._api, self._care = token, tuple(channels), door, api, care
         self._signing_secret = signing_secret
         self._beginning = asyncio.Lock()
@@ -134,6 +138,10 @@ class SlackBot:
             "updates": [],
             "at": edges[-1].at,
         }
+
+    async def reword(self, payload: Json, edges: tuple[AlertEdge, ...]) -> tuple[Json, str]:
+        told, trouble = await reworded(payload["message"], self._care.of(edges), self._templates)
+        return payload | {"message": told}, trouble
 
     def render_notice(self, notice: Notice, recipient: str) -> Json:
         told = {"message": notice_message(notice), "thread": None, "story": None, "broadcast": False}
@@ -221,7 +229,8 @@ class SlackBot:
         return Result(Fate.SENT, f"the bot {render.plain(str(answer.body.get('user')), 80)} may write")
 
     async def close(self) -> None:
-        return None
+        if self._templates is not None:
+            await self._templates.close()
 
     # -- what people press ------------------------------------------------------------------------------------------------
 

@@ -34,7 +34,8 @@ CALLS: dict[str, tuple[str, ...]] = {
     "WebClient": (), "AsyncWebClient": (), "WebhookClient": (), "AsyncWebhookClient": (), "SocketModeClient": (),
     "fetch_url": (), "fetch_response": (), "system": (), "popen": (), "eval": (), "exec": (), "Markup": (), "full_load": (),
     "unsafe_load": (), "parse_url_with_limits": (),
-    "from_string": ("notifiers/render.py",),  # its own packaged templates
+    # Its own packaged templates; those of operators, in the process that renders them.
+    "from_string": ("notifiers/render.py", "notifiers/template_service.py"),
 }  # fmt: skip
 USER_TEXT = ("rules/", "monitor/config.py")
 RE_CALLS = {"compile", "search", "match", "fullmatch", "sub", "subn", "findall", "finditer", "split"}

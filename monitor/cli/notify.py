@@ -86,6 +86,7 @@ async def _rendered(path: Path, only: str | None, edges: tuple[AlertEdge, ...]) 
     from monitor import config
     from monitor.net import Door
     from notifiers import registry
+    from notifiers.base import Reworded
 
     settings = config.require(path)
     if only is not None and only not in settings.notifiers:
@@ -94,6 +95,12 @@ async def _rendered(path: Path, only: str | None, edges: tuple[AlertEdge, ...]) 
     async with Door() as door:
         for name in [only] if only is not None else settings.notifiers:
             notifier = registry.make(name, settings.notifiers[name], settings.folder, door)
-            rows += [(name, recipient, notifier.render(edges, recipient)) for recipient in notifier.recipients]
+            for recipient in notifier.recipients:
+                payload = notifier.render(edges, recipient)
+                if isinstance(notifier, Reworded):
+                    payload, trouble = await notifier.reword(payload, edges)
+                    if trouble:
+                        click.echo(f"{name}: {trouble}; the built-in words are sent", err=True)
+                rows.append((name, recipient, payload))
             await notifier.close()
     return rows
