@@ -76,6 +76,7 @@ class Gazetteer:
         self._nations: dict[str, Place] = {}
         self._indexed: Callable[[str], tuple[_Hit, ...]] = self._read_index
         self._hits: Callable[[str], tuple[_Hit, ...]] = self._search
+        self._code: Callable[[str], str | None] = self._find_code
         self._add_countries()
         for name in ("regions.json", "sites.json"):
             text = (resources.files("monitor") / "data" / name).read_text("utf-8")
@@ -85,6 +86,7 @@ class Gazetteer:
         # From here on the divisions have their names, so what is read from the index may be kept.
         self._indexed = lru_cache(maxsize=10_000)(self._read_index)
         self._hits = lru_cache(maxsize=20_000)(self._search)
+        self._code = lru_cache(maxsize=20_000)(self._find_code)
 
     def close(self) -> None:
         """Release the index."""
@@ -120,6 +122,9 @@ class Gazetteer:
 
     def country(self, name: str) -> str | None:
         """The ISO code of a country given as code, English name, common alternate or adjective of nationality."""
+        return self._code(name)
+
+    def _find_code(self, name: str) -> str | None:
         bare = name.removeprefix("the ").removeprefix("The ")
         if len(bare) <= 3 and not bare.isupper():
             return None  # "us", "in", "it" are words

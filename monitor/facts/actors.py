@@ -20,6 +20,7 @@ from monitor.errors import ConfigError
 from monitor.facts.lexicon import load
 
 KINDS: Final = frozenset({"official", "party", "ngo", "un", "media", "person", "anonymous"})
+_KEPT: Final = 20_000  # answers that are remembered
 _ARTICLE: Final = re.compile(r"^(?:the|a|an)\s+", re.IGNORECASE)
 _QUOTES: Final = re.compile("[\u2018\u2019`´ʼʹ′]")
 
@@ -51,10 +52,14 @@ class Actors:
         self._add(lexicon["actors"], "actors.json")
         for path in extra:
             self._add(_read(path), str(path))
-        self.resolve: Callable[[str], Actor | None] = lru_cache(maxsize=20_000)(self._resolve)
+        self.resolve: Callable[[str], Actor | None] = lru_cache(maxsize=_KEPT)(self._resolve)
+        self._is_armed: Callable[[str], bool] = lru_cache(maxsize=_KEPT)(self._means_arms)
 
     def armed(self, surface: str) -> bool:
         """True where a name or noun phrase means people under arms: "the rebels", "M23", "Malian troops"."""
+        return self._is_armed(surface)
+
+    def _means_arms(self, surface: str) -> bool:
         words = set(re.findall(r"[\w'-]+", surface.lower()))
         if words & self._armed:
             return True

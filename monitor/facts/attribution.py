@@ -91,8 +91,9 @@ def source_of(found: Iterable[Attribution], start: int, end: int) -> Attribution
 
 
 def _of_sentence(section: Section, sentence: Any, quoted: Sequence[Quotation], memory: Memory) -> Iterator[Attribution]:
-    asked = any(t.text == "?" and not _is_quoted(t, quoted) for t in sentence[-2:])
-    cues = [c for c in find_cues(sentence) if not asked and not _is_quoted(c.token, quoted)]
+    cues = [c for c in find_cues(sentence) if not _is_quoted(c.token, quoted)]
+    if cues and any(t.text == "?" and not _is_quoted(t, quoted) for t in sentence[-2:]):
+        cues = []
     for n, cue in enumerate(cues):
         said = contents(cue, section.text, sentence, quoted, cues[n + 1 :])
         named = _speakers(cue, memory, behind=said[0].start < cue.token.idx) if said else []
@@ -269,6 +270,8 @@ def _according(
     section: Section, sentence: Any, quoted: Sequence[Quotation], memory: Memory, cues: Sequence[Cue]
 ) -> Iterator[Attribution]:
     """ "According to A, X" and "X, according to A and B". What things tell ("videos", "data") is a source and no statement."""
+    if "according" not in sentence.vocabulary:
+        return
     doc = section.doc
     for token in sentence:
         is_cue = token.lower_ == "according" and token.i + 2 < sentence.end and doc[token.i + 1].lower_ == "to"
@@ -348,6 +351,8 @@ def _leads_on(before: Sequence[Token]) -> bool:
 def _claims(section: Section, sentence: Any, quoted: Sequence[Quotation], memory: Memory) -> Iterator[Attribution]:
     """ "the mayor's claim that X", "a warning from the army that X"."""
     stances: dict[str, str] = load("statement")["content_nouns"]
+    if sentence.lemmas.isdisjoint(stances):
+        return
     for noun in sentence:
         stance = stances.get(noun.lemma_.lower()) if noun.pos_ == "NOUN" else None
         if stance is None or _is_quoted(noun, quoted):
@@ -366,6 +371,8 @@ def _claims(section: Section, sentence: Any, quoted: Sequence[Quotation], memory
 
 def _hedged(sentence: Any) -> Iterator[Attribution]:
     """ "reportedly", "is believed to", "it was reported that": a source of which nothing is said."""
+    if sentence.lemmas.isdisjoint(verb_table()) and sentence.vocabulary.isdisjoint(words("hedges")):
+        return
     for token in sentence:
         if token.lower_ in words("hedges"):
             verb = token.head if token.head.pos_ in ("VERB", "AUX") else None

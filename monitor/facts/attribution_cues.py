@@ -11,6 +11,7 @@ from functools import cache
 from typing import Any
 
 from monitor.facts.attribution_speakers import describe, is_known, noun_range, phrase_after, words
+from monitor.facts.grammar import Span
 from monitor.facts.lexicon import load
 
 Token = Any  # spaCy's token; spaCy ships no types here
@@ -82,11 +83,13 @@ def lemma_of(token: Token) -> str:
     return str(token.lemma_).lower()
 
 
-def find_cues(sentence: Sequence[Token]) -> list[Cue]:
+def find_cues(sentence: Span) -> list[Cue]:
     """The verbs of a sentence by which somebody does speak, in order."""
-    found: list[Cue] = []
+    table, found = verb_table(), list[Cue]()
+    if sentence.lemmas.isdisjoint(table):
+        return found
     for token in sentence:
-        uses = verb_table().get(lemma_of(token))
+        uses = table.get(lemma_of(token))
         if uses is None:
             continue
         told = token.dep_ not in ("amod", "compound") and not _is_unreal(token)

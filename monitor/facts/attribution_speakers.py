@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 from monitor.facts.lexicon import load
@@ -336,6 +336,7 @@ def _kind(name: str | None, role: str | None, affiliation: str | None, person: b
     return "official" if proper and (name or "")[:1].isupper() else "anonymous"
 
 
+@lru_cache(maxsize=10_000)
 def _known_kind(padded: str) -> str | None:
     kinds = load("statement")["kinds"].items()
     return next((str(kind) for kind, cues in kinds if any(f" {cue} " in padded for cue in cues)), None)

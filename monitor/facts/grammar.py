@@ -196,12 +196,13 @@ class Token:
 class Span:
     """The tokens from `start` to `end`, without `end`, of a text; `label_` where they are a name."""
 
-    __slots__ = ("_vocabulary", "doc", "end", "label_", "start", "tokens")
+    __slots__ = ("_lemmas", "_vocabulary", "doc", "end", "label_", "start", "tokens")
 
     def __init__(self, doc: Doc, start: int, end: int, label: str = "") -> None:
         self.doc, self.start, self.end, self.label_ = doc, start, end, label
         self.tokens = doc.tokens[start:end]
         self._vocabulary: frozenset[str] | None = None
+        self._lemmas: frozenset[str] | None = None
 
     def __len__(self) -> int:
         return len(self.tokens)
@@ -267,6 +268,13 @@ class Span:
         if self._vocabulary is None:
             self._vocabulary = frozenset([token.lower_ for token in self.tokens])
         return self._vocabulary
+
+    @property
+    def lemmas(self) -> frozenset[str]:
+        """The lemmas in it, in lower case; none of a sentence without grammar."""
+        if self._lemmas is None:
+            self._lemmas = frozenset([token.lemma_.lower() for token in self.tokens])
+        return self._lemmas
 
     @property
     def root(self) -> Token:

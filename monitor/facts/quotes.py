@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 
 _CLOSERS = {"“": '”"', "„": '“”"', "«": "»", "»": "«", "‟": "”", "‹": "›", "‘": "’'", "'": "'’", '"': '"”', "‚": "‘’"}
 _ENDS = frozenset("".join(_CLOSERS.values()))
+_ANY = re.compile("[" + re.escape("".join(sorted(_ENDS | _CLOSERS.keys()))) + "]")
 _SINGLE = frozenset("‘’'‚‛")
 _SECOND = "\ufdd0"  # a noncharacter that stands for the second apostrophe of a mark that was typed as two
 _LEADING = "([{—–-/ \t\u00a0\u202f"
@@ -80,10 +81,8 @@ def _pair(text: str, start: int, end: int) -> list[Quotation]:
     """The quotations of one paragraph."""
     open_: list[_Open] = []
     found: list[Quotation] = []
-    for at in range(start, end):
-        mark = text[at]
-        if mark not in _CLOSERS and mark not in _ENDS:
-            continue
+    for match in _ANY.finditer(text, start, end):
+        at, mark = match.start(), match.group()
         if (depth := _closes(text, at, start, end, open_)) is not None:
             opener = open_[depth]
             # What was opened inside and never closed: an apostrophe if single, else it ends here.

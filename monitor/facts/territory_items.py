@@ -62,7 +62,7 @@ class ItemReader:
 
     def _name(self, ahead: int = 0) -> int:
         """How many words from there make a name."""
-        return name_length(self._w[self._i + ahead :])
+        return name_length(self._w, self._i + ahead)
 
     def _is_noun(self, ahead: int = 0) -> int:
         """How many words from there make a place noun, 0 for none. The longest wins ("oil field")."""

@@ -51,7 +51,7 @@ class PlaceScanner:
     def _read_names(self) -> Iterator[tuple[int, int, str]]:
         i = 0
         while i < len(self._words):
-            size = name_length(self._words[i:])
+            size = name_length(self._words, i)
             if size:
                 start, end = self._words[i].start, self._words[i + size - 1].end
                 yield start, end, self.text[start:end]

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, Final
 
 from spacy.tokens import Doc
@@ -67,78 +67,84 @@ def is_plural(noun: str) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Word:
-    """A word or mark of the text, with the tag that the parser gives to what starts there."""
+class Form:
+    """A word or mark as it is written. `low` is in lower case, without a possessive ending."""
 
     text: str
-    start: int
-    end: int
-    tag: str
+    low: str
+    possessive: bool  # ends in 's or s'
+    capital: bool  # starts with a capital, behind an ayn or a quotation mark too
+    named: bool  # written like a name
 
-    @property
-    def low(self) -> str:
-        """In lower case, without a possessive ending."""
-        return POSSESSIVE.sub("", self.text.lower())
 
-    @property
-    def capital(self) -> bool:
-        """Starts with a capital, behind an ayn or a quotation mark too."""
-        return self.text[0].isupper() or (self.text[0] in _QUOTE_MARKS and len(self.text) > 2 and self.text[1].isupper())
+@lru_cache(maxsize=20_000)
+def form_of(text: str) -> Form:
+    """The form of a word or mark."""
+    capital = text[0].isupper() or (text[0] in _QUOTE_MARKS and len(text) > 2 and text[1].isupper())
+    low = POSSESSIVE.sub("", text.lower())
+    return Form(text, low, POSSESSIVE.search(text) is not None, capital, _is_named(text, capital))
 
-    @property
-    def possessive(self) -> bool:
-        """Ends in 's or s'."""
-        return bool(POSSESSIVE.search(self.text))
 
-    @property
-    def named(self) -> bool:
-        """Written like a name: a capital, an article joined to one ("al-Bab"), or an ordinal ("16th Brigade"); not an
-        adjective made of one ("Russian-operated")."""
-        if _COMPOUND.search(self.text):
-            return False
-        if self.capital or _ORDINAL.match(self.text):
-            return True
-        head, _, rest = self.text.partition("-")
-        return bool(rest) and rest[0].isupper() and _LINKED.match(head) is not None
+def _is_named(text: str, capital: bool) -> bool:
+    """Written like a name: a capital, an article joined to one ("al-Bab"), or an ordinal ("16th Brigade"); not an adjective
+    made of one ("Russian-operated")."""
+    if _COMPOUND.search(text):
+        return False
+    if capital or _ORDINAL.match(text):
+        return True
+    head, _, rest = text.partition("-")
+    return bool(rest) and rest[0].isupper() and _LINKED.match(head) is not None
+
+
+class Word:
+    """A word or mark in its place: its form, and the tag that the parser gives to what starts there."""
+
+    __slots__ = ("capital", "end", "low", "named", "possessive", "start", "tag", "text")
+
+    def __init__(self, form: Form, start: int, tag: str) -> None:
+        self.text, self.low, self.possessive = form.text, form.low, form.possessive
+        self.capital, self.named = form.capital, form.named
+        self.start, self.end, self.tag = start, start + len(form.text), tag
 
 
 def words_of(doc: Doc, text: str) -> list[Word]:
     """The words and marks of a text, in order."""
-    tags = {t.idx: str(t.tag_) for t in doc}
-    return [Word(m.group(), m.start(), m.end(), tags.get(m.start(), "")) for m in _WORD.finditer(text)]
+    tags = {token.idx: token.tag_ for token in doc}
+    return [Word(form_of(m.group()), m.start(), tags.get(m.start(), "")) for m in _WORD.finditer(text)]
 
 
-def name_length(words: Sequence[Word]) -> int:
-    """How many of the first words make one name: "Deir ez-Zor", "Khan al Assal", "Wad Madani"; 0 for none."""
-    if not words or not words[0].named:
+def name_length(words: Sequence[Word], first: int = 0) -> int:
+    """How many words from the first on make one name: "Deir ez-Zor", "Khan al Assal", "Wad Madani"; 0 for none."""
+    if first >= len(words) or not words[first].named:
         return 0
-    size = 1
-    while size < len(words) and not words[size - 1].possessive:
-        more = _more(words, size)
+    past = first + 1
+    while past < len(words) and not words[past - 1].possessive:
+        more = _more(words, first, past)
         if not more:
             break
-        size += more
-    return size
+        past += more
+    return past - first
 
 
-def _more(words: Sequence[Word], size: int) -> int:
-    """How many words the next piece of a name has, 0 where it ends."""
-    word, gap = words[size], words[size].start - words[size - 1].end
+def _more(words: Sequence[Word], first: int, at: int) -> int:
+    """How many words the next piece of a name has that begins at `first` and reaches to `at`, 0 where it ends."""
+    word, before = words[at], words[at - 1]
+    gap = word.start - before.end
     if gap > 1 or word.text.startswith("\n"):
         return 0
-    height = size == 1 and words[0].low in _HEIGHTS  # "Hill 1070"
+    height = at == first + 1 and before.low in _HEIGHTS  # "Hill 1070"
     if (word.named and word.tag != "VBZ") or (word.text.isdigit() and len(word.text) <= 3 + height):
         return 1
-    following = words[size + 1] if size + 1 < len(words) else None
+    following = words[at + 1] if at + 1 < len(words) else None
     if following is None:
         return 0
     if following.named and _LINKED.match(word.text) and word.low not in _LINKS_THAT_ARE_WORDS:
         return 2
     if word.text in {"-", "–"} and gap == 0 and following.start == word.end and following.named:
         return 2
-    if word.low == "of" and words[size - 1].low in _OF_NAMES:
+    if word.low == "of" and before.low in _OF_NAMES:
         skip = 1 if following.low == "the" else 0
-        return 2 + skip if size + 1 + skip < len(words) and words[size + 1 + skip].named else 0
-    if word.low == "of" and words[size - 1].low in _OF_BARE_NAMES and following.named:
+        return 2 + skip if at + 1 + skip < len(words) and words[at + 1 + skip].named else 0
+    if word.low == "of" and before.low in _OF_BARE_NAMES and following.named:
         return 2
     return 0
