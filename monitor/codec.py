@@ -130,7 +130,7 @@ def event_from_json(row: Mapping[str, Any]) -> Event:
         old=value_from_json(row.get("old")),
         new=value_from_json(row.get("new")),
         spread=_bounds_from_json(row.get("spread")),
-        **_tuples(row, "origins", "times"),
+        **_tuples(row, "origins", "times", "twins"),
     )
 
 

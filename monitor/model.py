@@ -555,15 +555,16 @@ class Event:
     reason: str = ""
     times: tuple[float, ...] = ()  # of a story: when each of its independent origins first reported it, in order
     silent: float | None = None  # of a story or feed: for how many seconds it said nothing before this
+    twins: tuple[str, ...] = ()  # keys of series of figures that seem to count the same people, the closest in number first
 
 
-LedgerName = Literal["figures", "control", "statements", "stories", "life", "feeds"]
+LedgerName = Literal["figures", "control", "statements", "stories", "life", "feeds", "elsewhere"]
 
 
 @dataclass(frozen=True, slots=True)
 class LedgerState:
-    """A ledger at rest. `key` is a story id (figures, stories, life), a place key (control), a speaker key (statements) or a
-    feed's id (feeds). `due` is when its next timer fires, or None."""
+    """A ledger at rest. `key` is a story id (figures, stories, life), a place key (control), a speaker key (statements), a
+    feed's id (feeds) or a metric and a country (elsewhere). `due` is when its next timer fires, or None."""
 
     ledger: LedgerName
     key: str

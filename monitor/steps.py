@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from monitor.gazetteer import Gazetteer, Place
-from monitor.ledger import control, figures, life, rhythm, statements
+from monitor.ledger import control, elsewhere, figures, life, rhythm, statements
 from monitor.ledger.names import fold
 from monitor.ledger.origins import origin_of
 from monitor.model import (
@@ -182,7 +182,8 @@ def story_keys(story_id: str) -> list[LedgerKey]:
 
 def ledger_keys(observations: Sequence[Observation], places: Sequence[str]) -> list[LedgerKey]:
     """The ledgers that these observations touch. `places` are the place keys that the story knows."""
-    return list(dict.fromkeys(_ledger_of(o, places) for o in observations))
+    memories: list[LedgerKey] = [("elsewhere", key) for o in observations if (key := elsewhere.memory_key(o)) is not None]
+    return list(dict.fromkeys((*(_ledger_of(o, places) for o in observations), *memories)))
 
 
 def _ledger_of(o: Observation, places: Sequence[str]) -> LedgerKey:
@@ -234,10 +235,29 @@ def consult(observations: Sequence[Observation], states: States, gazetteer: Gaze
         events += made
         if state is not None:
             after.append(state)
+    events, memories = _heard(observations, events, states, gazetteer)
+    after += memories
     learned = StoryPlaces(tuple(places), {**_ids_of(observations), **known.ids})
     if learned != known:
         after.append(LedgerState("stories", story_id, learned.to_json()))
     return Consulted(tuple(events), tuple(after))
+
+
+def _heard(
+    observations: Sequence[Observation], events: Sequence[Event], states: States, gazetteer: Gazetteer
+) -> tuple[list[Event], list[LedgerState]]:
+    """The events with their twins in other stories, and the memories that have heard them."""
+    carried = {o.fact.id: o for o in observations}
+    memories: dict[str, elsewhere.Elsewhere] = {}
+    told: list[Event] = []
+    for event in events:
+        o = carried.get(event.fact.id) if event.fact is not None else None
+        key = elsewhere.memory_key(o) if o is not None else None
+        if o is not None and key is not None:
+            memory = memories.get(key) or elsewhere.Elsewhere.from_json(key, states.get(("elsewhere", key)))
+            memories[key], event = elsewhere.hear(memory, event, o, inside(gazetteer))
+        told.append(event)
+    return told, [LedgerState("elsewhere", key, memory.to_json()) for key, memory in memories.items() if memory.rows]
 
 
 def _ids_of(observations: Sequence[Observation]) -> dict[str, str]:

@@ -22,6 +22,7 @@ from monitor.model import (
     Suppressed,
     Value,
 )
+from rules import elsewhere
 from rules.alert_gates import (
     CORRECTING,
     RANK,
@@ -72,7 +73,7 @@ ALONE = Around()
 
 def keys_of(events: Iterable[Event]) -> tuple[str, ...]:
     """The keys whose states `decide` needs for these events."""
-    return tuple(dict.fromkeys(k for e in events for k in (e.key, e.names_old) if k))
+    return tuple(dict.fromkeys(k for e in events for k in (e.key, e.names_old, *e.twins) if k))
 
 
 # ------------------------------------------------------------------------------------------------------------------- the step
@@ -110,7 +111,7 @@ def decide(
         older = not known and match.event.since is not None and match.event.since < in_force
         if silent or older:
             _set_silently(rule, drafts[key], match, now)
-        else:
+        elif not _is_told_elsewhere(rule, drafts[key], match, states):
             _sort_in(rule, drafts[key], match, now)
     for key in _wholes_first(drafts):
         draft = drafts[key]
@@ -144,6 +145,21 @@ def _set_silently(rule: Rule, draft: Draft, match: Match, now: float) -> None:
         else:
             draft.was = marked_with(rule, draft.was, (event,))
             draft.quietly = (*draft.quietly, Waiting(event, now, frozenset({rule.name}), silent=True))
+
+
+def _is_told_elsewhere(rule: Rule, draft: Draft, match: Match, states: Mapping[str, Json]) -> bool:
+    """Whether the rule has told as much of another story, where the same people seem to be counted. What it told is the
+    watermark, so that more of them is told as a rise."""
+    event = match.event
+    twin = elsewhere.told_elsewhere(event, states) if event.newsworthy and event.name in rule.events else None
+    if twin is None or match.passed is False:
+        return False
+    draft.life = elsewhere.knowing(draft.life, twin)
+    if elsewhere.is_more(rule, draft.life, event):
+        return False
+    draft.seen.append(event)
+    draft.record(elsewhere.ELSEWHERE, (event,), gates=(elsewhere.gate(draft.life, event),))
+    return True
 
 
 def _sort_in(rule: Rule, draft: Draft, match: Match, now: float) -> None:
