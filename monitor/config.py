@@ -25,6 +25,7 @@ from notifiers.base import SecretRef
 from notifiers.templates import check as check_templates
 from rules.load import load_folder
 from rules.yaml import Mapping, Node, Report, Scalar, Sequence, parse
+from storage.open import Address, check_address
 
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _NUMBER = re.compile(r"[-+]?\d+")
@@ -182,7 +183,11 @@ class Config(_Part):
     """The whole of wirewatch.yaml. Paths are relative to the file that they stand in (`folder`)."""
 
     folder: Path
-    storage: str = Field(default="sqlite:wirewatch.db", description="where everything is kept: `sqlite:` and a path")
+    storage: str = Field(
+        default="sqlite:wirewatch.db",
+        description="where everything is kept: `sqlite:` and a path, or `postgresql://user@host/database`",
+    )
+    storage_password: SecretRef | None = Field(default=None, description="the password of a PostgreSQL store")
     rules: str = Field(default="rules/", description="the folder of rule files, `*.yaml`")
     embedder: EmbedderSettings = Field(default=EmbedderSettings(), description="see below")
     net: NetSettings = Field(default=NetSettings(), description="see below")
@@ -212,10 +217,16 @@ class Config(_Part):
         return self.folder / self.rules
 
     @property
-    def store_url(self) -> str:
-        """The storage address with its path made absolute."""
+    def store_url(self) -> Address:
+        """The storage address with its path made absolute. Raises ConfigError where its password cannot be had."""
         scheme, _, rest = self.storage.partition(":")
-        return f"sqlite:{self.folder / rest}" if scheme == "sqlite" else self.storage
+        if scheme == "sqlite":
+            return Address(f"sqlite:{self.folder / rest}")
+        try:
+            password = None if self.storage_password is None else self.storage_password.resolve(self.folder)
+        except ValueError as error:
+            raise ConfigError(f"storage_password: {error}") from None
+        return Address(self.storage, password)
 
 
 @dataclass(frozen=True, slots=True)
@@ -380,6 +391,11 @@ def _cross_check(config: Config, root: Node | None, report: Report, secrets: Lit
             (1, 1), "no-feeds", "no feeds are configured", "add some under `feeds:` or with `wirewatch feeds add URL`"
         )
     tell = report.error if secrets == "error" else report.warning
+    try:
+        check_address(config.storage)
+        _ = config.store_url
+    except ConfigError as error:
+        tell(_locate(root, ("storage",)), "storage", str(error))
     for name, settings in config.notifiers.items():
         for key, ref in registry.secrets(settings):
             try:

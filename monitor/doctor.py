@@ -26,7 +26,7 @@ from monitor.net import Door
 from monitor.stories.embed import packaged_model
 from notifiers import registry
 from notifiers.base import Fate, Probed
-from storage.open import file_of, open_store
+from storage.open import file_of, has_file, open_store
 
 Verdict = Literal["ok", "warning", "error"]
 
@@ -83,6 +83,8 @@ async def examine(path: Path, now: float) -> list[Finding]:
 
 
 def _disk(patient: Patient) -> list[Finding]:
+    if not has_file(patient.settings.store_url):
+        return []  # the server's disk
     folder = _existing(file_of(patient.settings.store_url).parent)
     free = shutil.disk_usage(folder).free
     seen = f"{free / 2**30:.1f} GiB free for {folder}"
@@ -121,6 +123,8 @@ def _clock(patient: Patient) -> list[Finding]:
 
 
 def _last_poll(settings: Config) -> float | None:
+    if not has_file(settings.store_url):
+        return None
     path = file_of(settings.store_url)
     try:
         with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as store:
@@ -193,8 +197,8 @@ async def _store(patient: Patient) -> list[Finding]:
         return [Finding("store", "error", str(error), "`wirewatch db check` reads all of it")]
     finally:
         await store.close()
-    size = file_of(url).stat().st_size / 2**20
-    found = [Finding("store", "ok", f"{counts['items']:,} items, {size:,.0f} MiB")]
+    size = f"{file_of(url).stat().st_size / 2**20:,.0f} MiB" if has_file(url) else str(url)
+    found = [Finding("store", "ok", f"{counts['items']:,} items, {size}")]
     if counts["dead"]:
         found.append(Finding("outbox", "warning", f"{counts['dead']} dead letters", "`wirewatch outbox list --state dead`"))
     if counts["set_aside"]:

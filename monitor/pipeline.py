@@ -22,7 +22,7 @@ import numpy as np
 
 from monitor import edits, judging, log, steps
 from monitor.clock import Clock, iso
-from monitor.errors import StoreUnavailable
+from monitor.errors import FencedOff, StoreUnavailable
 from monitor.failpoints import hit
 from monitor.gazetteer import Gazetteer
 from monitor.judging import Concern, Judged, Recipients, Standing, StateKey, ToOwner, to_nobody
@@ -163,7 +163,7 @@ class Pipeline:
         """Decide and commit these together. Where that fails, one by one, so that only the item that does it waits."""
         try:
             return await self._commit(whole)
-        except StoreUnavailable:
+        except (StoreUnavailable, FencedOff):
             raise
         except Exception as error:  # noqa: BLE001 - a defect, which must not hold up the other items
             if len(whole) == 1:
@@ -361,7 +361,7 @@ class Pipeline:
         """Fire and commit these together. Where that fails, one by one, so that only the timer that does it waits."""
         try:
             return await self._fire_all(timers, now)
-        except StoreUnavailable:
+        except (StoreUnavailable, FencedOff):
             raise
         except Exception as error:  # noqa: BLE001 - a defect, which must not hold up the other timers
             if len(timers) == 1:

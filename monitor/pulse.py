@@ -116,14 +116,15 @@ Tell = Callable[[Notice], Awaitable[None]]
 
 class StoreWatch:
     """Call `tick` every few seconds. `look` gives what the daemon says of itself, to be kept with its sign of life; `polling`
-    how many polls are under way; `speed` how fast `clock` runs beside the wall's."""
+    how many polls are under way; `speed` how fast `clock` runs beside the wall's. Without `folder` and `ballast` the disk is
+    somebody else's business: a server's."""
 
     def __init__(
         self,
         store: Store,
         clock: Clock,
-        folder: Path,
-        ballast: Ballast,
+        folder: Path | None,
+        ballast: Ballast | None,
         tell: Tell,
         look: Callable[[], Json],
         polling: Callable[[], int] = lambda: 0,
@@ -148,8 +149,12 @@ class StoreWatch:
 
     async def start(self) -> None:
         """Take the ballast; feeds that came due while no daemon ran are not all polled at once."""
-        await asyncio.to_thread(self._ballast.lay)
+        await self._lay_ballast()
         await self._spread()
+
+    async def _lay_ballast(self) -> None:
+        if self._ballast is not None:
+            await asyncio.to_thread(self._ballast.lay)
 
     async def tick(self) -> None:
         """Write, look at the disk, and follow what that shows."""
@@ -178,6 +183,8 @@ class StoreWatch:
 
     def _short(self) -> str | None:
         """Less is free than there must be; while intake is paused, than there must be with the ballast taken anew."""
+        if self._folder is None or self._ballast is None:
+            return None
         free = shutil.disk_usage(self._folder).free
         wanted = self._reserve + (2 * self._ballast.size if self.failing else 0)
         return f"only {free / 2**20:.0f} MiB are free for {self._folder}" if free < wanted else None
@@ -185,7 +192,8 @@ class StoreWatch:
     async def _fail(self, why: str) -> None:
         self.failing, self._since = why, self._monotonic()
         self._log.error("the store cannot be written; nothing is polled until it can", error=why)
-        await asyncio.to_thread(self._ballast.drop)
+        if self._ballast is not None:
+            await asyncio.to_thread(self._ballast.drop)
         lines = (why, "Nothing is polled until it can; what is stored is analysed and told as far as that goes. Make room.")
         self._untold.append(Notice("the store cannot be written", lines, self._clock.now()))
         with suppress(StoreUnavailable):  # not even with the ballast's space: told when it is over
@@ -202,7 +210,7 @@ class StoreWatch:
         why, self.failing = self.failing, None
         if not self._polling():
             await self._store.release_feeds()  # polls that could not be stored hold theirs
-        await asyncio.to_thread(self._ballast.lay)
+        await self._lay_ballast()
         await self._spread()
         lines = (f"it could not be for {lasted:.0f} s: {why}", "Feeds are polled again.")
         self._untold.append(Notice("the store can be written again", lines, self._clock.now()))

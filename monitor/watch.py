@@ -48,7 +48,7 @@ from notifiers.base import Notice
 from notifiers.slack_bot import SlackBot
 from rules.load import Surroundings
 from storage.base import Store
-from storage.open import file_of
+from storage.open import file_of, has_file
 
 _GRACE_S = 6.0  # for each of the three parts of draining, so that it takes less than 20 s
 _RETAIN_ROWS = 500
@@ -93,6 +93,7 @@ class Watch:
         self._language, self._counters = means.language, means.counters
         self._clock, self._supervisor, self._log = setting.clock, setting.supervisor, log.get("daemon")
         self._hung_up = False
+        self._seat: int | None = None
         self._accepted: set[Path] = set()
         self._feed_headers = config.feed_headers(settings)
         self._breaking = Breaking()
@@ -114,10 +115,11 @@ class Watch:
         self._subscribing = Loop("subscribe", self._subscribe)
         self._loops = (self._polling, self._analysis, self._sending, self._chores, self._reloading, self._subscribing)
         self._lag = LoopLag()
-        file = file_of(settings.store_url)
-        ballast = Ballast(file.with_name(file.name + ".ballast"))
+        address = settings.store_url
+        file = file_of(address) if has_file(address) else None
+        ballast = None if file is None else Ballast(file.with_name(file.name + ".ballast"))
         self._storing = StoreWatch(
-            means.store, self._clock, file.parent, ballast, self.tell, self._sign,
+            means.store, self._clock, file and file.parent, ballast, self.tell, self._sign,
             lambda: self._collector.polling, speed=setting.speed,
         )  # fmt: skip
         self._probing = Loop("probe", self._storing.tick)
@@ -221,13 +223,28 @@ class Watch:
         await self._pipeline.start()
         self._analysing.set()
 
+    async def _take_seat(self) -> bool:
+        """Whether this worker is the one that analyses. Who was not it meanwhile no more knows which stories there are."""
+        seat = await self._store.take_seat(self._clock.now())
+        if seat != self._seat:
+            if seat is None or self._seat is not None:
+                self._log.warning("another worker analyses", seat=seat)
+            self._pipeline.started = False
+        self._seat = seat
+        return seat is not None
+
     async def _analyse(self) -> None:
+        if not await self._take_seat():
+            self._analysing.set()  # as far as it goes here: it polls and delivers
+            return
         if not self._pipeline.started:
             await self._load()
         await self._book.prepare(self._language.embed_texts)
         for answer in await self._pipeline.edit_stories():
             self._log.info("request done", **answer)
         while not self._stop.is_set() and (records := await self._pipeline.step()) is not None:
+            if not await self._take_seat():
+                return
             self._counters.stepped(records)
             self._breaking.note((r.placement.story for r in records if r.placement is not None), self._clock.now())
             self._sending.wake()
@@ -242,6 +259,8 @@ class Watch:
             await self._collector.tick()
 
     async def _do_chores(self) -> None:
+        if self._seat is None:
+            return
         for answer in await requests.execute_open(self._store, self._clock.now()):
             self._log.info("request done", **answer)
             if answer["kind"] == requests.ACCEPT_RULES and answer["ok"]:

@@ -43,6 +43,10 @@ MOST_DEATHS = 3
 """Workers that one item version may kill before it is set aside."""
 
 
+SEAT_S = 60.0
+"""Seconds for which a worker that analyses need not say so again."""
+
+
 @dataclass(frozen=True, slots=True)
 class DueFeed:
     """A feed claimed for one poll."""
@@ -234,6 +238,12 @@ class Store(Vitals, Protocol):
 
     async def versions(self, item_id: str) -> list[Item]:
         """All stored versions of an item, the first one first; none for an unknown id."""
+        ...
+
+    async def take_seat(self, now: float) -> int | None:
+        """Be the one that analyses, among all workers of the store, for the next `SEAT_S`; None where another is. Who asks
+        again in time stays it, with the same number; another number says that another was it in between. Steps of one that no
+        more is are refused whole: `commit_steps` raises FencedOff."""
         ...
 
     # -- T2 ---------------------------------------------------------------------------------------------------------------

@@ -60,6 +60,7 @@ from storage.base import (
 from storage.exports import Page
 from storage.postgres_pool import Connections, Server, Unit
 from storage.postgres_rows import Connection
+from storage.postgres_seat import Seat
 from storage.vitals import Beat, Depths
 
 T = TypeVar("T")
@@ -74,6 +75,7 @@ class PostgresStore:
         self._worker = worker or ""
         self._pool = Connections(server, connections)
         self._turns = postgres_outbox.Turns()
+        self._seat = Seat(self._worker)
 
     async def _write(self, unit: Unit[T]) -> T:
         if not self._worker:
@@ -89,6 +91,7 @@ class PostgresStore:
 
     async def _release(self, db: Connection) -> None:
         """What this worker holds is free at once."""
+        await self._seat.leave(db)
         await postgres_vitals.release_feeds(db, self._worker)
         await postgres_outbox.release_deliveries(db, self._worker)
 
@@ -162,6 +165,9 @@ class PostgresStore:
     async def versions(self, item_id: str) -> list[Item]:
         return await self._pool.snapshot(lambda db: postgres_feeds.versions(db, item_id))
 
+    async def take_seat(self, now: float) -> int | None:
+        return await self._write(lambda db: self._seat.take(db, self._now(now)))
+
     # -- T2 ---------------------------------------------------------------------------------------------------------------
 
     async def pending(self, limit: int) -> list[Pending]:
@@ -213,7 +219,7 @@ class PostgresStore:
         return await self._pool.read(postgres_reads.next_timer)
 
     async def commit_steps(self, steps: Sequence[StepRecord]) -> None:
-        await self._write(lambda db: postgres_steps.commit_steps(db, steps))
+        await self._write(lambda db: postgres_steps.commit_steps(db, steps, self._seat))
         hit("after_t2")
 
     # -- T3 ---------------------------------------------------------------------------------------------------------------

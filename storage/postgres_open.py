@@ -16,8 +16,9 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 import asyncpg
 from asyncpg import exceptions as pg
 
-from monitor.errors import ConfigError, StoreCorrupt, StoreMissing, StoreUnavailable
+from monitor.errors import ConfigError, StoreCorrupt, StoreLocked, StoreMissing, StoreUnavailable
 from storage import postgres_migrations as migrations
+from storage import postgres_seat
 from storage.postgres import PostgresStore
 from storage.postgres_pool import Server, explain
 from storage.postgres_rows import Connection
@@ -36,16 +37,18 @@ def open_postgres(
     password: str | None = None,
     durable: bool = True,
     busy_s: float = 5.0,
+    alone: bool = False,
     own_time: bool = False,
     connections: int = 8,
 ) -> PostgresStore:
     """Open the store in this database; a daemon also makes its tables, or brings them up to date, and is one worker of any
-    number. `durable`, `busy_s`: see `Server`; `own_time`, `connections`: see `PostgresStore`.
+    number. `alone`: only where no worker has the seat (`Store.take_seat`). `durable`, `busy_s`: see `Server`; `own_time`,
+    `connections`: see `PostgresStore`.
 
-    Raises ConfigError (a password in the address, no such database, made by a newer version), StoreCorrupt (another program's
-    tables), StoreMissing, StoreUnavailable. Blocks while it connects."""
+    Raises StoreLocked, ConfigError (a password in the address, no such database, made by a newer version), StoreCorrupt
+    (another program's tables), StoreMissing, StoreUnavailable. Blocks while it connects."""
     server = Server(_checked(url), password, durable, busy_s)
-    server = replace(server, vectors=_blocking(_prepare(server, daemon)))
+    server = replace(server, vectors=_blocking(_prepare(server, daemon, alone)))
     worker = f"{socket.gethostname()}/{os.getpid()}/{uuid.uuid4().hex[:8]}" if daemon else None
     return PostgresStore(server, worker, own_time=own_time, connections=connections)
 
@@ -86,7 +89,7 @@ def _blocking(work: Coroutine[object, object, T]) -> T:
     return result.result()
 
 
-async def _prepare(server: Server, daemon: bool) -> str:
+async def _prepare(server: Server, daemon: bool, alone: bool) -> str:
     """Check that the tables are ours; as a daemon bring them up to date. Returns the schema of pgvector."""
     where = server.dsn
     try:
@@ -102,6 +105,8 @@ async def _prepare(server: Server, daemon: bool) -> str:
         if daemon:
             async with connection.transaction():
                 await _migrate(connection, where)
+            if alone and (holder := await postgres_seat.holder(connection)) is not None:
+                raise StoreLocked(f"{where}: worker {holder} runs on this store; it is asked instead")
         else:
             missing = migrations.missing(await _applied(connection, where))
             if len(missing) == len(migrations.known()):

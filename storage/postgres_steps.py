@@ -11,6 +11,7 @@ from monitor.model import LedgerState, Placement, RuleState, StepRecord
 from storage.postgres_history import keep_reading
 from storage.postgres_outbox import add_deliveries, lock_lanes
 from storage.postgres_rows import Connection, changed, halved, insert
+from storage.postgres_seat import Seat
 from storage.postgres_stories import apply_edit, keep_story, recount
 from storage.postgres_vitals import keep_unread
 from storage.records import (
@@ -33,7 +34,8 @@ from storage.records import (
 from storage.rows import FACT, fact_row, update_to_new
 
 
-async def commit_steps(db: Connection, steps: Sequence[StepRecord]) -> None:
+async def commit_steps(db: Connection, steps: Sequence[StepRecord], seat: Seat) -> None:
+    await seat.hold(db)
     await lock_lanes(db, {delivery.lane for step in steps for delivery in step.deliveries})
     for step in steps:
         await _commit_step(db, step)

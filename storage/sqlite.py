@@ -164,6 +164,9 @@ class SqliteStore:
     async def versions(self, item_id: str) -> list[Item]:
         return await self._readers.run(lambda db: sqlite_feeds.versions(db, item_id))
 
+    async def take_seat(self, now: float) -> int | None:
+        return None if self._writer is None else 1
+
     # -- T2 ---------------------------------------------------------------------------------------------------------------
 
     async def pending(self, limit: int) -> list[Pending]:

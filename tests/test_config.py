@@ -53,7 +53,7 @@ def test_the_whole_of_it_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     (feed,) = config.all_feeds(checked.config)
     assert (feed.name, feed.every, feed.country, feed.party, feed.reliability) == ("Example", 300.0, "SY", None, "B")
     assert checked.config.retention.items == 365 * 86400
-    assert checked.config.store_url == f"sqlite:{tmp_path / 'wirewatch.db'}"
+    assert str(checked.config.store_url) == f"sqlite:{tmp_path / 'wirewatch.db'}"
 
 
 @pytest.mark.parametrize(
@@ -84,7 +84,7 @@ def test_all_mistakes_are_told_at_once(tmp_path: Path) -> None:
 
 
 def test_a_number_in_quotes_is_text(tmp_path: Path) -> None:
-    assert "storage" not in str(load(tmp_path, 'storage: "5"\n').problems)
+    assert "rules" not in str(load(tmp_path, 'rules: "5"\n').problems)
 
 
 def test_a_missing_file_is_told(tmp_path: Path) -> None:

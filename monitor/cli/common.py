@@ -57,7 +57,7 @@ async def change(path: Path, kind: str, args: Json) -> Json | None:
     """Ask the daemon, where one runs, to change the store (None: it will), or do it here and return the answer."""
     url = config.require(path, secrets="warning").store_url
     try:
-        store = open_store(url, daemon=True)
+        store = open_store(url, daemon=True, alone=True)
     except StoreLocked:
         store = open_store(url, daemon=False)
         try:

@@ -13,7 +13,7 @@ from monitor import config
 from monitor.cli.common import config_option
 from monitor.errors import Exit
 from storage import sqlite_files
-from storage.open import file_of
+from storage.open import check_store, file_of, has_file
 
 _PREFIX = "wirewatch-"
 
@@ -79,12 +79,13 @@ def check(config_path: Path) -> None:
 
     Example: wirewatch db check
     """
-    path = _store_file(config_path)
-    found = sqlite_files.check(path)
+    where = config.require(config_path, secrets="warning").store_url
+    found = check_store(where)
     for line in found:
         click.echo(line)
-    remedy = "stop the daemon and put a backup back with `wirewatch restore`"
-    click.echo(f"{path}: {len(found)} findings; {remedy}" if found else f"{path}: sound", err=True)
+    file = file_of(where) if has_file(where) else None
+    remedy = "stop the daemon and put a backup back" + (" with `wirewatch restore`" if file else "")
+    click.echo(f"{file or where}: {len(found)} findings; {remedy}" if found else f"{file or where}: sound", err=True)
     sys.exit(Exit.FINDINGS if found else Exit.OK)
 
 

@@ -214,7 +214,7 @@ async def _carry_out(path: Path, args: Json) -> Json | None:
     """By the daemon, where one runs (None: it has not answered in time), else here."""
     url = config.require(path).store_url
     try:
-        store = open_store(url, daemon=True)
+        store = open_store(url, daemon=True, alone=True)
     except StoreLocked:
         store = open_store(url, daemon=False)
         try:

@@ -351,6 +351,8 @@ _ALERTS_AND_OUTBOX = (
     create("kept_rules", {"file": str, "text": str, "at": float}, "file", "text at"),
     create("requests", _REQUEST, "id", "kind args asked_at"),
     index("requests_open", "requests (id)", "answer IS NULL"),
+    # Who analyses, among all workers: one row.
+    create("seats", {"name": str, "holder": str, "fence": int, "lease_until": float}, "name", "holder fence lease_until"),
     create("heartbeat", {"one": int, "at": float, "health": "json"}, "one", "at health"),
 )
 
