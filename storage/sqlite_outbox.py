@@ -14,6 +14,7 @@ from storage.records import NEW_DELIVERY, new_delivery_row
 from storage.rows import DELIVERY, columns, delivery_of, storable
 from storage.sqlite_rows import Connection, insert
 
+# Statements name their partial index: left to itself the planner goes through all that is pending, by its state.
 _UNSENT = "state IN ('pending', 'sending')"
 _NEW = insert("deliveries", NEW_DELIVERY, "(key) DO NOTHING")
 
@@ -27,9 +28,9 @@ def add_deliveries(db: Connection, deliveries: Sequence[Delivery], digest: bool 
 
 
 # What goes at once takes along what waits for a digest in its lane: nobody reads a correction before what it corrects.
-_HURRY = """
-UPDATE deliveries SET due = :due WHERE lane = :lane AND state = 'pending' AND batch IS NOT NULL AND folded_into IS NULL
-AND due > :due
+_HURRY = f"""
+UPDATE deliveries INDEXED BY deliveries_lane SET due = :due WHERE lane = :lane AND {_UNSENT} AND state = 'pending'
+AND batch IS NOT NULL AND folded_into IS NULL AND due > :due
 """
 
 
@@ -282,7 +283,7 @@ EDITS = frozenset(_EDITS)
 # --------------------------------------------------------------------------------------------------- paused and dead letters
 
 _STRANDED = f"""
-SELECT {columns(DELIVERY)} FROM deliveries d
+SELECT {columns(DELIVERY)} FROM deliveries d INDEXED BY deliveries_waiting
 WHERE state = 'pending' AND handed_on = 0 AND notifier IN (SELECT value FROM json_each(:paused)) AND needs <> '[]'
 AND folded_into IS NULL AND batch IS NULL AND NOT EXISTS (
   SELECT 1 FROM deliveries o WHERE o.message = d.message AND (o.state = 'sent' OR o.handed_on = 1 OR (
@@ -300,7 +301,10 @@ def hand_on(db: Connection, keys: Sequence[str], deliveries: Sequence[Delivery])
     db.executemany("UPDATE deliveries SET handed_on = 1 WHERE key = ?", [[key] for key in keys])
 
 
-_UNREPORTED = f"SELECT {columns(DELIVERY)} FROM deliveries WHERE state = 'dead' AND reported = 0 ORDER BY seq LIMIT ?"
+_UNREPORTED = f"""
+SELECT {columns(DELIVERY)} FROM deliveries INDEXED BY deliveries_unreported WHERE state = 'dead' AND reported = 0
+ORDER BY seq LIMIT ?
+"""
 
 
 def unreported_dead(db: Connection, limit: int) -> list[Delivery]:

@@ -17,11 +17,12 @@ from storage.sqlite_rows import Connection
 # As the index `deliveries_fresh` has it.
 _UNTRIED = "state = 'pending' AND attempts = 0 AND digest = 0 AND folded_into IS NULL AND needs <> '[]'"
 _FRESH = f"{_UNTRIED} AND batch IS NULL"  # what waits for its digest is in no storm
-_FIRST = f"SELECT notifier, recipient FROM deliveries WHERE {_FRESH} AND notifier > ? ORDER BY notifier, recipient LIMIT 1"
+_BY_FRESH = "deliveries INDEXED BY deliveries_fresh"
+_FIRST = f"SELECT notifier, recipient FROM {_BY_FRESH} WHERE {_FRESH} AND notifier > ? ORDER BY notifier, recipient LIMIT 1"
 _NEXT = f"""
-SELECT notifier, recipient FROM deliveries WHERE {_FRESH} AND notifier = ? AND recipient > ? ORDER BY recipient LIMIT 1
+SELECT notifier, recipient FROM {_BY_FRESH} WHERE {_FRESH} AND notifier = ? AND recipient > ? ORDER BY recipient LIMIT 1
 """
-_COUNT = f"SELECT count(*) FROM (SELECT 1 FROM deliveries WHERE {_FRESH} AND notifier = ? AND recipient = ? LIMIT ?)"
+_COUNT = f"SELECT count(*) FROM (SELECT 1 FROM {_BY_FRESH} WHERE {_FRESH} AND notifier = ? AND recipient = ? LIMIT ?)"
 
 
 def fresh_deliveries(db: Connection, most: int) -> Mapping[tuple[str, str], int]:
@@ -35,8 +36,8 @@ def fresh_deliveries(db: Connection, most: int) -> Mapping[tuple[str, str], int]
 
 # A row whose lane has an older one that is on its way, or was tried, must not overtake it.
 _FOLDABLE = f"""
-SELECT {columns(DELIVERY)} FROM deliveries d WHERE {_UNTRIED} AND notifier = :notifier AND recipient = :recipient
-AND batch IS :batch AND due <= :now AND payload IS NULL AND NOT EXISTS (
+SELECT {columns(DELIVERY)} FROM deliveries d INDEXED BY deliveries_fresh
+WHERE {_UNTRIED} AND notifier = :notifier AND recipient = :recipient AND batch IS :batch AND due <= :now AND payload IS NULL AND NOT EXISTS (
   SELECT 1 FROM deliveries e WHERE e.lane = d.lane AND e.seq < d.seq AND e.state IN ('pending', 'sending')
   AND (e.state = 'sending' OR e.attempts > 0 OR e.payload IS NOT NULL OR e.folded_into IS NOT NULL OR e.due > :now))
 ORDER BY seq LIMIT :limit
@@ -64,21 +65,22 @@ def _fold(db: Connection, notifier: str, recipient: str, batch: str | None, now:
 # ---------------------------------------------------------------------------------------------------------------- digests
 
 _WAITS = "batch IS NOT NULL AND state = 'pending' AND folded_into IS NULL"
+_BY_BATCH = "deliveries INDEXED BY deliveries_batch"
 _DUE = f"{_WAITS} AND due <= ?"
 
 
 def next_batch(db: Connection) -> float | None:
-    due: float | None = db.execute(f"SELECT min(due) FROM deliveries WHERE {_WAITS}").fetchone()[0]
+    due: float | None = db.execute(f"SELECT min(due) FROM {_BY_BATCH} WHERE {_WAITS}").fetchone()[0]
     return due
 
 
 def gather_deliveries(db: Connection, now: float, limit: int) -> int:
     """What waited and is alone, or is left of a digest that is full, goes out as it is."""
-    due = db.execute(f"SELECT DISTINCT notifier, recipient, batch FROM deliveries WHERE {_DUE}", [now]).fetchall()
+    due = db.execute(f"SELECT DISTINCT notifier, recipient, batch FROM {_BY_BATCH} WHERE {_DUE}", [now]).fetchall()
     gathered = 0
     for notifier, recipient, batch in due:
         while folded := _fold(db, notifier, recipient, batch, now, limit):
             gathered += folded
     if due:
-        gathered += db.execute(f"UPDATE deliveries SET batch = NULL WHERE {_DUE}", [now]).rowcount
+        gathered += db.execute(f"UPDATE {_BY_BATCH} SET batch = NULL WHERE {_DUE}", [now]).rowcount
     return gathered

@@ -8,7 +8,8 @@ from storage.sqlite_rows import Connection
 
 # Lanes begin with the rule, so that the rules which told of a story name its lanes.
 _TOLD = f"""
-SELECT {columns(DELIVERY)} FROM deliveries WHERE state = 'sent' AND provider_id IS NOT NULL AND lane IN (
+SELECT {columns(DELIVERY)} FROM deliveries INDEXED BY deliveries_sent
+WHERE state = 'sent' AND provider_id IS NOT NULL AND lane IN (
   SELECT DISTINCT rule || '/' || story_id || '/' || :notifier || '/' || :recipient FROM alert_edges WHERE story_id = :story)
 ORDER BY seq LIMIT :limit
 """
