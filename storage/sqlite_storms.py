@@ -37,7 +37,8 @@ def fresh_deliveries(db: Connection, most: int) -> Mapping[tuple[str, str], int]
 # A row whose lane has an older one that is on its way, or was tried, must not overtake it.
 _FOLDABLE = f"""
 SELECT {columns(DELIVERY)} FROM deliveries d INDEXED BY deliveries_fresh
-WHERE {_UNTRIED} AND notifier = :notifier AND recipient = :recipient AND batch IS :batch AND due <= :now AND payload IS NULL AND NOT EXISTS (
+WHERE {_UNTRIED} AND notifier = :notifier AND recipient = :recipient
+AND batch IS :batch AND due <= :now AND payload IS NULL AND NOT EXISTS (
   SELECT 1 FROM deliveries e WHERE e.lane = d.lane AND e.seq < d.seq AND e.state IN ('pending', 'sending')
   AND (e.state = 'sending' OR e.attempts > 0 OR e.payload IS NOT NULL OR e.folded_into IS NOT NULL OR e.due > :now))
 ORDER BY seq LIMIT :limit
