@@ -27,7 +27,7 @@ from monitor.text import clean_title
 from notifiers.base import Notice
 from rules.rule import Rule
 from storage.base import Past, Store
-from storage.open import open_store
+from storage.open import Address, open_store
 from storage.sqlite_scratch import ScratchStore
 
 _NEVER = 1e12
@@ -178,9 +178,12 @@ class Engine:
 
 
 @asynccontextmanager
-async def opened(path: Path, models: Models, rules: Sequence[Rule], start: float, **known: Any) -> AsyncIterator[Engine]:
-    """An engine over the store at `path`, which is made where it is missing. `known` as for `Engine`."""
-    store = open_store(f"sqlite:{path}", daemon=True, durable=False)
+async def opened(
+    where: Path | Address, models: Models, rules: Sequence[Rule], start: float, **known: Any
+) -> AsyncIterator[Engine]:
+    """An engine over the SQLite store in a file, or the store at an address; it is made where it is missing. `known` as for
+    `Engine`."""
+    store = open_store(Address(f"sqlite:{where}") if isinstance(where, Path) else where, daemon=True, durable=False)
     async with started(store, models, rules, start, **known) as engine:
         yield engine
 
