@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
+from itertools import groupby
 
 from monitor.clock import iso
 from monitor.config import EmbedderSettings
@@ -143,11 +144,12 @@ async def backtest(
     last = since
     pinned = partial(PinnedGrouper, known.pins, compares=any(past.story_id is None for past in pasts))
     async with scratch(models, both, pasts[0].at if pasts else since, grouper=pinned) as engine:
-        for n, past in enumerate(pasts):
-            _add(await engine.again(past), since, sent, held)
-            last = max(last, past.at)
-            if n % 100 == 0:
-                progress(n, len(pasts), "items")
+        done = 0
+        for at, together in groupby(pasts, key=lambda past: past.at):
+            batch = list(together)
+            _add(await engine.again(batch), since, sent, held)
+            last, done = max(last, at), done + len(batch)
+            progress(done, len(pasts), "items")
         _add(await engine.run_until(last + _AFTER_S), since, sent, held)
     new = tuple(s for s in sent if not s.rule.startswith(_OLD))
     items = sum(past.at >= since for past in pasts)

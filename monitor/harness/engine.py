@@ -110,22 +110,32 @@ class Engine:
 
     async def take(self, poll: Poll) -> list[StepRecord]:
         """Let time pass until the poll, and analyse what it brought."""
-        return await self.run_until(poll.at) + await self._take_in(poll.feed, poll.items)
+        records = await self.run_until(poll.at)
+        if poll.items:
+            await self._store_poll(poll.feed.id, poll.items)
+        return records + await self._analyse()
 
-    async def again(self, past: Past, *, baseline: bool = False) -> list[StepRecord]:
-        """A stored item version once more, at the instant when it was analysed. Timers that were due before it fire first."""
-        records = await self.run_until(past.at)
-        if self._feeds.get(past.feed.id) != past.feed:
-            await self._store.add_feed(past.feed, _NEVER)
-            self._feeds[past.feed.id] = past.feed
-        return records + await self._take_in(past.feed, (past.item,), baseline)
+    async def again(self, pasts: Sequence[Past], *, baselines: bool = False) -> list[StepRecord]:
+        """Stored item versions that were analysed at one instant, once more at that instant. Timers that were due before it
+        fire first. With `baselines` what came with a first poll is not told."""
+        records = await self.run_until(pasts[0].at)
+        polls: dict[tuple[str, bool], list[Item]] = {}
+        for past in pasts:
+            if self._feeds.get(past.feed.id) != past.feed:
+                await self._store.add_feed(past.feed, _NEVER)
+                self._feeds[past.feed.id] = past.feed
+            polls.setdefault((past.feed.id, baselines and past.baseline), []).append(past.item)
+        for (feed_id, baseline), items in polls.items():
+            await self._store_poll(feed_id, tuple(items), baseline)
+        return records + await self._analyse()
 
-    async def _take_in(self, feed: Feed, items: tuple[Item, ...], baseline: bool = False) -> list[StepRecord]:
-        records: list[StepRecord] = []
+    async def _store_poll(self, feed_id: str, items: tuple[Item, ...], baseline: bool = False) -> None:
         now = self._clock.now()
-        if items:
-            state = FeedState(feed.id, due=_NEVER, health="ok", baseline_done=True, last_poll=now)
-            await self._store.commit_poll(PollRecord(feed.id, _UNCLAIMED, now, state, items, baseline))
+        state = FeedState(feed_id, due=_NEVER, health="ok", baseline_done=True, last_poll=now)
+        await self._store.commit_poll(PollRecord(feed_id, _UNCLAIMED, now, state, items, baseline))
+
+    async def _analyse(self) -> list[StepRecord]:
+        records: list[StepRecord] = []
         while (step := await self._pipeline.step()) is not None:
             records += step
         for record in records:

@@ -15,7 +15,7 @@ from monitor.config import EmbedderSettings
 from monitor.harness.answers import Explanation, Met, Told
 from monitor.harness.describe import describe
 from monitor.harness.engine import Engine, Models, scratch
-from monitor.harness.stored import Remembering, recall
+from monitor.harness.stored import Remembering, one_by_one, recall
 from monitor.judging import Recipients, counting, silenced_by
 from monitor.model import LIVE_STATUSES, Event, Fact, Feed, Gate, Json, Silence, StepRecord, Suppressed
 from monitor.rulebook import Rulebook
@@ -60,7 +60,7 @@ async def explain(
     start = pasts[0].at if pasts else 0.0
     told = {"recipients": around.recipients, "silences": around.silences}
     async with scratch(models, book, start, grouper=partial(PinnedGrouper, known.pins), **told) as engine:
-        for past in pasts:
+        for past in one_by_one(pasts):
             await _step(engine, run, past)
         run.take(await engine.run_until((pasts[-1].at if pasts else start) + _AFTER_S))
     return explanations(run, recorded)
@@ -184,7 +184,7 @@ class Run:
 
 async def _step(engine: Engine, run: Run, past: Past) -> None:
     run.book.heard.clear()
-    run.take(await engine.again(past, baseline=past.baseline), past)
+    run.take(await engine.again([past], baselines=True), past)
 
 
 def explanations(run: Run, recorded: Mapping[str, tuple[Told, ...]] | None) -> list[Explanation]:

@@ -49,6 +49,15 @@ async def recall(
     return Known({v: _narrowed(a, wanted) for v, a in known.items()}, pins, len(missing))
 
 
+def one_by_one(pasts: Sequence[Past]) -> list[Past]:
+    """These item versions in the order in which a pipeline that gets them together decides about them."""
+    first: dict[tuple[float, str], float] = {}
+    for past in pasts:
+        key = past.at, past.item.id
+        first[key] = min(first.get(key, past.item.at), past.item.at)
+    return sorted(pasts, key=lambda p: (p.at, first[p.at, p.item.id], p.item.id, p.item.version))
+
+
 def _version(past: Past) -> Version:
     return past.item.id, past.item.version
 
