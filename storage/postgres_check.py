@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
-
 import asyncpg
 
-from storage.postgres_pool import Server, explain
+from storage.postgres_pool import Server, blocking, explain
 
 _READ_WHOLE = "SELECT count(t.*) FROM {} t"
 _TABLES = "SELECT tablename FROM pg_tables WHERE schemaname = current_schema() ORDER BY tablename"
@@ -34,7 +32,7 @@ _WRONG = {
 def check(url: str, password: str | None) -> list[str]:
     """One finding a line, none where the store is sound. Reads every page, which the server checks by its sums where it has
     them. Raises StoreUnavailable, StoreCorrupt."""
-    return asyncio.run(_check(Server(url, password)))
+    return blocking(_check(Server(url, password)))
 
 
 async def _check(server: Server) -> list[str]:

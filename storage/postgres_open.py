@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import socket
-import threading
 import uuid
-from collections.abc import Coroutine
-from concurrent.futures import Future
 from dataclasses import replace
-from typing import TypeVar
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 import asyncpg
@@ -20,10 +15,8 @@ from monitor.errors import ConfigError, StoreCorrupt, StoreLocked, StoreMissing,
 from storage import postgres_migrations as migrations
 from storage import postgres_seat
 from storage.postgres import PostgresStore
-from storage.postgres_pool import Server, explain
+from storage.postgres_pool import Server, blocking, explain
 from storage.postgres_rows import Connection
-
-T = TypeVar("T")
 
 _OLDEST = 150_000  # version 15
 _MIGRATING = 0x57495245  # "WIRE": the advisory lock under which tables are made
@@ -48,7 +41,7 @@ def open_postgres(
     Raises StoreLocked, ConfigError (a password in the address, no such database, made by a newer version), StoreCorrupt
     (another program's tables), StoreMissing, StoreUnavailable. Blocks while it connects."""
     server = Server(_checked(url), password, durable, busy_s)
-    server = replace(server, vectors=_blocking(_prepare(server, daemon, alone)))
+    server = replace(server, vectors=blocking(_prepare(server, daemon, alone)))
     worker = f"{socket.gethostname()}/{os.getpid()}/{uuid.uuid4().hex[:8]}" if daemon else None
     return PostgresStore(server, worker, own_time=own_time, connections=connections)
 
@@ -71,22 +64,6 @@ def shown(url: str) -> str:
     query = urlencode([(name, value) for name, value in parse_qsl(parts.query) if name != "password"])
     plain = f"{user.partition(':')[0]}@{host}" if user else host
     return urlunsplit((parts.scheme, plain, parts.path, query, ""))
-
-
-def _blocking(work: Coroutine[object, object, T]) -> T:
-    """Run it in a loop of its own, wherever the caller is."""
-    result: Future[T] = Future()
-
-    def run() -> None:
-        try:
-            result.set_result(asyncio.run(work))
-        except BaseException as error:  # noqa: BLE001 - whatever it is, the caller gets it
-            result.set_exception(error)
-
-    thread = threading.Thread(target=run, name="store-open")
-    thread.start()
-    thread.join()
-    return result.result()
 
 
 async def _prepare(server: Server, daemon: bool, alone: bool) -> str:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+import threading
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from concurrent.futures import Future
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -172,3 +174,19 @@ class Connections:
 async def _transaction(connection: Connection, unit: Unit[T]) -> T:
     async with connection.transaction():
         return await unit(connection)
+
+
+def blocking(work: Coroutine[object, object, T]) -> T:
+    """Run it in a loop of its own, wherever the caller is."""
+    result: Future[T] = Future()
+
+    def run() -> None:
+        try:
+            result.set_result(asyncio.run(work))
+        except BaseException as error:  # noqa: BLE001 - whatever it is, the caller gets it
+            result.set_exception(error)
+
+    thread = threading.Thread(target=run, name="store-open")
+    thread.start()
+    thread.join()
+    return result.result()

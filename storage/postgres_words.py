@@ -10,6 +10,9 @@ import re
 import unicodedata
 
 _WORD = re.compile(r"[^\W_]+")
+_ACCENTED = re.compile(r"[\u00c0-\u024f\u1e00-\u1eff]|[\u0300-\u036f]+")
+"""Latin letters lose their accents, as they do in SQLite; those of other alphabets are what they are."""
+
 _ASCII = re.compile(r"[a-z0-9]+")
 _TERM = re.compile(r'"([^"]*)"?|([^\s"]+)')
 _MOST_WORDS = 16_000  # PostgreSQL counts places up to 16,383
@@ -23,9 +26,12 @@ def words(text: str) -> list[str]:
     """The words of a text, in order."""
     if text.isascii():
         return [word[:_LONGEST] for word in _ASCII.findall(text.lower())]
-    apart = unicodedata.normalize("NFKD", text.lower())
-    plain = "".join(c for c in apart if not unicodedata.combining(c))
+    plain = _ACCENTED.sub(_bare, text.lower().replace("ς", "σ"))
     return [word[:_LONGEST] for word in _WORD.findall(plain)]
+
+
+def _bare(letter: re.Match[str]) -> str:
+    return "".join(c for c in unicodedata.normalize("NFD", letter[0]) if not unicodedata.combining(c))
 
 
 def document(*fields: str) -> str:

@@ -63,6 +63,18 @@ class Server:
         host = self._server.get_uri(database).partition("host=")[2]
         return f"postgresql://postgres@/{database}?host={quote(host)}"
 
+    def query(self, url: str, sql: str) -> None:
+        """Run statements in any of its databases."""
+
+        async def run() -> None:
+            other = await asyncpg.connect(url)
+            try:
+                await other.execute(sql)
+            finally:
+                await other.close()
+
+        self.run(run())
+
     def empty(self) -> None:
         """As if no test had been before. Making a database takes ten times as long."""
         self.run(self.connection.execute(self._empty))

@@ -30,7 +30,7 @@ from monitor.net import Door
 from notifiers import registry
 from rules.load import Surroundings, load_texts, read_folder
 from rules.rule import Rule
-from storage.open import open_store
+from storage.open import Address, open_store
 
 __all__ = ["loaded_models", "perform_backtest", "perform_replay", "perform_tests"]
 
@@ -56,7 +56,7 @@ def _loaded(texts: Mapping[str, str], unreadable: Sequence[Problem] = (), *, qui
     return loaded.rules
 
 
-async def perform_replay(stream: Path, db: Path | None, rules: Path | None, config_path: Path | None = None) -> Outcome:
+async def perform_replay(stream: Path, db: str | None, rules: Path | None, config_path: Path | None = None) -> Outcome:
     """Run a stream; the outcome holds everything that is written. The configuration says what is known of its feeds (named by
     name, address or id) and who its notifiers write to."""
     settings = None if config_path is None else config.require(config_path)
@@ -66,8 +66,9 @@ async def perform_replay(stream: Path, db: Path | None, rules: Path | None, conf
         known = {"feeds": config.all_feeds(settings), "recipients": await _recipients(settings)}
     embedder = settings.embedder if settings else config.EmbedderSettings()
     with tempfile.TemporaryDirectory(prefix="wirewatch-replay-") as folder:
-        path = db or Path(folder) / "replay.db"
-        async with loaded_models(embedder) as models, opened(path, models, loaded, _EPOCH, **known) as engine:
+        place = db or str(Path(folder) / "replay.db")
+        where = Address(place) if "://" in place else Path(place)
+        async with loaded_models(embedder) as models, opened(where, models, loaded, _EPOCH, **known) as engine:
             with _progress() as progress:
                 task = progress.add_task("loading", total=None)
                 return await run_stream(

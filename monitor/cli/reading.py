@@ -49,7 +49,7 @@ def extract(files: tuple[Path, ...], as_json: bool, explain: bool) -> None:
 
 @click.command()
 @click.argument("stream", type=click.Path(path_type=Path, exists=True, dir_okay=False, allow_dash=True))
-@click.option("--db", type=click.Path(path_type=Path, dir_okay=False), help="Keep the store here. [default: a temporary one]")
+@click.option("--db", help="Keep the store here: a file, or postgresql://user@host/database. [default: a temporary file]")
 @click.option("--rules", type=click.Path(path_type=Path, exists=True), help="Rule files. [default: the shipped library]")
 @click.option("--alerts", "alerts_out", type=click.Path(path_type=Path), help="Write one JSON line for each edge of an alert.")
 @click.option("--stories", "stories_out", type=click.Path(path_type=Path), help='Write {"id", "story"} for each line.')
@@ -63,7 +63,7 @@ def extract(files: tuple[Path, ...], as_json: bool, explain: bool) -> None:
 )
 def replay(
     stream: Path,
-    db: Path | None,
+    db: str | None,
     rules: Path | None,
     alerts_out: Path | None,
     stories_out: Path | None,
