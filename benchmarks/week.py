@@ -151,12 +151,15 @@ async def measure(days: float, feeds: int, items: float, speed: float) -> list[d
 
         daemon = Daemon(home / "wirewatch.yaml", clock=clock, tick=1.0, speed=speed, workers=workers)
         running = asyncio.create_task(daemon.run(), name="daemon")
-        await daemon.analysing.wait()
+        models = asyncio.create_task(daemon.analysing.wait(), name="models")
+        await asyncio.wait({running, models}, return_when=asyncio.FIRST_COMPLETED)
+        if running.done():
+            await running
         began = time.perf_counter()
         while clock.now() < START + days * DAY:
             await asyncio.wait({running}, timeout=min(DAY / 10, days * DAY / 4) / speed)
             if running.done():
-                await running
+                break
             reader = made[0].reader
             assert isinstance(reader, Remembering)
             share = f"{reader.read / max(1, reader.asked):.0%}"
