@@ -461,6 +461,21 @@ class Door:
         except (aiohttp.ClientError, OSError, UnicodeError) as error:
             raise FetchError(shown(url, secret), *_reason(error), written=sending.written) from None
 
+    async def websocket(self, url: str, heartbeat: float, most: int = _MIB) -> aiohttp.ClientWebSocketResponse:
+        """A connection that stays open, to an address that is a secret; messages of up to `most` bytes. Raises `FetchError`,
+        which shows no more of the address than its host."""
+        try:
+            target = URL(url)
+        except ValueError:
+            target = URL()
+        if target.scheme not in ("ws", "wss") or not target.host:
+            raise FetchError(shown(url, True), "bad_url", "it must be a complete ws:// or wss:// address")
+        try:
+            async with asyncio.timeout(self.limits.total):
+                return await self._client().ws_connect(target, autoping=False, heartbeat=heartbeat, max_msg_size=most)
+        except (aiohttp.ClientError, OSError, UnicodeError) as error:
+            raise FetchError(shown(url, True), *_reason(error)) from None
+
     def _client(self, sending: bool = False) -> aiohttp.ClientSession:
         """The session for GETs, or for what is sent: only that is traced. Both share one connector."""
         if self._connector is None:

@@ -42,6 +42,7 @@ from monitor.supervisor import Supervisor
 from monitor.web import atom
 from monitor.web.metrics import Counters
 from monitor.web.server import HealthServer
+from monitor.web.slack import Presses, Sockets
 from monitor.web.slack import routes as slack_routes
 from monitor.web.websub import routes as websub_routes
 from notifiers.base import Notice
@@ -131,6 +132,8 @@ class Watch:
         )  # fmt: skip
         self._server: HealthServer | None = None
         self._bots: list[SlackBot] = []
+        self._presses = Presses(self._ask, self._clock.now)
+        self._sockets = Sockets(self._presses, self.tell, self._clock.now)
 
     def _made_collector(self, means: Means) -> Collector:
         return Collector(
@@ -163,7 +166,9 @@ class Watch:
             await self._subscriber.start()
         await self._storing.start()
         scheduler = AsyncIOScheduler(timezone=UTC)
+        self._bots[:] = self._slack_bots()
         self._server = await self._serve()
+        await self._sockets.follow(self._bots)
         tasks = [asyncio.create_task(loop.run(), name=loop.name) for loop in (*self._loops, self._probing)]
         lag = asyncio.create_task(self._lag.run(), name="event loop's lag")
         tasks.append(asyncio.create_task(self._watch_rules(stop), name="watch rules"))
@@ -181,6 +186,7 @@ class Watch:
             self._log.info("stopping")
             self._supervisor.stopping()
             scheduler.shutdown(wait=False)
+            await self._sockets.close()
             await self._drain(tasks)
             lag.cancel()
             await asyncio.gather(lag, return_exceptions=True)
@@ -350,6 +356,7 @@ class Watch:
         if self._server is not None and settings.web is not None:
             self._server.token = token
         self._bots[:] = self._slack_bots()
+        await self._sockets.follow(self._bots)
         if self._setting.settled is not None:
             self._setting.settled(settings)
         await self._store.sync_feeds(feeds, self._clock.now())
@@ -375,8 +382,7 @@ class Watch:
         if self._settings.web is None:
             return None
         routes = websub_routes(self._subscriber) if self._subscriber is not None else []
-        self._bots[:] = self._slack_bots()
-        routes += slack_routes(self._bots, self._ask, self._clock.now)
+        routes += slack_routes(self._bots, self._presses, self._clock.now)
         pages = {atom.PATH: atom.page(lambda: self._store.edges(0.0, atom.MOST))}
         token = _token(self._settings)
         server = HealthServer(self._settings.web.listen, token, self._condition.look, routes, self._counters, pages)

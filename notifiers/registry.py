@@ -33,7 +33,8 @@ def _slack(name: str, s: SlackSettings, door: Door, resolve: Resolve, words: Tem
         return SlackNotifier(name, resolve(s.url), door, s.care, words)
     assert s.token is not None, "the settings have one of the two"
     signing = resolve(s.signing_secret) if s.signing_secret else None
-    return SlackBot(name, resolve(s.token), s.channel, door, signing, s.api, s.care, words)
+    app = resolve(s.app_token) if s.app_token else None
+    return SlackBot(name, resolve(s.token), s.channel, door, signing, s.api, s.care, words, app)
 
 
 _MAKERS: dict[type[Settings], Callable[[str, Any, Door, Resolve, Templates | None], Notifier]] = {

@@ -51,6 +51,9 @@ class SlackSettings(ChannelSettings):
     signing_secret: SecretRef | None = Field(
         default=None, description="the app's signing secret: then messages have buttons, answered at /slack/actions of `web`"
     )
+    app_token: SecretRef | None = Field(
+        default=None, description="the app's token (xapp-...) for Socket Mode: buttons without an address that Slack can reach"
+    )
     templates: TextTemplates | None = Field(
         default=None, description="files with words of your own: `text` for the message in mrkdwn, `subject` for notifications"
     )
@@ -61,8 +64,8 @@ class SlackSettings(ChannelSettings):
         bot = self.token is not None and bool(self.channel)
         if bot == (self.url is not None) or (self.token is None) != (not self.channel):
             raise ValueError(_ONE_WAY)
-        if self.signing_secret is not None and not bot:
-            raise ValueError("`signing_secret` is the bot's; an incoming webhook has no buttons")
+        if (self.signing_secret is not None or self.app_token is not None) and not bot:
+            raise ValueError("`signing_secret` and `app_token` are the bot's; an incoming webhook has no buttons")
         return self
 
 

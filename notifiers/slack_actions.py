@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import parse_qs
 
 from monitor.model import Json
@@ -79,6 +80,14 @@ def pressed(body: bytes, now: float) -> list[Pressed]:
     cannot be read."""
     try:
         payload = json.loads(parse_qs(body.decode(), max_num_fields=10)["payload"][0])
+    except (KeyError, IndexError, RecursionError, ValueError) as error:
+        raise ValueError(f"no interaction of Slack's: {type(error).__name__}") from None
+    return pressed_in(payload, now)
+
+
+def pressed_in(payload: Any, now: float) -> list[Pressed]:
+    """The same of the interaction itself, as Socket Mode brings it."""
+    try:
         if payload["type"] != "block_actions":
             return []
         user = payload["user"]
@@ -87,7 +96,7 @@ def pressed(body: bytes, now: float) -> list[Pressed]:
         made = [act(about, f"{name} (Slack)", now) for act, about in known]
         message = payload.get("message") or {}
         return [Pressed(kind, args, said, payload.get("response_url"), message) for kind, args, said in made]
-    except (KeyError, IndexError, TypeError, AttributeError, RecursionError, ValueError) as error:
+    except (KeyError, TypeError, AttributeError, RecursionError, ValueError) as error:
         raise ValueError(f"no interaction of Slack's: {type(error).__name__}") from None
 
 

@@ -100,15 +100,16 @@ class SlackBot:
         api: str = "https://slack.com/api/",
         care: Care = OPEN,
         templates: Templates | None = None,
+        app_token: SecretStr | None = None,
     ) -> None:
         self.name = name
         self._templates = templates
-        self._token, self._channels, self._door, self._api, self._care = token, tuple(channels), door, api, care
-        self._signing_secret = signing_secret
+        self._token, self._channels, self.door, self._api, self._care = token, tuple(channels), door, api, care
+        self._signing_secret, self._app_token = signing_secret, app_token
         self._beginning = asyncio.Lock()
         # By channel and story the thread that the store may not know yet, and the key of the message that began it.
         self._begun: dict[tuple[str, str], tuple[str, str]] = {}
-        self._room = _ROOM if signing_secret is None else replace(_ROOM, buttons=slack_actions.buttons)
+        self._room = replace(_ROOM, buttons=slack_actions.buttons) if self.interactive else _ROOM
 
     @property
     def recipients(self) -> tuple[str, ...]:
@@ -121,7 +122,12 @@ class SlackBot:
     @property
     def interactive(self) -> bool:
         """Whether its messages have buttons."""
-        return self._signing_secret is not None
+        return self._signing_secret is not None or self.has_socket
+
+    @property
+    def has_socket(self) -> bool:
+        """Whether what people press comes by Socket Mode."""
+        return self._app_token is not None
 
     # -- what is sent -----------------------------------------------------------------------------------------------------
 
@@ -239,6 +245,14 @@ class SlackBot:
         secret = self._signing_secret
         return secret is not None and slack_actions.signed(secret.get_secret_value(), headers, body, now)
 
+    async def socket_address(self) -> tuple[str | None, Result]:
+        """Where Socket Mode connects to, once; None with the reason where Slack gives none."""
+        assert self._app_token is not None, "asked only of a bot that has one"
+        answer = await self._call("apps.connections.open", {}, self._app_token)
+        if answer.body is None or not isinstance(answer.body.get("url"), str):
+            return None, answer.result
+        return answer.body["url"], answer.result
+
     async def note(self, pressed: slack_actions.Pressed) -> Result | None:
         """Write below the message what somebody pressed. None where Slack takes no answer."""
         found = pressed.message.get("blocks")
@@ -247,22 +261,22 @@ class SlackBot:
         line = {"type": "context", "elements": [{"type": "mrkdwn", "text": fit(pressed.said, 300)}]}
         told = {"replace_original": True, "text": pressed.message.get("text") or "", "blocks": [*found, line]}
         headers = {"Content-Type": "application/json"}
-        result, _ = await http.post(self._door, pressed.response_url, json.dumps(told).encode(), headers)
+        result, _ = await http.post(self.door, pressed.response_url, json.dumps(told).encode(), headers)
         return result
 
     # -- calls ------------------------------------------------------------------------------------------------------------
 
-    async def _call(self, method: str, arguments: Json) -> _Answer:
-        headers = self._headers() | {"Content-Type": "application/json; charset=utf-8"}
+    async def _call(self, method: str, arguments: Json, token: SecretStr | None = None) -> _Answer:
+        headers = self._headers(token) | {"Content-Type": "application/json; charset=utf-8"}
         body = json.dumps(arguments).encode()
-        result, reply = await http.post(self._door, self._api + method, body, headers, _REPLY)
+        result, reply = await http.post(self.door, self._api + method, body, headers, _REPLY)
         if reply is None or reply.status >= 500 or reply.status == 429:
             return _Answer(self._concealed(method, result))
         return self._read(method, reply.body, result)
 
     async def _look(self, method: str, query: Mapping[str, str]) -> _Answer:
         try:
-            response = await self._door.get(f"{self._api}{method}?{urlencode(query)}", self._headers())
+            response = await self.door.get(f"{self._api}{method}?{urlencode(query)}", self._headers())
         except FetchError as error:
             return _Answer(Result(Fate.RETRY, f"{method}: {error.detail}"))
         if response.status == 429:
@@ -273,8 +287,8 @@ class SlackBot:
             return _Answer(Result(Fate.RETRY, f"{method}: HTTP {response.status}"))
         return self._read(method, response.body, Result(Fate.RETRY, f"HTTP {response.status}"))
 
-    def _headers(self) -> dict[str, str]:
-        return {"Authorization": f"Bearer {self._token.get_secret_value()}", "Accept-Encoding": "identity"}
+    def _headers(self, token: SecretStr | None = None) -> dict[str, str]:
+        return {"Authorization": f"Bearer {(token or self._token).get_secret_value()}", "Accept-Encoding": "identity"}
 
     def _read(self, method: str, content: bytes, by_status: Result) -> _Answer:
         try:
@@ -293,8 +307,8 @@ class SlackBot:
         return _Answer(self._concealed(method, Result(fate, f"{word or 'refused without a word'}{more}")), word or "refused")
 
     def _concealed(self, method: str, result: Result) -> Result:
-        token = self._token.get_secret_value()
-        hidden = {token, *(part for part in token.split("-") if len(part) > 4)}
+        tokens = [token.get_secret_value() for token in (self._token, self._app_token) if token is not None]
+        hidden = {*tokens, *(part for token in tokens for part in token.split("-") if len(part) > 4)}
         return replace(result, detail=f"{method}: {conceal(result.detail, hidden)}")
 
 

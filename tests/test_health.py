@@ -18,6 +18,7 @@ from monitor.errors import ConfigError
 from monitor.model import EdgeName, Kind
 from monitor.web.metrics import Counters, exposition
 from monitor.web.server import Health, HealthServer
+from monitor.web.slack import Presses
 from monitor.web.slack import routes as slack_routes
 from monitor.web.status import of_store, page, rows
 from monitor.web.websub import routes as websub_routes
@@ -87,7 +88,7 @@ def daemon() -> Daemon:
 
 @pytest.fixture(params=[None, TOKEN], ids=["open", "guarded"])
 async def server(request: pytest.FixtureRequest, daemon: Daemon) -> AsyncIterator[HealthServer]:
-    extra = [*websub_routes(Nobody()), *slack_routes([Bot()], never, lambda: NOW)]  # type: ignore[list-item]
+    extra = [*websub_routes(Nobody()), *slack_routes([Bot()], Presses(never, lambda: NOW), lambda: NOW)]  # type: ignore[list-item]
     made = HealthServer("127.0.0.1:0", SecretStr(request.param) if request.param else None, daemon.look, extra)
     await made.start()
     yield made

@@ -27,7 +27,7 @@ from monitor.dispatch import Dispatcher
 from monitor.model import Bounds, EdgeName, Json
 from monitor.net import Door, Limits
 from monitor.web.server import Health, HealthServer
-from monitor.web.slack import MOST, PATH, routes
+from monitor.web.slack import MOST, PATH, Presses, routes
 from notifiers import slack_actions
 from notifiers.base import Dated, Fate, Notice, Probed, ReadBack, Threaded
 from notifiers.harm import Care
@@ -293,7 +293,7 @@ async def test_a_rate_limit_is_waited_for(make: Any) -> None:
 
 async def test_a_token_that_is_refused_pauses(make: Any) -> None:
     async with workspace() as (bot, _):
-        wrong = SlackBot("chat", SecretStr("xoxb-wrong"), ["C1"], bot._door, None, bot._api)
+        wrong = SlackBot("chat", SecretStr("xoxb-wrong"), ["C1"], bot.door, None, bot._api)
         assert (await wrong.send(wrong.render((opened(make),), "C1"), "C1", "k")).fate is Fate.PAUSE
         assert (await wrong.probe()).fate is Fate.PAUSE
         assert (await bot.probe()).detail == "the bot wirewatch may write"
@@ -396,7 +396,7 @@ async def serving(store: Any, bot: SlackBot) -> AsyncIterator[str]:
     async def look() -> Health:
         return Health(True, (), {})
 
-    server = HealthServer("127.0.0.1:0", SecretStr("token"), look, routes([bot], ask, lambda: NOW))
+    server = HealthServer("127.0.0.1:0", SecretStr("token"), look, routes([bot], Presses(ask, lambda: NOW), lambda: NOW))
     await server.start()
     try:
         yield f"http://127.0.0.1:{server.address[1]}{PATH}"
