@@ -189,7 +189,9 @@ def read_casualties(
 
 
 def _place_left(sentence: Span) -> str | None:
-    return place_left(places(_without_footer(sentence)))
+    """The place that a sentence leaves to the next: where it plays, else the country whose dead it tells of."""
+    mentions = places(_without_footer(sentence))
+    return place_left(mentions) or (named_place(mentions) if slots.metric_named(sentence) else None)
 
 
 def _without_footer(sentence: Span) -> Span:

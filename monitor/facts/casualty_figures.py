@@ -15,6 +15,7 @@ from monitor.facts.numbers import Quantity, quantities
 _NOMINAL = frozenset({"NOUN", "PROPN", "ADJ"})
 _SINGULAR = frozenset({"NN", "NNP"})
 _MAX_PHRASE = 12
+_POSSESSIVES = frozenset({"our", "its", "their"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +111,8 @@ def _is_other_number(sentence: Span, q: Quantity, start: int, number: int, end: 
     prior = doc[number - 1] if number > sentence.start else None
     after = doc[end] if end < sentence.end else None
     exact = q.qualifier == "exact"
+    if after is not None and after.lower_ == "without":
+        return True  # "4,000 without power"
     if prior is not None and (prior.is_currency or prior.text in {"#", "№", "+"} or words.has("ages", prior)):
         return True
     if after is not None and (after.is_currency or after.text == "%" or _month(after)):
@@ -214,7 +217,10 @@ def _phrase(doc: Doc, i: int, stop: int, words: CasualtyWords) -> tuple[bool, To
     """What stands after a number: whether it is a part of people named before, the head noun, where the phrase ends, and the
     metric of a participle inside it."""
     i, of = _skip_lead(doc, i, stop)
-    if of and i < stop and (words.has("of_subset", doc[i]) or doc[i].lower_ in {"our", "its", "their"}):
+    if of and i < stop and (words.has("of_subset", doc[i]) or doc[i].lower_ in _POSSESSIVES):
+        thing = next((t for t in doc[i + 1 : min(stop, i + 4)] if words.is_thing(t.lower_)), None)
+        if doc[i].lower_ in _POSSESSIVES and thing is not None:
+            return False, thing, thing.i + 1, None  # "hundreds of their own cattle"
         return _subset(doc, i, stop, words)
     head: Token | None = None
     nation: Token | None = None  # "12 Chinese were killed": the adjective is the noun where no noun follows
@@ -303,6 +309,8 @@ def _subset(doc: Doc, i: int, stop: int, words: CasualtyWords) -> tuple[bool, To
 def _attributive(doc: Doc, k: int, stop: int, words: CasualtyWords) -> bool:
     """True where the participle at k stands before its own noun: "12 wounded soldiers", not "12 wounded Monday"."""
     after = doc[k + 1]
+    if after.lower_ == "dead":
+        return False  # "five people shot dead"
     if words.category(after.lower_) and after.pos_ in {"NOUN", "ADJ", "PROPN"}:
         return True
     return after.pos_ == "ADJ" and k + 2 < stop and words.category(doc[k + 2].lower_) is not None
@@ -351,6 +359,8 @@ def _of_phrase(doc: Doc, head: Token) -> list[Token]:
         return []
     if doc[head.i + 1].lower_ == "and" and (doc[head.i + 2].pos_ in {"DET", "NUM"} or doc[head.i + 2].like_num):
         return []
+    if doc[head.i + 1].lower_ == "and" and casualty_words().category(doc[head.i + 2].lower_) == "women":
+        return []  # "brothers and sisters" are people
     tokens = []
     for token in doc[head.i + 2 : min(stop, head.i + 12)]:
         if token.pos_ in {"VERB", "AUX", "SCONJ"} and token.tag_ != "VBN":

@@ -132,11 +132,10 @@ class _Linker:
 
     def _toll(self, figure: Figure) -> Link | None:
         """ "The death toll from the floods rose to 54 from 50", "the toll now stands at 19"."""
-        passed = figure.quantity.qualifier == "more_than" and self._has("toll_links", figure.start)
-        i = figure.start - (not passed)  # "passes 200" is a quantity with its verb
+        i = figure.start - (not self._holds_link(figure))  # "passes 200" is a quantity with its verb
         if (
             figure.single
-            or not self._toll_step(i)
+            or not (self._toll_step(i) or self._stands_beside(figure))
             or (self._low(i) == "of" and self._toll_at(i - 1) is None and self._low(i - 1) != "total")
         ):
             return None
@@ -155,6 +154,23 @@ class _Linker:
             ):
                 return None
         return None
+
+    def _stands_beside(self, figure: Figure) -> bool:
+        """A headline's "death toll 500": nothing else goes with the number."""
+        ends = figure.end >= self._stop or self._doc[figure.end].pos_ in {"PUNCT", "ADP", "SPACE"}
+        toll = any(self._toll_at(k) for k in range(max(self._start, figure.start - 2), figure.start))
+        return (
+            toll and ends and figure.counts in {"bare", "people"} and self._low(figure.start - 1) not in {"deaths", "injuries"}
+        )
+
+    def _holds_link(self, figure: Figure) -> bool:
+        """ "Passes 200", "nearing 900", and the "up to" of "revised up to 54": the quantity begins with what links it."""
+        if figure.quantity.qualifier == "up_to":
+            return self._low(figure.start) == "up" and self._is_revised(figure)
+        return figure.quantity.qualifier in {"more_than", "nearly"} and self._has("toll_links", figure.start)
+
+    def _is_revised(self, figure: Figure) -> bool:
+        return any(self._has("revise", k) for k in range(max(self._start, figure.start - 8), figure.start))
 
     def _turns(self, k: int, i: int) -> bool:
         """True where the word at k turns to something else than the toll before it: "deaths reach 54 as cases rise to 808"."""
@@ -193,7 +209,7 @@ class _Linker:
         if self._low(figure.start - 1) != "from":
             return False
         others = [f for f in self._figures if f is not figure and abs(f.start - figure.start) < 8]
-        return any(self._low(f.start - 1) in {"to", "at"} for f in others)
+        return any(self._low(f.start - 1) in {"to", "at"} or self._holds_link(f) for f in others)
 
     def _of_noun(self, figure: Figure) -> Link | None:
         """ "The deaths of 12 people", "the killing of a soldier"."""

@@ -23,6 +23,7 @@ _JOINERS = frozenset(
     {"-", "–", "'", "’", "al", "el", "as", "ash", "de", "del", "la", "le", "sur", "bin", "ibn", "ad", "az", "ez", "es", "ar"}
 )
 _KINDS = ("whole", "quarter", "area", "facility", "part", "roads", "outskirts")  # of place nouns
+_STEM = 4  # letters that a country and its adjective share
 _STEPS = 8  # words between a preposition and its name
 _ARTICLE_NAME = re.compile(r"(?:[AaEe](?:[lnrdstz]|[sdt]h)|[UuOo]l)-[^\W\d_]")  # "el-Mandeb": one word of a name
 _PEOPLES = ("ites", "ians", "ists", "ims")  # "Alawites", whatever the parser calls them
@@ -33,7 +34,8 @@ _CHAIN = frozenset({",", "(", "in", "of", "near", "the", "'s", "’s", "at", "on
 @dataclass(frozen=True, slots=True)
 class Mention:
     """A place as written, doc[start:end]. `located` is 0 where it is only named, 1 near it, 2 in it; `owner` is "Syria" in
-    "Syria's Homs province"; `back` is a description that may point back ("the Yemeni port city")."""
+    "Syria's Homs province"; `back` is a description that may point back ("the Yemeni port city"); `acts` says that
+    the name stands for a government or army that did it, or for where somebody comes from."""
 
     start: int
     end: int
@@ -41,6 +43,7 @@ class Mention:
     located: int
     owner: bool = False
     back: bool = False
+    acts: bool = False
 
 
 @cache
@@ -142,14 +145,65 @@ def _mention(sentence: Span, start: int, end: int) -> Mention | None:
         return Mention(start, end, text, located, owner, back=doc[end - 1].lower_ in _SETTLED)
     if modifies and located and kinds & _PLACE_ENTS and after is not None and words.category(after.lower_) is None:
         modifies = words.has("group_nouns", after)  # "a Strelsau restaurant", not "the Strelsau police"
+    if not located and _is_explained(sentence, end):
+        return Mention(start, end, text, 2, owner)
     known = bool(kinds & _PLACE_ENTS)
+    if known and located and _strikes_others(sentence, end):
+        return None
     if located and (not modifies or owner) and (known or noun or sure or not kinds & {"PERSON", "ORG", "NORP", "EVENT"}):
         return Mention(start, end, text, located, owner)
     if doc[end - 1].lower_.endswith(_PEOPLES) or not _named_alone(doc[start]):
         return None
     # "A Ruritanian strike", "the Ruritania deal": who did it, or what it is about.
     acts = after is not None and (modifies or words.has("acts", after))
-    return Mention(start, end, text, 0, owner) if known and not acts else None
+    return Mention(start, end, text, 0, owner, acts=_is_doer(sentence, start, end)) if known and not acts else None
+
+
+def _is_doer(sentence: Span, start: int, end: int) -> bool:
+    """ "Morland shot 73 children", "Morland says its forces killed", beside "Morlandic strikes"; "flown out from Morland"."""
+    doc, words = sentence.doc, casualty_words()
+    head = doc[end - 1]
+    if start > sentence.start and doc[start - 1].lower_ == "from":
+        return True
+    if head.dep_ == "nsubj" and words.any_role(head.head, "active") is not None:
+        return True
+    behind = doc[end] if end < sentence.end else None
+    if behind is not None and behind.pos_ in {"VERB", "AUX"} and words.any_role(behind, "active") is not None:
+        return True
+    stem = doc[start].lower_[:_STEM]
+    return len(stem) == _STEM and any(t.lower_.startswith(stem) and _names_doer(t) for t in sentence if t.ent_type_ == "NORP")
+
+
+def _is_explained(sentence: Span, end: int) -> bool:
+    """ "Mahin, a town in Homs province": the words behind the name say that it is a place."""
+    doc = sentence.doc
+    if end + 2 >= sentence.end or doc[end].text != "," or doc[end + 1].lower_ not in {"a", "an", "the"}:
+        return False
+    for token in doc[end + 2 : min(sentence.end, end + 6)]:
+        if token.lower_ in _SETTLED:
+            return True
+        if token.pos_ not in {"ADJ", "NOUN", "PROPN", "ADV", "PUNCT"} and token.tag_ != "VBN":
+            return False
+    return False
+
+
+def _strikes_others(sentence: Span, end: int) -> bool:
+    """ "Afghan civilians die in Pakistan air strikes": whose strikes, where the dead are of another nation."""
+    doc, words, k = sentence.doc, casualty_words(), end
+    while k < sentence.end and doc[k].pos_ in {"NOUN", "ADJ", "PUNCT"} and not words.has("acts", doc[k]):
+        k += 1
+    if k >= sentence.end or not words.has("acts", doc[k]) or doc[end - 1].dep_ not in {"compound", "nmod", "amod"}:
+        return False
+    stem = doc[end - 1].lower_[:_STEM]
+    nations = (t for t in sentence if t.ent_type_ == "NORP" and t.dep_ in {"amod", "compound"} and t.head.i != doc[k].i)
+    return any(words.category(t.head.lower_) and not t.lower_.startswith(stem) for t in nations)
+
+
+def _names_doer(nation: Token) -> bool:
+    """ "Morlandic air strikes", "the Morlandic army": whose doing it is."""
+    words, doc = casualty_words(), nation.doc
+    behind = doc[nation.i + 1 : min(nation.sent.end, nation.i + 3)]
+    return any(words.has("acts", t) for t in behind)
 
 
 def _names_other(sentence: Span, start: int, end: int) -> bool:
@@ -222,6 +276,8 @@ def _located(sentence: Span, start: int) -> tuple[int, bool]:
             break
         if words.has("within_preps", token):
             return 2, noun or step == 0
+        if token.lower_ in {"to", "for"} and any(words.has("aid", t) for t in doc[max(sentence.start, k - 4) : k]):
+            return 2, noun  # "relief to Ruritania"
         if words.has("near_preps", token):
             return 1, noun
         if words.has("strike_verbs", token):
@@ -267,6 +323,8 @@ def place_of(link: Link, mentions: Sequence[Mention], links: Sequence[Link]) -> 
             return _first(inner)
     limit = min((x.figure.start for x in links if x.figure.start > figure.start), default=10**9)
     after = [m for m in located if figure.start < m.start < limit]
+    if any(m.end <= figure.start for m in located):
+        after = [m for m in after if not _in_return(link, m)]
     beyond = [m for m in after if m.start > link.cue.i]
     if after:
         return _first(beyond or after)
@@ -274,6 +332,12 @@ def place_of(link: Link, mentions: Sequence[Mention], links: Sequence[Link]) -> 
     if before:
         return _first(_last_chain(before))
     return _first([m for m in located if m.start >= limit])
+
+
+def _in_return(link: Link, mention: Mention) -> bool:
+    """ "Killing 25 fighters in response to the killing of troops in Sarvo": where that for which it was done took place."""
+    words, doc = casualty_words(), link.cue.doc
+    return any(words.has("in_return", t) for t in doc[link.figure.end : mention.start])
 
 
 def _first(chain: Sequence[Mention]) -> Mention | None:
@@ -302,7 +366,7 @@ def _last_chain(before: Sequence[Mention]) -> list[Mention]:
 
 def named_place(mentions: Sequence[Mention]) -> str | None:
     """A country or town that is only named, where nothing better is known ("Peru announces ...")."""
-    return next((m.text for m in mentions if not m.located), None)
+    return next((m.text for m in mentions if not m.located and not m.acts), None)
 
 
 def place_left(mentions: Sequence[Mention]) -> str | None:

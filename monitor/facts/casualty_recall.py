@@ -19,6 +19,7 @@ _KNOWN = frozenset({"the", "that", "this", "those", "these"})
 _EARLIER = frozenset({"before", "until"})
 _HAPPEN = frozenset({"happened", "occurred", "came", "took", "hit", "struck", "began", "happens", "occurs"})
 _SPANS = frozenset({"year", "years", "decade", "decades", "month", "months"})
+_MOMENTS = frozenset({"hours", "days", "weeks", "day", "week", "hour", "night", "morning", "time", "wake", "aftermath"})
 _AFTER = frozenset({"since", "after", "on"})
 _DEEP = 12  # steps from a cue up its sentence
 
@@ -30,6 +31,8 @@ def recalled(sentence: Span, link: Link, attribution: Attribution | None) -> str
     for verb in _clauses(link.cue):
         if verb.i < verb.head.i and any(c.dep_ in {"mark", "advmod"} and c.lower_ in _EARLIER for c in verb.children):
             return "only dates what follows"  # what comes behind the main clause goes on with the tale
+        if _dates_another(verb):
+            return "only says when it was"
         if attribution is None and any(c.dep_ == "aux" and c.lower_ in {"had", "'d"} for c in verb.children):
             return "told in the pluperfect"
         event = _described(verb)
@@ -60,7 +63,20 @@ def _described(verb: Token) -> Token | None:
         noun = noun.head
     that = any(c.lower_ == "that" and c.i < verb.i for c in verb.children)
     apart = any(t.text in {",", "\u2014", "\u2013", "-"} for t in verb.doc[verb.head.i + 1 : verb.i])
-    return noun if _is_known_event(noun) and (that or not apart) else None
+    where = any(c.lower_ in {"where", "when"} and c.i < verb.i for c in verb.children)
+    named = where and any(c.dep_ == "compound" and c.pos_ == "PROPN" for c in noun.children)  # "the Bastille Day attack"
+    return noun if _is_known_event(noun) and (that or named or not apart) else None
+
+
+def _dates_another(verb: Token) -> bool:
+    """ "In the hours after 14 were killed", "at a time when people are dying": the clause says when something else was."""
+    mark = next(
+        (c for c in verb.children if c.dep_ in {"mark", "advmod"} and c.lower_ in {"after", "when"} and c.i < verb.i), None
+    )
+    if mark is None or mark.i == 0:
+        return False
+    before = mark.nbor(-1)
+    return before.lower_ in _MOMENTS and before.i >= verb.sent.start and not (before.i and before.nbor(-1).like_num)
 
 
 def _is_known_event(noun: Token) -> bool:

@@ -64,7 +64,8 @@ def revision_of(sentence: Span, link: Link, others: Sequence[Link]) -> str | Non
 def _moved(sentence: Span, link: Link, others: Sequence[Link]) -> str | None:
     """From the old figure beside it: "from 35 to 32" goes down."""
     old = next((x for x in others if x.superseded and x.metric == link.metric), None)
-    low, before = link.figure.quantity.low, old.figure.quantity.low if old else None
+    quantity = link.figure.quantity
+    low, before = quantity.low or quantity.high, old.figure.quantity.low if old else None
     after = sentence.doc[link.figure.end : link.figure.end + 2]
     for word, way in (("up", "up"), ("down", "down")):
         if [t.lower_ for t in after] == [word, "from"]:
@@ -139,13 +140,13 @@ def bounds_of(sentence: Span, link: Link) -> tuple[int | None, int | None, str]:
     """Low, high and qualifier. After a verb of rising "up to" belongs to the verb: "rises up to 358" is 358."""
     quantity = link.figure.quantity
     before = sentence.doc[link.figure.start - 1] if link.figure.start > sentence.start else None
-    if (
-        quantity.qualifier == "up_to"
-        and before is not None
-        and casualty_words().has("rise", before)
-        and quantity.high is not None
-    ):
-        return *bounds(quantity.high, "exact"), "exact"
+    words = casualty_words()
+    if quantity.qualifier == "up_to" and before is not None and quantity.high is not None:
+        revised = "toll" in link.frame and has_any(sentence.doc[max(sentence.start, before.i - 7) : before.i + 1], "revise")
+        if words.has("rise", before) or revised:
+            return *bounds(quantity.high, "exact"), "exact"
+    if "toll" in link.frame and quantity.qualifier == "exact" and before is not None and words.has("nearing", before):
+        return quantity.low, quantity.high, "nearly"
     return quantity.low, quantity.high, quantity.qualifier
 
 

@@ -28,6 +28,10 @@ def status_of_figure(
         return "superseded", "an older figure"
     if link.metric == "killed" and _feared(link.cue):
         return "hypothetical", "feared"
+    if _forecast(sentence, link):
+        return "hypothetical", "a forecast"
+    if _headline_plan(sentence, link.cue):
+        return "planned", "a headline's infinitive"
     history = time.history_of(sentence, link, since, published)
     if history:
         return "historic", history
@@ -71,4 +75,27 @@ def _once_thought(link: Link) -> bool:
 def _feared(cue: Token) -> bool:
     """ "Feared dead", "presumed killed"."""
     words = casualty_words()
-    return any(words.has("feared", t) for t in cue.doc[max(cue.sent.start, cue.i - 3) : cue.i])
+    before = cue.doc[max(cue.sent.start, cue.i - 4) : cue.i]
+    if any(words.has("feared", t) for t in before[-3:]):
+        return True
+    return any(words.has("believed", t) and t.nbor().lower_ in {"to", cue.lower_, "dead"} for t in before)
+
+
+def _forecast(sentence: Span, link: Link) -> bool:
+    """ "Predicts thousands of deaths", "is expected to kill": what is said to come."""
+    words, first = casualty_words(), link.figure.start
+    before = sentence.doc[max(sentence.start, first - 2) : first]
+    return any(words.has("forecasts", t) and not _is_counted(t) for t in before)
+
+
+def _is_counted(token: Token) -> bool:
+    """A noun after a determiner or adjective ("new fears"), or a participle of the past beside "as"."""
+    return token.tag_ in {"NN", "NNS"} and any(c.dep_ in {"det", "amod", "poss"} for c in token.children)
+
+
+def _headline_plan(sentence: Span, cue: Token) -> bool:
+    """ "Ruritania to evacuate 700 citizens": an infinitive that no verb governs."""
+    if cue.tag_ != "VB" or cue.i - 2 < sentence.start or cue.nbor(-1).lower_ != "to":
+        return False
+    before = sentence.doc[sentence.start : cue.i - 1]
+    return not any(t.pos_ in {"VERB", "AUX"} for t in before) and before[-1].pos_ in {"PROPN", "NOUN"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import cache
 
@@ -19,7 +20,9 @@ _RECORD_REACH = 9  # words before a window in which "deadliest" or "first" makes
 _SINCE_REACH = 12
 _SPANS = frozenset({"week", "weeks", "month", "months", "year", "years"})
 _AFTER_DATES = frozenset({"in", "from", "off", "near", "after", "by", "at", "during", "across"})
+_MEASURES = frozenset({"since", "than", "like", "after", "surpassing", "rivaling", "rivalling", "near", "in", "outside"})
 _ORDINALS = frozenset({"first", "second", "third", "last", "only"})
+_SURELY_PAST = 2010  # a text without a date is younger
 _MANY = 1000  # the dead of a whole war or epidemic, at least
 _SHORT_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _RECENT_DAYS = 45.0  # a month named alone is another time when it lies further back
@@ -151,10 +154,55 @@ def history_of(sentence: Span, link: Link, since: str | None, published: float |
             return f"the year {token.text}"
         if _is_bare_month(sentence, token) and not _recent(token, published):
             return f"in {token.text}"
+    if (event := _known_event(sentence, published)) is not None:
+        return f"{event}, long ago"
+    named = _dated_event(sentence, link, published)
+    if named:
+        return named
     days = [t for t in sentence if _is_past_day(t, published) and _dates(t, link.cue)]
     if days:
         return f"a day in {days[0].text}"
     return _other_event(sentence, link) or _background_total(link)
+
+
+@cache
+def _past_events() -> tuple[re.Pattern[str], Mapping[str, int]]:
+    known: Mapping[str, int] = load("events")["past"]
+    names = "|".join(re.escape(name) for name in sorted(known, key=len, reverse=True))
+    return re.compile(rf"(\w+ )?(?<![\w-])({names})(?![\w-])"), known
+
+
+def _known_event(sentence: Span, published: float | None) -> str | None:
+    """An event of the past by its name ("Hurricane Katrina"), which is not what news is measured by ("since Katrina")."""
+    pattern, known = _past_events()
+    for match in pattern.finditer(sentence.text.lower()):
+        before, year = (match.group(1) or "").strip(), known[match.group(2)]
+        gone = year <= _SURELY_PAST if published is None else not _is_year_of(str(year), published)
+        if before not in _MEASURES and gone:
+            return match.group(2)
+    return None
+
+
+def _dated_event(sentence: Span, link: Link, published: float | None) -> str:
+    """ "The 2019 floods, which killed 84": the event that did it has the name of its year."""
+    words, node = casualty_words(), link.cue
+    over = [node]
+    while node.head.i != node.i:
+        node = node.head
+        over.append(node)
+    subjects = [c for t in over for c in t.children if c.dep_ in {"nsubj", "nsubjpass"}]
+    heads = [t.head for t in over if t.dep_ in {"relcl", "acl"}]
+    for noun in (*subjects, *heads):
+        if not (words.has("causes", noun) or words.has("cumulative_causes", noun)):
+            continue
+        for t in sentence.doc[max(sentence.start, noun.i - 3) : noun.i]:
+            if (
+                _YEAR.fullmatch(t.text)
+                and not _is_year_of(t.text, published)
+                and t.nbor(-1 if t.i else 0).lower_ not in {"in", "since"}
+            ):
+                return f"the year {t.text}"
+    return ""
 
 
 def _background_total(link: Link) -> str:

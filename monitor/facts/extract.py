@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -26,6 +26,7 @@ from monitor.text import language_of
 READ_LANGUAGES = frozenset({"en"})
 _NAMES = 40  # names kept for grouping
 _BATCH = 60_000  # code points that are parsed together: enough to fill the network, little to hold
+_HEADING = 160  # code points of a first line that may be a headline
 _NEAR = 5  # places that help to tell namesakes apart
 _NAME_TYPES = frozenset({"PERSON", "ORG", "GPE", "LOC", "FAC", "NORP", "EVENT"})
 _SUBORDINATE = frozenset({"advcl", "relcl", "acl", "pcomp"})
@@ -81,6 +82,9 @@ class FactReader:
             fact = replace(fact, source_id=actor.id)
         if isinstance(fact, Statement) and fact.speaker_id is None and (actor := self._actors.resolve(fact.speaker)):
             fact = replace(fact, speaker_id=actor.id)
+        if isinstance(fact, CasualtyFigure) and fact.place is None and "toll" in fact.why and fact.source is not None:
+            # "Peru announces a rise in its toll": the country whose dead are counted.
+            fact = replace(fact, place=fact.source if self._gazetteer.country(fact.source) else None)
         if isinstance(fact, CasualtyFigure) and fact.place is not None:
             name, place = self._place(fact.place, setting)
             if place is not None:
@@ -179,6 +183,7 @@ def _anchored(facts: Iterable[Fact], parsed: Parsed, setting: _Setting) -> list[
     sections = {s.within: (s, list(s.doc.sents), [sentence.start_char for sentence in s.doc.sents]) for s in parsed.sections}
     given = list(facts)
     headed = {f.metric for f in given if isinstance(f, CasualtyFigure) and f.within == "title"} if "title" in sections else None
+    heading = _headings(sections["text"][0].text, sections["text"][1]) if headed is None and "text" in sections else 0
     judged: list[tuple[Fact, bool, bool]] = []
     for fact in given:
         section, sents, starts = sections[fact.within]
@@ -188,15 +193,25 @@ def _anchored(facts: Iterable[Fact], parsed: Parsed, setting: _Setting) -> list[
         text = section.text[sentence.start_char : sentence.end_char]
         here = anchored(fact, text, setting.topic, names=names, published=parsed.document.published)
         here = here and fact.anchored and not (headed is not None and _is_background(fact, headed))
-        judged.append((fact if here else replace(fact, anchored=False), _is_subordinate(fact, sentence), number == 0))
-    report = _report(judged, {within: sents for within, (_, sents, _) in sections.items()})
+        judged.append((fact if here else replace(fact, anchored=False), _is_subordinate(fact, sentence), number <= heading))
+    title = sections["title"][1] if "title" in sections else sections["text"][1][:heading] if heading else []
+    report = _report(judged, [s for _, sents, _ in sections.values() for s in sents], title)
     aside = [is_aside(fact, report, subordinate=below, first=first) for fact, below, first in judged]
     return [replace(row[0], anchored=False) if by_the_way else row[0] for row, by_the_way in zip(judged, aside, strict=True)]
 
 
-def _report(judged: Sequence[tuple[Fact, bool, bool]], sentences: Mapping[str, Sequence[Span]]) -> Report:
+def _headings(text: str, sentences: Sequence[Span]) -> int:
+    """How many sentences at the start of a text without a title are one: a short line with an empty one below it."""
+    line, gap, rest = text.lstrip().partition("\n\n")
+    if not gap or not rest.strip() or len(line) > _HEADING or "\n" in line:
+        return 0
+    end = text.index(line) + len(line)
+    return sum(1 for s in sentences if s.start_char < end)
+
+
+def _report(judged: Sequence[tuple[Fact, bool, bool]], sentences: Sequence[Span], title: Sequence[Span]) -> Report:
     """What the text is as a whole. Figures of its lead count where they stand in a clause of their own."""
-    told = [s for sents in sentences.values() for s in sents if len(s) > 1]
+    told = [s for s in sentences if len(s) > 1]
     words = casualty_words()
     theme = sum(not s.vocabulary.isdisjoint(words.violent) for s in told) / max(1, len(told))
     return Report(
@@ -206,7 +221,7 @@ def _report(judged: Sequence[tuple[Fact, bool, bool]], sentences: Mapping[str, S
             for fact, below, _ in judged
             if theme >= ASIDE or not below
         ),
-        "title" in sentences and all(s.vocabulary.isdisjoint(words.harmful) for s in sentences["title"]),
+        bool(title) and all(s.vocabulary.isdisjoint(words.harmful) for s in title),
     )
 
 
