@@ -10,7 +10,7 @@ A write that carries an older fencing number than the row's raises `FencedOff` a
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -43,6 +43,7 @@ MOST_DEATHS = 3
 """Workers that one item version may kill before it is set aside."""
 
 
+Wake = Callable[[], None]
 SEAT_S = 60.0
 """Seconds for which a worker that analyses need not say so again."""
 
@@ -238,6 +239,11 @@ class Store(Vitals, Protocol):
 
     async def versions(self, item_id: str) -> list[Item]:
         """All stored versions of an item, the first one first; none for an unknown id."""
+        ...
+
+    async def listen(self, pending: Wake, due: Wake) -> None:
+        """From now on call these in this event loop when another worker has stored something to analyse, or to deliver. A hint:
+        one may be lost, so what waits is looked for all the same."""
         ...
 
     async def take_seat(self, now: float) -> int | None:
