@@ -42,7 +42,8 @@ from storage.vitals import Vitals
 MOST_DEATHS = 3
 """Workers that one item version may kill before it is set aside."""
 
-
+RANKED = 2000
+"""Of so many hits of a search, the newest, the best are picked: ranking all that have a common word takes seconds."""
 Wake = Callable[[], None]
 SEAT_S = 60.0
 """Seconds for which a worker that analyses need not say so again."""
@@ -490,7 +491,8 @@ class Store(Vitals, Protocol):
         ...
 
     async def search(self, query: str, limit: int) -> list[Item]:
-        """Items whose latest version has these words, the best first. Never raises for odd queries."""
+        """Items whose latest version has these words, the best first; of more than `RANKED` that have them, the best of the
+        newest `RANKED`. Never raises for odd queries."""
         ...
 
     async def counts(self) -> Mapping[str, int]:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 
 from monitor.model import AlertEdge, Delivery, Feed, FeedState, Item, Json, LedgerName, LedgerState, Pending, RuleState, Story
-from storage.base import Request, StoryVector
+from storage.base import RANKED, Request, StoryVector
 from storage.postgres_rows import Connection, pairs, vector_of
 from storage.postgres_words import query as words_of
 from storage.records import PENDING, pending_of
@@ -148,7 +148,8 @@ async def edges(db: Connection, since: float, limit: int, alert: str | None) -> 
 
 # A word in the title counts four times as much as one in the text, one in the summary twice.
 _SEARCH = f"""
-SELECT {columns(ITEM)} FROM items, CAST($1::text AS tsquery) AS asked WHERE words @@ asked
+SELECT {columns(ITEM)} FROM CAST($1::text AS tsquery) AS asked,
+  (SELECT * FROM items WHERE words @@ CAST($1::text AS tsquery) ORDER BY seq DESC LIMIT {RANKED}) AS newest
 ORDER BY ts_rank('{{0, 0.25, 0.5, 1}}', words, asked) DESC, seen DESC, seq DESC LIMIT $2
 """
 

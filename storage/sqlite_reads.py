@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TypeVar, cast
 
 from monitor.model import AlertEdge, Delivery, Feed, FeedState, Item, Json, LedgerName, LedgerState, Pending, RuleState, Story
-from storage.base import Request, StoryVector
+from storage.base import RANKED, Request, StoryVector
 from storage.records import PENDING, pending_of
 from storage.rows import (
     DELIVERY,
@@ -24,6 +24,7 @@ from storage.rows import (
     link_key,
     story_of,
 )
+from storage.sqlite_packed import unpack
 from storage.sqlite_rows import Connection, vector_of
 
 V = TypeVar("V")
@@ -97,7 +98,7 @@ def stories(db: Connection, since: float, limit: int) -> list[Story]:
 
 def ledgers(db: Connection, names: Sequence[tuple[LedgerName, str]]) -> Mapping[tuple[LedgerName, str], Json]:
     rows = ((name, db.execute("SELECT state FROM ledgers WHERE ledger = ? AND key = ?", name).fetchone()) for name in names)
-    return {name: json.loads(row[0]) for name, row in rows if row is not None}
+    return {name: unpack(row[0]) for name, row in rows if row is not None}
 
 
 def rule_states(db: Connection, keys: Sequence[tuple[str, str]]) -> Mapping[tuple[str, str], Json]:
@@ -112,7 +113,7 @@ def due_timers(db: Connection, now: float, limit: int) -> tuple[list[LedgerState
     of_ledgers = db.execute(f"SELECT ledger, key, state, due FROM ledgers {_DUE}", [now, limit])
     of_rules = db.execute(f"SELECT rule, key, state, due FROM rule_states {_DUE}", [now, limit])
     return (
-        [LedgerState(ledger, key, json.loads(state), due) for ledger, key, state, due in of_ledgers],
+        [LedgerState(ledger, key, unpack(state), due) for ledger, key, state, due in of_ledgers],
         [RuleState(rule, key, json.loads(state), due) for rule, key, state, due in of_rules],
     )
 
@@ -157,8 +158,10 @@ def match_expression(query: str) -> str | None:
 # The best are picked by the index alone: a common word stands in more rows than anybody wants to have read.
 _SEARCH = f"""
 SELECT {columns(ITEM, "i")} FROM (
-  SELECT rowid AS seq, bm25(items_fts, 4.0, 2.0, 1.0) AS score FROM items_fts WHERE items_fts MATCH ?
-  ORDER BY score, seq DESC LIMIT ?
+  SELECT seq, score FROM (
+    SELECT rowid AS seq, bm25(items_fts, 4.0, 2.0, 1.0) AS score FROM items_fts WHERE items_fts MATCH ?
+    ORDER BY rowid DESC LIMIT {RANKED}
+  ) ORDER BY score, seq DESC LIMIT ?
 ) best JOIN items i ON i.seq = best.seq ORDER BY best.score, i.seen DESC
 """
 

@@ -28,6 +28,7 @@ from storage.records import (
 from storage.rows import FACT, fact_row, update_to_new
 from storage.sqlite_history import keep_reading
 from storage.sqlite_outbox import add_deliveries
+from storage.sqlite_packed import pack
 from storage.sqlite_rows import Connection, insert, vector_blob
 from storage.sqlite_stories import apply_edit, keep_story, recount
 from storage.sqlite_vitals import keep_unread
@@ -105,7 +106,7 @@ _UPSERT_RULE_STATE = insert("rule_states", RULE_STATE, f"(rule, key) DO UPDATE S
 
 
 def keep_ledgers(db: Connection, states: Sequence[LedgerState]) -> None:
-    db.executemany(_UPSERT_LEDGER, [[s.ledger, s.key, dumps(s.state), s.due] for s in states])
+    db.executemany(_UPSERT_LEDGER, [[s.ledger, s.key, pack(s.state), s.due] for s in states])
 
 
 def keep_rule_states(db: Connection, states: Sequence[RuleState]) -> None:

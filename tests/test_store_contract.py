@@ -14,6 +14,7 @@ from monitor.codec import edge_from_json, edge_to_json, event_from_json, event_t
 from monitor.errors import FencedOff, StoreUnavailable, WirewatchError
 from monitor.ledger.figures import Figures
 from monitor.model import Bounds, EventName, FeedState, LedgerState, Placement, RuleState
+from storage.base import RANKED
 
 Unit = Callable[[Any, Any], Awaitable[Any]]
 
@@ -467,6 +468,20 @@ async def test_search(store, make):
     assert await found("near 1,200") == ["c"]
     assert await found("cease-fire") == ["c"]
     assert (await store.search("saraqib", 1)) == [items[0]]
+
+
+async def test_of_many_hits_the_newest_are_ranked(store, make):
+    await store.sync_feeds([make.feed("f1")], make.now)
+    best = make.item("best", title="Saraqib Saraqib", seen=make.now - 60)
+    await store.commit_poll(make.poll(best))
+    text = "Rain over Saraqib, and over many other towns of the region."
+    for first in range(0, RANKED - 1, 500):
+        numbers = range(first, min(first + 500, RANKED - 1))
+        await store.commit_poll(make.poll(*(make.item(f"i{n}", title=f"Weather {n}", summary=text) for n in numbers)))
+    assert (await store.search("saraqib", 1)) == [best]
+    await store.commit_poll(make.poll(make.item("last", title="Weather", summary=text)))
+    found = await store.search("saraqib", RANKED + 1)
+    assert len(found) == RANKED and best not in found
 
 
 async def test_an_edit_changes_what_search_finds(store, make):
