@@ -165,6 +165,7 @@ class Watch:
         if self._subscriber is not None:
             await self._subscriber.start()
         await self._storing.start()
+        await self._store.listen(self._analysis.wake, self._sending.wake)
         scheduler = AsyncIOScheduler(timezone=UTC)
         self._bots[:] = self._slack_bots()
         self._server = await self._serve()

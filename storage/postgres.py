@@ -56,10 +56,11 @@ from storage.base import (
     Sent,
     StoryMember,
     StoryVector,
+    Wake,
 )
 from storage.exports import Page
 from storage.postgres_pool import Connections, Server, Unit
-from storage.postgres_rows import Connection
+from storage.postgres_rows import DUE, PENDING, Connection
 from storage.postgres_seat import Seat
 from storage.vitals import Beat, Depths
 
@@ -164,6 +165,9 @@ class PostgresStore:
 
     async def versions(self, item_id: str) -> list[Item]:
         return await self._pool.snapshot(lambda db: postgres_feeds.versions(db, item_id))
+
+    async def listen(self, pending: Wake, due: Wake) -> None:
+        self._pool.listen({PENDING: pending, DUE: due})
 
     async def take_seat(self, now: float) -> int | None:
         return await self._write(lambda db: self._seat.take(db, self._now(now)))

@@ -9,7 +9,7 @@ from monitor.errors import FencedOff
 from monitor.failpoints import hit
 from monitor.model import Feed, FeedState, Item, PollRecord
 from storage.base import DueFeed
-from storage.postgres_rows import NOW, Connection, changed, insert
+from storage.postgres_rows import NOW, PENDING, Connection, changed, insert
 from storage.postgres_words import document
 from storage.rows import (
     FEED,
@@ -123,6 +123,8 @@ async def _store_versions(db: Connection, items: Sequence[Item], baseline: Set[s
             latest[item.id] = changed_items[item.id] = item
     rows = [[*item_row(i), link_key(i.link), document(i.title, i.summary, i.text)] for i in changed_items.values()]
     await db.executemany(_UPSERT_ITEM, rows)
+    if new:
+        await db.execute(f"NOTIFY {PENDING}")
     await db.executemany(_SUPERSEDE, superseded)
 
 

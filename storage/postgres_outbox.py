@@ -14,7 +14,7 @@ from monitor.codec import dumps
 from monitor.errors import FencedOff
 from monitor.model import Delivery, Json, make_id
 from storage.base import Attempt, Sent
-from storage.postgres_rows import NOW, Connection, changed, insert
+from storage.postgres_rows import DUE, NOW, Connection, changed, insert
 from storage.records import NEW_DELIVERY, new_delivery_row
 from storage.rows import DELIVERY, columns, delivery_of, storable
 
@@ -58,9 +58,6 @@ async def add_deliveries(db: Connection, deliveries: Sequence[Delivery], digest:
     if new:
         await db.execute(f"NOTIFY {DUE}")
 
-
-DUE = "wirewatch_due"
-"""The channel on which workers hear that there is something to deliver."""
 
 _LEAD = f"""
 UPDATE deliveries d SET ready = CASE WHEN d.seq IS DISTINCT FROM first.seq OR d.folded_into IS NOT NULL THEN NULL

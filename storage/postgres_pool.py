@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
 from concurrent.futures import Future
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -15,11 +15,13 @@ from asyncpg import exceptions as pg
 from pgvector import HalfVector
 
 from monitor.errors import StoreCorrupt, StoreUnavailable, WirewatchError
+from storage.base import Wake
 from storage.postgres_rows import Connection
 
 T = TypeVar("T")
 Unit = Callable[[Connection], Awaitable[T]]
 
+_LISTEN_AGAIN_S = 1.0
 _TRIES = 5  # of a unit that met another one's locks the other way round
 _CORRUPT = (pg.DataCorruptedError, pg.IndexCorruptedError)
 _RACED = (pg.DeadlockDetectedError, pg.SerializationError)
@@ -105,6 +107,7 @@ class Connections:
         self._pool: asyncpg.Pool | None = None
         self._making = asyncio.Lock()
         self._closed = False
+        self._listening: asyncio.Task[None] | None = None
         self._running = 0
         self._idle = asyncio.Event()
         self._idle.set()
@@ -130,9 +133,35 @@ class Connections:
                     continue
             return await _transaction(connection, unit)
 
+    def listen(self, wakes: Mapping[str, Wake]) -> None:
+        """Call these whenever something comes on their channels, over a connection of its own, until `close`."""
+        self._listening = asyncio.create_task(self._listen(wakes), name="listen to the store")
+
+    async def _listen(self, wakes: Mapping[str, Wake]) -> None:
+        while True:
+            try:
+                connection = await self._server.connect()
+            except _PASSING:
+                await asyncio.sleep(_LISTEN_AGAIN_S)
+                continue
+            try:
+                ended = asyncio.Event()
+                connection.add_termination_listener(lambda *_, ended=ended: ended.set())
+                for channel, wake in wakes.items():
+                    await connection.add_listener(channel, lambda *_, wake=wake: wake())
+                    wake()  # for what came before
+                await ended.wait()
+            except _PASSING:
+                continue
+            finally:
+                connection.terminate()
+
     async def close(self, last: Unit[None] | None = None) -> None:
         """Finish what was begun, run `last`, and let the server go."""
         self._closed = True
+        if self._listening is not None:
+            self._listening.cancel()
+            await asyncio.gather(self._listening, return_exceptions=True)
         await self._idle.wait()
         pool, self._pool = self._pool, None
         if pool is None:

@@ -58,6 +58,7 @@ from storage.base import (
     Sent,
     StoryMember,
     StoryVector,
+    Wake,
 )
 from storage.exports import Page
 from storage.sqlite_readers import Readers
@@ -163,6 +164,9 @@ class SqliteStore:
 
     async def versions(self, item_id: str) -> list[Item]:
         return await self._readers.run(lambda db: sqlite_feeds.versions(db, item_id))
+
+    async def listen(self, pending: Wake, due: Wake) -> None:
+        return None  # nobody else writes
 
     async def take_seat(self, now: float) -> int | None:
         return None if self._writer is None else 1

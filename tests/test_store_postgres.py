@@ -209,6 +209,20 @@ async def test_a_lane_that_many_work_on_keeps_its_order_and_is_never_stuck(pg: P
     assert check_store(pg.url) == []
 
 
+async def test_workers_wake_one_another(pg: PostgresBackend, make: Make) -> None:
+    pending, due = asyncio.Event(), asyncio.Event()
+    async with workers(pg) as (first, second), asyncio.timeout(20):
+        await first.listen(pending.set, due.set)
+        await asyncio.gather(pending.wait(), due.wait())  # once when it begins to listen
+        pending.clear(), due.clear()
+        await second.sync_feeds([make.feed("f1")], NOW)
+        await second.commit_poll(make.poll(make.item("i1")))
+        await pending.wait()
+        assert not due.is_set()
+        await second.add_deliveries([make.delivery()])
+        await due.wait()
+
+
 # ----------------------------------------------------------------------------------------------------------------- the seat
 
 
