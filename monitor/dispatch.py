@@ -1,128 +1,40 @@
 """T3: due deliveries are claimed, rendered once, sent, and recorded after the receiver's answer.
 
-`decide` is the table of FAULTS.md ("Delivering") as a function; `Dispatcher` does what it says. Every send is a task that the
-dispatcher owns: none is forgotten, `stop` drains them. What a crash interrupts is still leased in the store, and due again.
+`monitor/decision.py` says what an answer means; `Dispatcher` does it. Every send is a task that the dispatcher owns: none is
+forgotten, `stop` drains them. What a crash interrupts is still leased in the store, and due again.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from monitor import log
+from monitor.chores import Chores
 from monitor.clock import Clock
+from monitor.decision import Decision, decide
 from monitor.destinations import DEFAULT_PER_SECOND, PROBE_S, Destination, Storms
 from monitor.errors import FencedOff, StoreUnavailable
 from monitor.failpoints import hit
 from monitor.gathering import Gathering
-from monitor.model import TRIED_FOR_S, Delivery, DeliveryState, Json, make_id
-from monitor.notices import notice_deliveries
-from notifiers.base import Dated, Embargoed, Fate, Notice, Notifier, Paced, ReadBack, Result, Reworded, Threaded
+from monitor.model import TRIED_FOR_S, Delivery, DeliveryState, Json
+from notifiers.base import Dated, Embargoed, Fate, Notifier, Paced, ReadBack, Result, Reworded, Threaded
 from storage.base import Attempt, Sent, Store
-
-_MINUTE, _HOUR, _DAY = 60.0, 3600.0, 86400.0
-RETRY_DELAYS = (
-    *(0.0, 15.0, _MINUTE, 5 * _MINUTE, 15 * _MINUTE, 30 * _MINUTE),
-    *(_HOUR, 3 * _HOUR, 6 * _HOUR, 12 * _HOUR, 24 * _HOUR),
-)
-"""Seconds to wait before the first attempt, the second, and so on; the last one repeats."""
-JITTER = 0.2
-WAIT_S = 60.0
-"""How long a destination waits that asked for it without saying how long."""
-_LONGEST_WAIT_S = 24 * _HOUR
 
 LEASE_S = 180.0
 _SEND_LIMIT_S = 120.0  # of the wall clock; within the lease, so that nobody else sends meanwhile
 _PATIENCE_S = 0.25  # of the wall clock
-_CHORES_S = _MINUTE
-_SUMMARY_S = _HOUR
 LATE_S = 900.0
 """A message that is this late says so."""
 _THREAD = 200  # messages of a story that are looked at
-_STRANDED = 200
-_LETTERS = 500
 _DIGEST = 100
 _GATHERED = 500  # alerts in one digest of a rule's own
-_LINES = 20
 _NOTE_TRIES = 5
 _TROUBLE = frozenset({Fate.RETRY, Fate.UNCERTAIN})
 _ANSWERS = frozenset({Fate.SENT, Fate.WAIT, Fate.DOWNGRADE, Fate.DEAD})  # these say that credentials and address are good
-
-
-# ---------------------------------------------------------------------------------------------------------------- deciding
-
-
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """What becomes of a delivery, and of its destination. `hold`: the destination waits until then; `pause`: it is paused;
-    `downgrade`: the next attempt sends plain text."""
-
-    state: DeliveryState
-    error: str = ""
-    due: float = 0.0
-    counted: bool = True
-    hold: float | None = None
-    pause: bool = False
-    downgrade: bool = False
-
-
-def retry_delay(key: str, attempts: int) -> float:
-    """Seconds until the next try after this many; the jitter is the same on every run."""
-    base = RETRY_DELAYS[min(attempts, len(RETRY_DELAYS) - 1)]
-    share = int(make_id("retry", key, str(attempts)), 16) / 2**64
-    return base * (1 - JITTER + 2 * JITTER * share)
-
-
-def _sent(result: Result, delivery: Delivery, now: float) -> Decision:
-    return Decision(DeliveryState.SENT)
-
-
-def _again(result: Result, delivery: Delivery, now: float) -> Decision:
-    due = now + retry_delay(delivery.key, delivery.attempts + 1)
-    if due < delivery.expires:
-        return Decision(DeliveryState.PENDING, result.detail, due)
-    return Decision(DeliveryState.DEAD, f"given up after {delivery.attempts + 1} attempts: {result.detail}")
-
-
-def _wait(result: Result, delivery: Delivery, now: float) -> Decision:
-    until = now + min(max(result.retry_after or WAIT_S, 1.0), _LONGEST_WAIT_S)
-    return Decision(DeliveryState.PENDING, result.detail, until, counted=False, hold=until)
-
-
-def _downgrade(result: Result, delivery: Delivery, now: float) -> Decision:
-    if delivery.downgraded:
-        return _dead(result, delivery, now)
-    return Decision(DeliveryState.PENDING, result.detail, now, downgrade=True)
-
-
-def _pause(result: Result, delivery: Delivery, now: float) -> Decision:
-    return Decision(DeliveryState.PENDING, result.detail, now, counted=False, pause=True)
-
-
-def _dead(result: Result, delivery: Delivery, now: float) -> Decision:
-    return Decision(DeliveryState.DEAD, result.detail)
-
-
-_BY_FATE: Mapping[Fate, Callable[[Result, Delivery, float], Decision]] = {
-    Fate.SENT: _sent,
-    Fate.RETRY: _again,
-    Fate.UNCERTAIN: _again,  # with the same key, so that the receiver can tell
-    Fate.WAIT: _wait,
-    Fate.DOWNGRADE: _downgrade,
-    Fate.PAUSE: _pause,
-    Fate.DEAD: _dead,
-}
-
-
-def decide(result: Result, delivery: Delivery, now: float) -> Decision:
-    """What the answer to an attempt means for this delivery, as FAULTS.md has it."""
-    return _BY_FATE[result.fate](result, delivery, now)
-
-
-# ------------------------------------------------------------------------------------------------------------------- doing
 
 
 Noted = Callable[[Delivery, Result, float], None]
@@ -147,9 +59,10 @@ class Dispatcher:
         noted: Noted | None = None,
     ) -> None:
         self._store, self._notifiers, self._clock = store, dict(notifiers), clock
-        self._operator, self._fallback = tuple(operator), tuple(fallback)
+        self._can = {name: _abilities(notifier) for name, notifier in self._notifiers.items()}
+        self._chores = Chores(store, self._notifiers, clock, operator, fallback)
         self._lease_s, self._patience_s = lease_s, patience_s
-        self._destinations = {name: Destination(name, _pace(notifier)) for name, notifier in self._notifiers.items()}
+        self._destinations = {name: Destination(name, can.per_second) for name, can in self._can.items()}
         self._storms = None if storm_per_minute is None else Storms(storm_per_minute)
         self._noted = noted
         self._payloads = Gathering(store.keep_payloads)
@@ -158,7 +71,6 @@ class Dispatcher:
         self._failures: list[BaseException] = []
         self._stopping = False
         self._ticking = asyncio.Lock()
-        self._chores_due = self._summary_due = 0.0
         self._log = log.get("deliver")
         self.tally: Counter[str] = Counter()
         """Answers by fate since the start; `uncertain` bounds the duplicates that receivers may have got."""
@@ -197,7 +109,7 @@ class Dispatcher:
         loop = asyncio.get_running_loop()
         until = loop.time() + self._patience_s
         while not self._stopping:
-            await self._chores()
+            await self._chores.do(self.paused)
             idle = not self._tasks  # asked before: what ends while we look for more makes room for more
             if await self._begin():
                 continue
@@ -285,7 +197,8 @@ class Dispatcher:
             await self._bury(delivery, f"expired: {delivery.error or 'it never could be sent'}")
             return
         notifier = self._notifiers[delivery.notifier]
-        if (wait := _embargo(notifier)) and delivery.edges and now < (until := delivery.expires - TRIED_FOR_S + wait):
+        wait = self._can[notifier.name].embargo
+        if wait and delivery.edges and now < (until := delivery.expires - TRIED_FOR_S + wait):
             await self._note(
                 lambda: self._store.mark_retry(delivery.key, delivery.fence, until, "under embargo", counted=False)
             )
@@ -306,7 +219,7 @@ class Dispatcher:
         await self._follow(decision, result, destination)
         await self._record(decision, delivery, result, tried)
         if decision.pause:
-            self._chores_due = self._clock.now()  # the alert may have nobody else
+            self._chores.hasten()  # the alert may have nobody else
 
     def _may_begin(self, delivery: Delivery, destination: Destination) -> bool:
         """It waited for a slot: meanwhile the destination may have asked for quiet, or the lease may be nearly over."""
@@ -338,8 +251,8 @@ class Dispatcher:
             async with asyncio.timeout(_SEND_LIMIT_S):
                 # A row that was claimed before may have arrived, whatever is noted of it.
                 found = None
-                if delivery.fence > 1 and isinstance(notifier, ReadBack):
-                    found = await notifier.find(payload, delivery.recipient, delivery.key)
+                if delivery.fence > 1 and (reader := self._can[notifier.name].read_back) is not None:
+                    found = await reader.find(payload, delivery.recipient, delivery.key)
                 result = found or await notifier.send(
                     self._dated(notifier, delivery, payload), delivery.recipient, delivery.key
                 )
@@ -357,31 +270,22 @@ class Dispatcher:
         return Result(Fate.RETRY, f"notifier {notifier.name} failed: {type(error).__name__}")
 
     async def _rendered(self, notifier: Notifier, delivery: Delivery) -> Json:
-        payload = notifier.render(delivery.edges, delivery.recipient)
-        if isinstance(notifier, Reworded):
-            payload, trouble = await notifier.reword(payload, delivery.edges)
+        payload, can = notifier.render(delivery.edges, delivery.recipient), self._can[notifier.name]
+        if can.reworded is not None:
+            payload, trouble = await can.reworded.reword(payload, delivery.edges)
             if trouble:
-                await self._tell_of_words(notifier.name, trouble)
-        if not isinstance(notifier, Threaded):
+                await self._chores.tell_of_words(notifier.name, trouble, self.paused)
+        if can.threaded is None:
             return payload
         story = delivery.edges[0].story_id
         before = await self._store.told_before(notifier.name, delivery.recipient, story, _THREAD)
-        return notifier.join(payload, delivery.edges, before)
-
-    async def _tell_of_words(self, name: str, trouble: str) -> None:
-        """The operator is told once a day: alerts go out as they always did."""
-        now = self._clock.now()
-        self._log.warning("a template failed", notifier=name, error=trouble)
-        lines = (trouble, "The built-in words were sent instead. `wirewatch check` shows what is wrong.")
-        notice = Notice(f"A template of notifier {name} failed", lines, now)
-        ident = f"template/{name}/{int(now // _DAY)}"
-        to = self._channels(()) or self._operator
-        await self._store.add_deliveries(notice_deliveries(notice, to, self._notifiers, ident))
+        return can.threaded.join(payload, delivery.edges, before)
 
     def _dated(self, notifier: Notifier, delivery: Delivery, payload: Json) -> Json:
         """What is kept never changes; what is handed over says how late it is."""
-        by = self._clock.now() - (delivery.expires - TRIED_FOR_S) - _embargo(notifier)
-        return notifier.late(payload, by) if by >= LATE_S and delivery.edges and isinstance(notifier, Dated) else payload
+        can = self._can[notifier.name]
+        by = self._clock.now() - (delivery.expires - TRIED_FOR_S) - can.embargo
+        return can.dated.late(payload, by) if by >= LATE_S and delivery.edges and can.dated is not None else payload
 
     async def _follow(self, decision: Decision, result: Result, destination: Destination) -> None:
         """What the answer means for the destination."""
@@ -401,9 +305,7 @@ class Dispatcher:
             destination.hold(decision.hold)
         if decision.pause and destination.pause(decision.error, now):
             self._log.warning("notifier paused", notifier=destination.name, reason=decision.error)
-            lines = (decision.error, "Its alerts wait; it is tried again every hour, and after a restart.")
-            notice = Notice(f"Notifier {destination.name} is paused", lines, now)
-            await self._store.add_deliveries(self._notice_rows(notice, {destination.name}))
+            await self._chores.tell_of_pause(destination.name, decision.error, self.paused)
 
     async def _record(self, decision: Decision, delivery: Delivery, result: Result, payload: Json | None) -> None:
         key, fence, store, now = delivery.key, delivery.fence, self._store, self._clock.now()
@@ -441,82 +343,25 @@ class Dispatcher:
                 await self._clock.sleep(1.0)
         return await write()
 
-    # -- chores -----------------------------------------------------------------------------------------------------------
 
-    async def _chores(self) -> None:
-        now = self._clock.now()
-        if now < self._chores_due:
-            return
-        self._chores_due = now + _CHORES_S
-        await self._hand_on_stranded(now)
-        if now >= self._summary_due and await self._report_dead(now):
-            self._summary_due = now + _SUMMARY_S
+@dataclass(frozen=True, slots=True)
+class _Abilities:
+    """What a notifier can do beside sending: asked once, since asking takes longer than most of it."""
 
-    async def _hand_on_stranded(self, now: float) -> None:
-        """Alerts all of whose notifiers are paused go to the fallback; their own rows wait on."""
-        paused = frozenset(self.paused)
-        fallback = [name for name in self._fallback if name in self._notifiers and name not in paused]
-        if not paused or not fallback:
-            return
-        while stranded := await self._store.stranded(paused, _STRANDED):
-            rows = [row for delivery in stranded for row in self._redirected(delivery, fallback, now)]
-            await self._store.hand_on([delivery.key for delivery in stranded], rows)
-            self._log.warning("alerts handed on to the fallback", alerts=len(stranded), fallback=fallback)
-
-    def _redirected(self, delivery: Delivery, names: Sequence[str], now: float) -> list[Delivery]:
-        message = delivery.key.removesuffix(f"/{delivery.notifier}/{delivery.recipient}")
-        lane = delivery.lane.removesuffix(f"/{delivery.notifier}/{delivery.recipient}")
-        return [
-            Delivery(
-                key=f"{message}/{name}/{recipient}",
-                lane=f"{lane}/{name}/{recipient}",
-                notifier=name,
-                recipient=recipient,
-                created=now,
-                due=now,
-                expires=now + TRIED_FOR_S,
-                edges=delivery.edges,
-            )
-            for name in names
-            for recipient in self._notifiers[name].recipients
-        ]
-
-    async def _report_dead(self, now: float) -> bool:
-        """One summary of the dead letters since the last, through a channel that has none of them if there is one."""
-        dead = await self._store.unreported_dead(_LETTERS)
-        if not dead:
-            return False
-        failing = {delivery.notifier for delivery in dead}
-        # A notice that died is told only where another channel is left, else notices would beget notices.
-        letters = [d for d in dead if d.edges or self._channels(failing)]
-        rows = self._notice_rows(_summary(letters, now), failing) if letters else ()
-        await self._store.report_dead([delivery.key for delivery in dead], rows)
-        return bool(rows)
-
-    def _channels(self, avoid: Collection[str]) -> tuple[str, ...]:
-        """The operator's channels that are neither paused nor to be avoided, else the fallback's."""
-        for names in (self._operator, self._fallback):
-            free = tuple(n for n in names if n in self._notifiers and n not in avoid and n not in self.paused)
-            if free:
-                return free
-        return ()
-
-    def _notice_rows(self, notice: Notice, avoid: Collection[str]) -> tuple[Delivery, ...]:
-        return notice_deliveries(notice, self._channels(avoid) or self._operator, self._notifiers)
+    per_second: float
+    embargo: float
+    threaded: Threaded | None
+    read_back: ReadBack | None
+    dated: Dated | None
+    reworded: Reworded | None
 
 
-def _pace(notifier: Notifier) -> float:
-    return notifier.per_second if isinstance(notifier, Paced) else DEFAULT_PER_SECOND
-
-
-def _embargo(notifier: Notifier) -> float:
-    return notifier.embargo if isinstance(notifier, Embargoed) else 0.0
-
-
-def _summary(dead: Sequence[Delivery], now: float) -> Notice:
-    lines = [f"{d.notifier} to {d.recipient}: {d.edges[0].title if d.edges else 'a notice'}: {d.error}" for d in dead[:_LINES]]
-    if len(dead) > _LINES:
-        lines.append(f"and {len(dead) - _LINES} more")
-    many = "1 message" if len(dead) == 1 else f"{len(dead)} messages"
-    hint = "`wirewatch outbox` lists them and can send one again."
-    return Notice(f"{many} could not be delivered", (*lines, hint), now)
+def _abilities(notifier: Notifier) -> _Abilities:
+    return _Abilities(
+        per_second=notifier.per_second if isinstance(notifier, Paced) else DEFAULT_PER_SECOND,
+        embargo=notifier.embargo if isinstance(notifier, Embargoed) else 0.0,
+        threaded=notifier if isinstance(notifier, Threaded) else None,
+        read_back=notifier if isinstance(notifier, ReadBack) else None,
+        dated=notifier if isinstance(notifier, Dated) else None,
+        reworded=notifier if isinstance(notifier, Reworded) else None,
+    )

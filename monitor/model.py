@@ -301,11 +301,12 @@ _FACTS: dict[str, type[TerritoryChange] | type[CasualtyFigure] | type[Statement]
     "casualty": CasualtyFigure,
     "statement": Statement,
 }
+_FIELDS = {cls: tuple(f.name for f in dataclasses.fields(cls)) for cls in _FACTS.values()}
 
 
 def fact_to_json(fact: Fact) -> Json:
     """The contracted JSON of a fact: `kind` first, `in` for `within`, `why` left out."""
-    row: Json = {"kind": str(fact.kind)} | dataclasses.asdict(fact)
+    row: Json = {"kind": str(fact.kind)} | {name: getattr(fact, name) for name in _FIELDS[type(fact)]}
     row["in"] = row.pop("within")
     del row["why"]
     return row
@@ -314,7 +315,7 @@ def fact_to_json(fact: Fact) -> Json:
 def fact_from_json(row: Mapping[str, Any]) -> Fact:
     """The inverse of `fact_to_json`; unknown keys are left out, so that facts stored by a newer version can be read."""
     cls = _FACTS[row["kind"]]
-    names = {f.name for f in dataclasses.fields(cls)}
+    names = _FIELDS[cls]
     values = {("within" if k == "in" else k): v for k, v in row.items()}
     return cls(**{k: v for k, v in values.items() if k in names})
 

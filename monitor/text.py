@@ -32,6 +32,8 @@ _WORD: Final = re.compile(r"\w+(?:['’]\w+)*")
 
 def clean(text: str) -> str:
     """Text as it is shown and stored: NFC, no controls or direction marks, single blanks, at most one empty line in a row."""
+    if text.isascii() and text.isprintable() and "  " not in text:
+        return text.strip()  # nothing to do, as most often
     text = unicodedata.normalize("NFC", _SURROGATES.sub("\ufffd", text))
     text = _UNSEEN.sub("", _LINE_BREAKS.sub("\n", text))
     text = _AROUND_BREAKS.sub("\n", _BLANKS.sub(" ", text))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterable
+from functools import lru_cache
 from urllib.parse import unquote, unquote_plus, urlsplit
 
 from monitor.wording import clip
@@ -13,6 +14,7 @@ _SHORTEST = 4  # what is shorter is a common syllable, and no secret
 _LONGEST = 160
 
 
+@lru_cache(maxsize=64)
 def parts_of_address(url: str) -> frozenset[str]:
     """All of an address that would give it away: itself, its path, each part of the path, values of its query, its password."""
     try:

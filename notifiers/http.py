@@ -45,6 +45,7 @@ async def post(
         if (remedy := _MISCONFIGURED.get(error.kind)) is not None:
             return Result(Fate.PAUSE, f"{error.detail}: {remedy}"), None
         return Result(Fate.UNCERTAIN if error.written else Fate.RETRY, error.detail), None
-    # Its first words say what was wrong.
-    detail = conceal(f"HTTP {reply.status} {words_of(reply)}", parts_of_address(url))
-    return Result(fate_of(reply), detail, retry_after=reply.retry_after if fate_of(reply) is Fate.WAIT else None), reply
+    fate, detail = fate_of(reply), f"HTTP {reply.status}"
+    if said := words_of(reply):  # the first of them say what was wrong
+        detail = conceal(f"{detail} {said}", parts_of_address(url))
+    return Result(fate, detail, retry_after=reply.retry_after if fate is Fate.WAIT else None), reply

@@ -90,7 +90,7 @@ class Card:
     @property
     def heading(self) -> str:
         """The title behind its label, which is not said twice."""
-        return self.title if self.title.startswith(f"{self.label}:") else f"{self.label}: {self.title}"
+        return _heading(self.label, self.title)
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,15 +200,23 @@ def subject(edges: Sequence[AlertEdge]) -> str:
     """One line: what changed, and how many more changes stand in the message."""
     told = since_last(edges)
     stories = len({e.story_id for e in told})
+    heading = _heading(LABELS[told[0].edge], _title(told[0]))
     if stories > 1:
-        return f"{len(told)} alerts in {stories} stories: {plain(card(told[0]).heading, 140)}"
+        return f"{len(told)} alerts in {stories} stories: {plain(heading, 140)}"
     more = f" (+{len(told) - 1} more)" if len(told) > 1 else ""
-    return plain(card(told[0]).heading, 180) + more
+    return plain(heading, 180) + more
+
+
+def _title(edge: AlertEdge) -> str:
+    return plain(edge.title, 200) or "(without a title)"
+
+
+def _heading(label: str, title: str) -> str:
+    return title if title.startswith(f"{label}:") else f"{label}: {title}"
 
 
 def card(edge: AlertEdge) -> Card:
     """An edge in words."""
-    title = plain(edge.title, 200) or "(without a title)"
     rows = (
         ("Said by", _who(edge)),
         ("Sources", _sources(edge)),
@@ -219,7 +227,7 @@ def card(edge: AlertEdge) -> Card:
     )
     return Card(
         label=LABELS[edge.edge],
-        title=title,
+        title=_title(edge),
         severity=plain(edge.severity, 40),
         colour=_colour(edge.severity),
         change=_change(edge),

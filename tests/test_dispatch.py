@@ -13,8 +13,9 @@ from pathlib import Path
 import pytest
 
 from monitor.clock import VirtualClock
+from monitor.decision import JITTER, RETRY_DELAYS, WAIT_S, Decision, decide, retry_delay
 from monitor.destinations import BREAK_AFTER, BREAK_S, PROBE_S, Destination
-from monitor.dispatch import JITTER, RETRY_DELAYS, WAIT_S, Decision, Dispatcher, decide, retry_delay
+from monitor.dispatch import Dispatcher
 from monitor.errors import StoreUnavailable
 from monitor.model import DeliveryState
 from notifiers.base import Fate, Notifier, Result
