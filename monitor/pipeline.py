@@ -48,7 +48,7 @@ from monitor.model import (
 from monitor.overlay import Overlay
 from monitor.requests import EDIT_STORIES
 from monitor.rulebook import Rulebook
-from monitor.steps import Consulted, LedgerKey, Placed, StoryPlaces
+from monitor.steps import Consulted, LedgerKey, Lived, Placed, StoryPlaces
 from monitor.stories.group import Grouper
 from monitor.stories.group import Placed as Decided
 from notifiers.base import Notice
@@ -76,6 +76,8 @@ Tell = Callable[[Notice], Awaitable[None]]
 class Pipeline:
     """Analyses what is pending and fires what is due. `step` and `fire_timers` return what they committed.
 
+    Without `lives` it does not follow how stories live and feeds post, for rules that do not ask.
+
     What a defect of ours keeps from being decided is put off for an hour, stays pending and is told (`tell`); the rest goes on.
     """
 
@@ -90,9 +92,11 @@ class Pipeline:
         tell: Tell | None = None,
         grouper: Callable[[], Grouper] = Grouper,
         to_owner: ToOwner = to_nobody,
+        lives: bool = True,
     ) -> None:
         self._store, self._language, self._book, self._gazetteer, self._clock = store, language, book, gazetteer, clock
         self._recipients, self._tell, self._to_owner = recipients, tell, to_owner
+        self._lives = lives
         self._silences: Sequence[Silence] = ()
         self._new_grouper, self._grouper = grouper, grouper()
         self._feeds: dict[str, Feed] = {}
@@ -214,7 +218,7 @@ class Pipeline:
         states = await self._states_of(observations, places, overlay)
         similar = await self._likeness(observations, states)
         consulted = steps.consult(observations, states, self._gazetteer, similar)
-        lived = steps.live(placed, await overlay.ledgers(steps.life_keys(placed)), now, self._book.quiets)
+        lived = await self._lived(placed, overlay, now)
         events = (*consulted.events, *lived.events, steps.text_event(placed))
         judged = await self._judge(events, placed, overlay, now, lived.phase)
         return StepRecord(
@@ -237,6 +241,11 @@ class Pipeline:
             suppressed=judged.suppressed,
             deliveries=judged.deliveries,
         )
+
+    async def _lived(self, placed: Placed, overlay: Overlay, now: float) -> Lived:
+        if not self._lives:
+            return Lived(())
+        return steps.live(placed, await overlay.ledgers(steps.life_keys(placed)), now, self._book.quiets)
 
     async def _merge(self, decided: Decided, overlay: Overlay, now: float) -> tuple[Placement, StepRecord]:
         """The placement in stories as they are once those that the item shows to be one are; and what ledgers and rules make
@@ -302,7 +311,7 @@ class Pipeline:
         return Standing(self._feeds, self._recipients, self._book.in_force, self._silences, self._to_owner)
 
     def _context(self, story: Story, item: Item | None, feed: Feed | None, phase: str | None) -> Context:
-        about = self._book.about(self._grouper.centroid(story.id))
+        about = self._book.about(self._grouper.centroid(story.id)) if self._book.compares else {}
         return Context(item, feed, story, self._gazetteer, about, phase)
 
     async def _subject(self, story_id: str, overlay: Overlay, now: float) -> tuple[Story | None, Feed | None, str | None]:

@@ -60,6 +60,11 @@ class Rulebook:
             if vector is not None:
                 self._about[text] = vector
 
+    @property
+    def compares(self) -> bool:
+        """Whether some rule compares stories with a text."""
+        return bool(self._about)
+
     def about(self, centroid: Vector | None) -> Mapping[str, float]:
         """How alike a story is to each of these texts."""
         if centroid is None:

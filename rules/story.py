@@ -39,6 +39,13 @@ def quiets(rules: Iterable[Rule]) -> tuple[float, ...]:
     return tuple(sorted(set(named)))
 
 
+def asks_of_life(rule: Rule) -> bool:
+    """Whether the rule looks at how stories live or feeds post, beside what is said."""
+    unless = rule.unless or {}
+    rows = (rule.where or {}, *(unless.get("any_of") or (unless,)))
+    return rule.fact is Kind.STORY or any("phase" in row.get("story", {}) for row in rows)
+
+
 def words(event: Event) -> Mapping[str, str]:
     """Fields of titles beside those that every kind has."""
     return {"origins": str(len(event.origins)) if event.origins else ""}

@@ -17,6 +17,7 @@ from monitor.model import AlertEdge, Json, StepRecord
 from monitor.stories.pinned import PinnedGrouper
 from notifiers.render import as_json, value
 from rules.rule import Rule
+from rules.story import asks_of_life
 from storage.base import Past
 
 _AFTER_S = 86400.0
@@ -143,7 +144,8 @@ async def backtest(
     held: Counter[str] = Counter()
     last = since
     pinned = partial(PinnedGrouper, known.pins, compares=any(past.story_id is None for past in pasts))
-    async with scratch(models, both, pasts[0].at if pasts else since, grouper=pinned) as engine:
+    lives = any(asks_of_life(rule) for rule in both)
+    async with scratch(models, both, pasts[0].at if pasts else since, grouper=pinned, lives=lives) as engine:
         done = 0
         for at, together in groupby(pasts, key=lambda past: past.at):
             batch = list(together)

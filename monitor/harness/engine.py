@@ -53,7 +53,8 @@ class Poll:
 
 class Engine:
     """Feed it polls in order of time; it returns the steps that they caused. `feeds` are what is known of the feeds that a
-    stream names; `recipients` are who the configured notifiers write to; `grouper` places items in stories."""
+    stream names; `recipients` are who the configured notifiers write to; `grouper` places items in stories; `lives` as for
+    `Pipeline`."""
 
     def __init__(
         self,
@@ -66,13 +67,14 @@ class Engine:
         recipients: Mapping[str, tuple[str, ...]] | None = None,
         silences: Iterable[Silence] = (),
         grouper: Callable[[], Grouper] = Grouper,
+        lives: bool = True,
     ) -> None:
         self._store, self._clock, self._silences = store, clock, tuple(silences)
         self.book = rules if isinstance(rules, Rulebook) else Rulebook(rules, models.gazetteer)
         self._language = models.language
         named = {name: (name,) for rule in self.book.rules for name in rule.notify}
         args = (store, models.language, self.book, models.gazetteer, clock, named | dict(recipients or {}), self._hear)
-        self._pipeline = Pipeline(*args, grouper=grouper)
+        self._pipeline = Pipeline(*args, grouper=grouper, lives=lives)
         self._described = {name: feed for feed in feeds for name in (feed.id, feed.url, feed.name)}
         self._feeds: dict[str, Feed] = {}
         self._items: dict[str, Item] = {}

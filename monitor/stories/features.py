@@ -156,8 +156,8 @@ def _hash(text: str) -> int:
 def sums_of(sketches: Sequence[tuple[Codes, Masks]], table: NDArray[np.float32]) -> Floats:
     """The columns of `SUMS` for each of these codes and masks."""
     count = len(sketches)
-    if not count:
-        return np.zeros((0, len(SUMS)))
+    if not any(len(codes) for codes, _ in sketches):
+        return np.zeros((count, len(SUMS)))
     which = np.repeat(np.arange(count), [len(c) for c, _ in sketches])
     masks = np.concatenate([m for _, m in sketches])
     value = table[np.concatenate([c for c, _ in sketches])].astype(np.float64)

@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monitor.model import Item, Placement, Reading, Story, StoryEdit, Vector, make_id
-from monitor.stories.copies import fingerprint, is_copy
+from monitor.stories.copies import Print, fingerprint, is_copy
 from monitor.stories.edits import edited, standing
 from monitor.stories.features import FEATURES, Compared, Rows, Sketch, WordWeights, blend, pair_features, sketch, story_features
 from monitor.stories.index import Change, Index, Member, StoryState
@@ -242,10 +242,13 @@ class Grouper:
             item.title,
             self._families.get(item.feed_id, item.outlet),
             item.seen,
-            fingerprint(item),
+            self._print(item),
             countries=tuple(sorted(set(reading.countries))) if reading else (),
             places=tuple(sorted(set(reading.places))) if reading else (),
         )
+
+    def _print(self, item: Item) -> Print:
+        return fingerprint(item)
 
     def _candidates(self, new: Member, cosines: NDArray[np.float32]) -> NDArray[np.int64]:
         """The rows that an item is compared with: the nearest, those that share rare words, those with its link."""

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+
+import numpy as np
 
 from monitor.model import Item, Reading, Vector
-from monitor.stories.features import Sketch
+from monitor.stories.copies import Print
+from monitor.stories.features import PLAIN, Sketch
 from monitor.stories.group import Grouper, Placed
-from monitor.stories.index import Member
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +30,8 @@ class PinnedGrouper(Grouper):
         self._pins, self._compares = pins, compares
 
     def prepare(self, batch: Iterable[tuple[Item, Vector | None, Reading | None]], now: float) -> None:
-        super().prepare([one for one in batch if one[0].id not in self._pins], now)
+        if self._compares:
+            super().prepare([one for one in batch if one[0].id not in self._pins], now)
 
     def place(self, item: Item, vector: Vector | None, reading: Reading | None, now: float) -> Placed:
         pin = self._pins.get(item.id)
@@ -37,12 +40,13 @@ class PinnedGrouper(Grouper):
         return self.assign(item, vector, reading, pin.story_id, pin.copy_of)
 
     def _sketch(self, item: Item, vector: Vector | None, reading: Reading | None) -> Sketch:
-        return super()._sketch(item if self._compares or vector is None else _wordless(item), vector, reading)
+        if self._compares or vector is None:
+            return super()._sketch(item, vector, reading)
+        return Sketch(item.id, _NO_CODES, _NO_MASKS, (item.published, *[0.0] * (len(PLAIN) - 1)), "", vector)
 
-    def _member(self, item: Item, reading: Reading | None, row: int) -> Member:
-        known = item if self._compares or self.index.sketch(row).vector is None else _wordless(item)
-        return replace(super()._member(known, reading, row), title=item.title)
+    def _print(self, item: Item) -> Print:
+        return super()._print(item) if self._compares else _NO_PRINT
 
 
-def _wordless(item: Item) -> Item:
-    return replace(item, title="", summary="", text="", link=None)
+_NO_CODES, _NO_MASKS = np.zeros(0, np.int32), np.zeros(0, np.uint8)
+_NO_PRINT = Print((), np.zeros(0, np.uint32), "")
