@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence, Set
 
 from monitor.codec import dumps, item_to_json
@@ -52,10 +53,10 @@ async def remove_feed(db: Connection, feed_id: str) -> bool:
 # ------------------------------------------------------------------------------------------------------------------- leases
 
 _CLAIM = f"""
-WITH clock AS MATERIALIZED (SELECT {NOW} AS now), due AS MATERIALIZED (
-  SELECT id FROM feeds WHERE (configured OR added) AND due <= (SELECT now FROM clock)
-  AND (lease_until IS NULL OR lease_until <= (SELECT now FROM clock)) ORDER BY due LIMIT $2 FOR UPDATE SKIP LOCKED)
-UPDATE feeds f SET lease_until = (SELECT now FROM clock) + $3, fence = f.fence + 1, holder = $4 FROM due WHERE f.id = due.id
+WITH clock AS MATERIALIZED (SELECT {NOW} AS now), free AS MATERIALIZED (
+  SELECT id FROM feeds WHERE (configured OR added) AND ready <= (SELECT now FROM clock)
+  ORDER BY ready LIMIT $2 FOR UPDATE SKIP LOCKED)
+UPDATE feeds f SET lease_until = (SELECT now FROM clock) + $3, fence = f.fence + 1, holder = $4 FROM free WHERE f.id = free.id
 RETURNING f.fence, {columns(FEED, "f")}, {columns(FEED_STATE, "f")}
 """
 
@@ -67,8 +68,18 @@ async def claim_due_feeds(db: Connection, now: float | None, limit: int, lease_s
     return sorted(due, key=lambda d: (d.state.due, d.feed.id))
 
 
-_SETTING = ", ".join(f"{name} = ${n}" for n, name in enumerate(FEED_STATE, 3))
-_SET_STATE = f"UPDATE feeds SET lease_until = NULL, holder = NULL, {_SETTING} WHERE id = $1 AND fence = $2"
+# The states of many feeds as one statement: an array for each column.
+_ARRAYS = {"float": "float8", "int": "bigint", "bool": "bool", "str": "text", "tuple": "text"}
+_TYPES = [str(FeedState.__dataclass_fields__[name].type).split("[")[0].split(" ")[0] for name in FEED_STATE]
+_GIVEN = ", ".join(f"${n}::{_ARRAYS[kind]}[]" for n, kind in enumerate(_TYPES, 3))
+_SETTING = ", ".join(
+    f"{name} = new.{name}{'::jsonb' * (kind == 'tuple')}" for name, kind in zip(FEED_STATE, _TYPES, strict=True)
+)
+_SET_STATES = f"""
+UPDATE feeds f SET lease_until = NULL, holder = NULL, {_SETTING}
+FROM unnest($1::text[], $2::bigint[], {_GIVEN}) AS new(id, claim, {columns(FEED_STATE)})
+WHERE f.id = new.id AND f.fence = new.claim RETURNING f.id
+"""
 
 
 async def commit_poll(db: Connection, record: PollRecord) -> None:
@@ -77,14 +88,28 @@ async def commit_poll(db: Connection, record: PollRecord) -> None:
 
 
 async def commit_polls(db: Connection, records: Sequence[PollRecord]) -> list[PollRecord]:
-    late = []
-    for record in records:
-        if not changed(await db.execute(_SET_STATE, record.feed_id, record.fence, *feed_state_row(record.state))):
-            late.append(record)
-            continue
-        await _store_versions(db, record.items, {item.id for item in record.items} - record.fresh if record.baseline else set())
-        hit("in_t1")
+    late: list[PollRecord] = []
+    for wave in _waves(records):
+        states = [(record.feed_id, record.fence, *feed_state_row(record.state)) for record in wave]
+        held = {row[0] for row in await db.fetch(_SET_STATES, *map(list, zip(*states, strict=True)))}
+        late += [record for record in wave if record.feed_id not in held]
+        stored = [record for record in wave if record.feed_id in held]
+        baseline = {i.id for record in stored if record.baseline for i in record.items if i.id not in record.fresh}
+        await _store_versions(db, [item for record in stored for item in record.items], baseline)
+    hit("in_t1")
     return late
+
+
+def _waves(records: Sequence[PollRecord]) -> list[list[PollRecord]]:
+    """The polls in their order, in as few groups as have each feed once."""
+    waves: list[list[PollRecord]] = []
+    nth: Counter[str] = Counter()
+    for record in records:
+        if nth[record.feed_id] == len(waves):
+            waves.append([])
+        waves[nth[record.feed_id]].append(record)
+        nth[record.feed_id] += 1
+    return waves
 
 
 # ----------------------------------------------------------------------------------------------------------------- versions

@@ -39,7 +39,7 @@ async def feeds(db: Connection) -> list[tuple[Feed, FeedState]]:
 
 async def next_due(db: Connection) -> float | None:
     """A feed that somebody holds counts from the end of the lease: it may never be given back."""
-    due: float | None = await db.fetchval(f"SELECT min(greatest(due, lease_until)) FROM feeds WHERE {_WATCHED}")
+    due: float | None = await db.fetchval(f"SELECT min(ready) FROM feeds WHERE {_WATCHED}")
     return due
 
 

@@ -33,7 +33,7 @@ FROM (SELECT count(*) AS pending, min(seen) AS oldest_pending FROM item_versions
 (SELECT count(*) AS unread FROM unread) u,
 (SELECT count(*) AS ledgers FROM ledgers WHERE due <= $1) l,
 (SELECT count(*) AS rules FROM rule_states WHERE due <= $1) r,
-(SELECT count(*) AS feeds, min(due) AS oldest_feed FROM feeds WHERE {_WATCHED} AND due <= $1 AND {_FREE}) f,
+(SELECT count(*) AS feeds, min(due) AS oldest_feed FROM feeds WHERE {_WATCHED} AND ready <= $1) f,
 (SELECT min(due) AS oldest_due FROM deliveries WHERE ready <= $1 AND state = 'pending') d
 """
 _OUTBOX = "SELECT state, count(*) FROM deliveries WHERE state IN ('pending', 'sending', 'dead') GROUP BY state"

@@ -26,6 +26,8 @@ _FEED: Columns = {
     "fence": int,
     "lease_until": float,
     "holder": str,  # the worker that holds it
+    # When a claim can next take it: `due`, or the end of the lease.
+    "ready": "double precision GENERATED ALWAYS AS (greatest(due, lease_until)) STORED",
 }
 _FEED_STATE: Columns = {
     "due": float,
@@ -107,7 +109,7 @@ _VERSION: Columns = {
 _FEEDS_AND_ITEMS = (
     # Rows that are written at every poll, in their own pages as long as there is room.
     create("feeds", _FEED | _FEED_STATE, "id", "url name family every due health configured added fence", "fillfactor = 60"),
-    index("feeds_due", "feeds (due)", "configured OR added"),
+    index("feeds_ready", "feeds (ready)", "configured OR added"),
     create("subscriptions", _SUBSCRIPTION, "feed_id", "topic hub token secret state due errors missed"),
     index("subscriptions_token", "subscriptions (token)", unique=True),
     index("subscriptions_due", "subscriptions (due)"),
