@@ -57,7 +57,10 @@ class Destination:
         if self.paused is not None or self.broken:
             return 0 if self.in_hand else 1  # the probe
         self._fill(now)
-        return max(0, min(self.most_at_once + self._ahead - self.in_hand, int(self._tokens)))
+        most = self.most_at_once + self._ahead
+        free = max(0, min(most - self.in_hand, int(self._tokens)))
+        # Enough waits for its turn: the next rows are claimed together, with one sync to disk for all of them.
+        return 0 if self.in_hand >= 2 * self.most_at_once and free < most // 4 else free
 
     def begin(self, now: float) -> None:
         """A row is claimed."""
