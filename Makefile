@@ -18,7 +18,7 @@ BUILD ?= build
 VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
 PIP_INSTALL = pip install --quiet --disable-pip-version-check
 
-.PHONY: demo test lint bench torture torture-rules clean install uninstall deb deb-test lock licences sbom
+.PHONY: demo test lint bench bench-quick torture torture-rules clean install uninstall deb deb-test lock licences sbom
 demo: $(VENV)/.installed
 	$(BIN)/wirewatch demo
 
@@ -124,6 +124,10 @@ torture-rules: $(VENV)/.installed-dev
 # Some three quarters of an hour on two free cores; results as Markdown and JSON in build/bench/.
 bench: $(VENV)/.installed-dev
 	$(BIN)/python benchmarks/bench.py
+
+# Some eight minutes; that all of them run, no figures to quote.
+bench-quick: $(VENV)/.installed-dev
+	$(BIN)/python benchmarks/bench.py --quick
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info

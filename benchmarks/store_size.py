@@ -1,4 +1,4 @@
-"""How much a store holds in how many bytes, and how fast it is found again: `python benchmarks/store_size.py [ITEMS] [--json]`.
+"""How large a store grows, and how fast things are found in it: `python benchmarks/store_size.py [--items N] [--json]`.
 
 Items of about 60 words over 25 days, in stories of two, with the shares of facts, events, alerts and ledgers that the shipped
 rules gave on a week of world-news feeds (.6, .68, .067, .94 an item). Everything is written by the store's own methods.
@@ -205,7 +205,7 @@ async def main(count: int, as_json: bool, folder: str | None) -> None:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("items", nargs="?", type=int, default=100_000)
+    parser.add_argument("--items", type=int, default=100_000)
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--folder", help="where the store is made; the system's folder for scratch by default")
     options = parser.parse_args()

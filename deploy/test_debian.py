@@ -12,6 +12,7 @@ import shutil
 import subprocess
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import format_datetime
@@ -66,8 +67,8 @@ class Machine:
 
     def run(self, command: str, *, fine: bool = True) -> str:
         """What a shell command in it prints. Fails where it does not end with 0, unless `fine` is False."""
-        inside = ("nsenter", "-t", str(self.leader), "--all", "--wd=/", "env", "-i", "PATH=/usr/sbin:/usr/bin:/sbin:/bin")
-        done = subprocess.run([*inside, "sh", "-c", command], capture_output=True, text=True, check=False)
+        inside = ("nsenter", "-t", str(self.leader), "--all", "env", "-i", "PATH=/usr/sbin:/usr/bin:/sbin:/bin")
+        done = subprocess.run([*inside, "sh", "-c", command], cwd="/", capture_output=True, text=True, check=False)
         assert done.returncode == 0 or not fine, f"{command}\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
         return done.stdout + done.stderr
 
@@ -94,6 +95,15 @@ def until(true: Callable[[], bool], seconds: float, what: str) -> None:
         time.sleep(0.5)
 
 
+def first_process(nspawn: int) -> int | None:
+    """The process id of a machine's systemd; the first children of nspawn are its own and pass away."""
+    for child in Path(f"/proc/{nspawn}/task/{nspawn}/children").read_text().split():
+        with suppress(FileNotFoundError, ProcessLookupError):
+            if Path(f"/proc/{child}/comm").read_text().strip() == "systemd":
+                return int(child)
+    return None
+
+
 @pytest.fixture(scope="module")
 def package() -> Path:
     found = sorted((ROOT / "build").glob("wirewatch_*.deb"))
@@ -115,9 +125,8 @@ def machine(package: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
             stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=os.environ | {"SYSTEMD_NSPAWN_UNIFIED_HIERARCHY": "1"},
         )  # fmt: skip
     try:
-        children = Path(f"/proc/{booted.pid}/task/{booted.pid}/children")
-        until(lambda: bool(children.read_text().split()), 20, "the machine boots")
-        made = Machine(root, int(children.read_text().split()[0]))
+        until(lambda: first_process(booted.pid) is not None, 30, "the machine boots")
+        made = Machine(root, first_process(booted.pid) or 0)
         until(lambda: made.run("systemctl is-system-running", fine=False).strip() in ("running", "degraded"), 60, "booted")
         yield made
     finally:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import resource
-from collections.abc import Iterator
-from contextlib import contextmanager
+import shutil
+import subprocess
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -20,6 +22,7 @@ from monitor.model import Json
 from monitor.pulse import Ballast, LoopLag, Signs, StoreWatch, memory_of, stalled
 from notifiers.base import Notice
 from storage.base import Store
+from storage.sqlite_open import open_sqlite
 from storage.vitals import Beat
 
 WELL = Signs(0.1, 1.0, 5.0, 0.0)
@@ -165,6 +168,50 @@ async def test_the_ballast_lets_a_nearly_full_disk_take_what_is_in_hand(bench: B
     free[0] = 8 << 20
     await watch.tick()
     assert watch.failing is None and bench.subjects()[1:] == ["the store can be written again"]
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of twelve megabytes."""
+    if os.geteuid() != 0 or shutil.which("mount") is None:
+        pytest.skip("only root can mount a small disk")
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=12m", "tmpfs", disk], check=True)
+    yield disk
+    subprocess.run(["umount", disk], check=True)
+
+
+@asynccontextmanager
+async def opened(path: Path) -> AsyncIterator[Store]:
+    store = open_sqlite(path, daemon=True)
+    try:
+        yield store
+    finally:
+        await store.close()
+
+
+async def test_a_disk_that_runs_full_is_left_and_taken_up_again(small_disk: Path, make: Make) -> None:
+    async with opened(small_disk / "store.db") as store:
+        await store.sync_feeds([make.feed("f1")], NOW)
+        bench = Bench(store, VirtualClock(NOW), small_disk)
+        watch = bench.watch(ballast=1 << 20, reserve=1 << 18)
+        await watch.start()
+        filler, ballast = small_disk / "filler", small_disk / "store.db.ballast"
+        assert ballast.exists()
+        with filler.open("wb", buffering=0) as file, suppress(OSError):
+            while True:
+                file.write(bytes(1 << 16))
+        with pytest.raises(StoreUnavailable):
+            await store.commit_poll(make.poll(*(make.item(f"i{n}", text="x" * 4000) for n in range(500))))
+        await watch.tick()
+        assert watch.failing is not None and not ballast.exists()
+        assert bench.subjects() == ["the store cannot be written"], "the notice was stored in the ballast's room"
+        filler.unlink()
+        await watch.tick()
+        assert watch.failing is None and ballast.stat().st_size == 1 << 20
+        await store.commit_poll(make.poll(make.item("after")))
+        assert set(await store.items(["i0", "after"])) == {"after"}
 
 
 async def test_a_store_that_another_program_locks_is_waited_for(bench: Bench, backend: SqliteBackend) -> None:
