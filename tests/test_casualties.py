@@ -448,3 +448,65 @@ def test_phrases_and_animals_count_nobody(read: Any, text: str) -> None:
 )
 def test_what_points_back_to_a_past_year_is_history(read: Any, text: str) -> None:
     assert {f.status for f in read(text) if f.metric == "killed" and (f.low or 0) > 100} == {"historic"}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "The deaths of nine recruits have sparked anger in the capital.",
+        "Crowds marched over the killing of eleven farmers.",
+        "In the hours after nine people were killed in Brest, a channel praised the gunman.",
+        "It follows the Bastille Day attack in Nice, where 84 were killed.",
+    ],
+)
+def test_a_matter_that_is_known_is_recalled(read: Any, text: str) -> None:
+    assert not any(f.anchored for f in read(text) if f.low)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Police confirmed the deaths of nine recruits in the capital.",
+        "Nine people were killed in Brest hours after the talks ended.",
+        "A bomb went off in Nice, where 84 were killed.",
+    ],
+)
+def test_what_is_told_first_is_no_recalled_matter(read: Any, text: str) -> None:
+    assert all(f.anchored for f in read(text))
+
+
+def test_a_number_at_which_a_summary_was_cut_off_is_none(read: Any) -> None:
+    text = "Two earthquakes of magnitude 7.2 and 7.5 struck the north of the country within a minute on Friday morning, "
+    text += "killing more than 2"
+    assert not read(text)
+    assert brief(read(f"{text}000 people.")) == [("killed", 2001)]
+
+
+@pytest.mark.parametrize(
+    ("text", "published", "status"),
+    [
+        ("Hurricane Katrina killed 1,392 people, a new count says.", "2023-01-10", "historic"),
+        ("Hurricane Katrina killed 1,392 people, officials say.", "2005-09-20", "claimed"),
+        ("The storm, the worst since Hurricane Katrina, killed 60 people on Monday.", "2023-01-10", "asserted"),
+        ("The 2019 floods, which killed 84 people, led to a new dam.", "2023-01-10", "historic"),
+        ("The 2019 floods, which killed 84 people, led to a new dam.", "2019-06-10", "asserted"),
+        ("Ruritania to evacuate 700 citizens from the coast", None, "planned"),
+        ("Modelling predicts thousands of deaths by spring.", None, "hypothetical"),
+        ("Six people are believed to have drowned off the coast.", None, "hypothetical"),
+    ],
+)
+def test_whether_it_happened_now(read: Any, text: str, published: str | None, status: str) -> None:
+    assert [f.status for f in read(text, published)] == [status]
+
+
+@pytest.mark.parametrize(
+    ("text", "bounds"),
+    [
+        ("Death toll nears 1,500", (1500, 1500, "nearly", None)),
+        ("The ministry revised the death toll up to 54 from 47.", (54, 54, "exact", "up")),
+        ("Ruritania earthquake: death toll 500", (500, 500, "exact", None)),
+    ],
+)
+def test_tolls_of_headlines_and_revisions(read: Any, text: str, bounds: tuple[int, int, str, str | None]) -> None:
+    (figure,) = [f for f in read(text) if f.status != "superseded"]
+    assert (figure.low, figure.high, figure.qualifier, figure.revision) == bounds

@@ -180,6 +180,14 @@ def test_within_a_story_only_the_very_number_of_an_earlier_item_is_silent() -> N
     assert world.tells("one", 2, fact(9, category="soldiers", **TOWN))
 
 
+def test_within_a_story_an_open_bound_that_covers_what_is_known_is_silent() -> None:
+    world = World()
+    assert world.tells("one", 0, fact(34, metric="wounded", place="Country", place_id="xa"))
+    dozens = fact(12, None, metric="wounded", qualifier="dozens", **TOWN)
+    assert not world.tells("one", 1, dozens)
+    assert world.tells("one", 2, fact(12, None, metric="wounded", qualifier="dozens", place="Port", place_id="xa-port"))
+
+
 FIGURES = st.builds(
     fact,
     st.integers(1, 300),

@@ -10,7 +10,7 @@ from spacy.tokens import Span, Token
 from monitor.facts import casualty_slots as slots
 from monitor.facts import casualty_time as time
 from monitor.facts.attribution import Attribution, source_of
-from monitor.facts.casualty_figures import figures
+from monitor.facts.casualty_figures import Figure, figures
 from monitor.facts.casualty_links import Link, link_figures
 from monitor.facts.casualty_names import by_violence, named_people
 from monitor.facts.casualty_places import Mention, named_place, place_left, place_of, places, toll_place
@@ -23,6 +23,7 @@ from monitor.facts.parsing import Section
 from monitor.model import LIVE_STATUSES, CasualtyFigure, Status
 
 _WEAK = 0.55  # the confidence of figures of people shot or stabbed: hurt as far as the sentence says
+_CUT = 120  # code points from which on a text without an end was cut off
 _NEXT = 150  # code points behind a figure within which the next sentence's place is its own
 _PLAIN = 0.5  # the confidence of one death or injury for which no attack, accident or disaster is named
 
@@ -45,7 +46,7 @@ class _Reader:
             self.spots.append(sentence)
             return
         sentence = _without_footer(sentence)
-        links = link_figures(sentence, figures(sentence), self.metric)
+        links = link_figures(sentence, [f for f in figures(sentence) if not _is_cut(self.section, f)], self.metric)
         people = named_people(sentence, links)
         first = len(self.found)
         links = [*links, *(person.link for person in people)]
@@ -192,6 +193,12 @@ def _place_left(sentence: Span) -> str | None:
     """The place that a sentence leaves to the next: where it plays, else the country whose dead it tells of."""
     mentions = places(_without_footer(sentence))
     return place_left(mentions) or (named_place(mentions) if slots.metric_named(sentence) else None)
+
+
+def _is_cut(section: Section, figure: Figure) -> bool:
+    """Whether a summary that was cut off ends in the midst of a number: "... struck the north, killing more than 2"."""
+    last = section.doc[-1]
+    return section.within == "text" and figure.end == len(section.doc) and last.text.isdigit() and len(section.text) > _CUT
 
 
 def _without_footer(sentence: Span) -> Span:

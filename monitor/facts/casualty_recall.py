@@ -28,6 +28,8 @@ def recalled(sentence: Span, link: Link, attribution: Attribution | None) -> str
     """Why a figure is what readers know already; an empty text for news."""
     if _counts_years(sentence, link):
         return "years after it"
+    if link.figure.start == link.cue.i + 2 and link.cue.nbor().lower_ == "of" and _is_matter(link.cue):
+        return "a matter that is known"
     for verb in _clauses(link.cue):
         if verb.i < verb.head.i and any(c.dep_ in {"mark", "advmod"} and c.lower_ in _EARLIER for c in verb.children):
             return "only dates what follows"  # what comes behind the main clause goes on with the tale
@@ -66,6 +68,13 @@ def _described(verb: Token) -> Token | None:
     where = any(c.lower_ in {"where", "when"} and c.i < verb.i for c in verb.children)
     named = where and any(c.dep_ == "compound" and c.pos_ == "PROPN" for c in noun.children)  # "the Bastille Day attack"
     return noun if _is_known_event(noun) and (that or named or not apart) else None
+
+
+def _is_matter(noun: Token) -> bool:
+    """ "The deaths of five trainees have sparked anger", "over the killing of ten": what is known before."""
+    definite = any(c.dep_ == "det" and c.lower_ in _KNOWN for c in noun.children)
+    about = noun.dep_ == "nsubj" or (noun.dep_ == "pobj" and noun.head.lower_ in {"over", "after", "for", "since", "about"})
+    return definite and about and noun.head.lemma_.lower() not in {"be", "bring", "come", "take", "raise"}
 
 
 def _dates_another(verb: Token) -> bool:

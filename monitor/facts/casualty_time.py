@@ -213,6 +213,8 @@ def _background_total(link: Link) -> str:
     perfect = any(c.dep_ == "aux" and c.lower_ in {"has", "have", "had"} for c in verb.children)
     subjects = [c for c in verb.children if c.dep_ == "nsubj" and c.i < verb.i]
     told = [*subjects, *([verb.head] if verb.dep_ == "relcl" else [])]
+    if any(t.tag_ == "WDT" for t in subjects):
+        told += verb.doc[max(verb.sent.start, verb.i - _RECORD_REACH) : verb.i]  # "a war between two armies, which has killed"
     war = any(t.lower_ in casualty_words().lists["long_causes"] for t in told)
     return "the total of a war" if perfect and war else ""
 

@@ -95,6 +95,8 @@ class FactReader:
         """The place of a name; where the whole is unknown and a headline's capitals may have made it too long ("Ruritania
         Reach"), that of its beginning."""
         words = name.split()
+        if len(words) > 1 and words[-1].lower() == "capital" and (code := self._gazetteer.country(" ".join(words[:-1]))):
+            return name, self._gazetteer.nation(code)  # "the Ruritanian capital": in Ruritania
         for n in range(len(words), 0, -1):
             part = " ".join(words[:n])
             place = self._gazetteer.link(part, setting.countries, setting.places[:_NEAR])

@@ -79,6 +79,7 @@ class Told:
     cause: str | None = None
     since: str | None = None
     origins: int = 1
+    item: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +93,7 @@ class Elsewhere:
         rows = [
             [
                 *(r.key, r.story, r.at, (r.value.low, r.value.high, r.value.qualifier)),
-                *(r.category, r.scope, r.name, r.place, r.place_id, r.cause, r.since, r.origins),
+                *(r.category, r.scope, r.name, r.place, r.place_id, r.cause, r.since, r.origins, r.item),
             ]
             for r in self.rows
         ]
@@ -135,6 +136,7 @@ def hear(memory: Elsewhere, event: Event, o: Observation, inside: Inside) -> tup
         fact.cause,
         fact.since,
         len(event.origins),
+        o.item_id,
     )
     if event.newsworthy and event.name in TELLS:
         found = [row for row in memory.rows if row.key != told.key and _is_twin(row, told, inside)]
@@ -154,8 +156,9 @@ def _with(memory: Elsewhere, told: Told) -> Elsewhere:
 
 
 def _is_near(row: Told, told: Told) -> bool:
-    """Whether a known figure is at most a little above the new one: a misread one must not silence all that follow."""
-    return b.level(row.value) <= NEAR * b.level(told.value)
+    """Whether a known figure is at most a little above the new one, or its story's own: a misread one must not silence all
+    that follow elsewhere."""
+    return row.story == told.story or b.level(row.value) <= NEAR * b.level(told.value)
 
 
 def _backs(other: Told, row: Told) -> bool:
@@ -292,6 +295,13 @@ def _scopes(p: _Pair) -> frozenset[str]:
 
 
 def _told_twice(p: _Pair) -> bool:
-    """Within one story a series of its own has its reason, but for the very number of an earlier item at the same place."""
-    placeless = None in {p.old.place, p.new.place}
-    return 0 < p.apart <= 36 * HOUR and _equal(p, TELLING) and (placeless or _one_place(p))
+    """Within one story a series of its own has its reason, but for what an earlier item told of the same place: the very
+    number, or one that an open bound only covers ("dozens" after 34)."""
+    here = None in {p.old.place, p.new.place} or _one_place(p)
+    told = p.old.item != p.new.item and 0 <= p.apart <= 36 * HOUR
+    return told and here and (_equal(p, TELLING) or _only_covers(p))
+
+
+def _only_covers(p: _Pair) -> bool:
+    old, new = p.levels
+    return p.old.category == p.new.category and p.old.scope == p.new.scope and p.new.value.high is None and new <= old
