@@ -6,7 +6,7 @@ import base64
 import difflib
 import ipaddress
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -284,6 +284,16 @@ def check(path: Path) -> tuple[Problem, ...]:
             checked.config.rules_folder, known_notifiers=frozenset(checked.config.notifiers), gazetteer=gazetteer
         )
     return (*checked.problems, *check_templates(templates), *rules.problems)
+
+
+def check_rules(paths: Iterable[Path], config_path: Path) -> tuple[Problem, ...]:
+    """Every problem of these rule files and folders. Which notifiers are configured is known where there is a configuration
+    that can be read."""
+    configured = load(config_path, secrets="warning").config if config_path.exists() else None
+    notifiers = None if configured is None else frozenset(configured.notifiers)
+    with closing(Gazetteer()) as gazetteer:
+        sets = [load_folder(path, known_notifiers=notifiers, gazetteer=gazetteer) for path in paths]
+    return tuple(dict.fromkeys(problem for loaded in sets for problem in loaded.problems))
 
 
 def all_feeds(config: Config) -> tuple[Feed, ...]:

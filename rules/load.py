@@ -93,7 +93,7 @@ def load_file(
 ) -> LoadedFile:
     """One rule file. `lists` are those that other files of its folder define."""
     around = Surroundings(known_notifiers, notifier_severity, gazetteer)
-    return load_texts({path: text}, around, lists=lists or {}).files[0]
+    return load_texts({path: text}, around, lists=lists).files[0]
 
 
 def load_folder(
@@ -103,9 +103,9 @@ def load_folder(
     notifier_severity: str = "error",
     gazetteer: Gazetteer | None = None,
 ) -> RuleSet:
-    """All rule files of a folder, or one file, with their lists shared."""
+    """All rule files of a folder, or one file, with the lists of its folder."""
     texts, unreadable = read_folder(path)
-    loaded = load_texts(texts, Surroundings(known_notifiers, notifier_severity, gazetteer))
+    loaded = load_texts(texts, Surroundings(known_notifiers, notifier_severity, gazetteer), lists=lists_beside(path))
     broken = tuple(LoadedFile(p.file, "", (), {}, (p,)) for p in unreadable)
     return RuleSet(tuple(sorted(loaded.files + broken, key=lambda f: f.file)))
 
@@ -138,8 +138,35 @@ def read_folder(path: Path) -> tuple[dict[str, str], list[Problem]]:
     return texts, problems
 
 
+def lists_beside(path: Path) -> Lists | None:
+    """The lists that the other files of a rule file's folder share with it; None where there are none: all is loaded as one."""
+    if not path.is_file():
+        return None
+    found, _ = read_folder(path.parent)
+    others = {file: text for file, text in found.items() if Path(file).name != path.name}
+    mine, _ = read_folder(path)
+    return lists_of(others, *mine.values()) if others else None
+
+
+def lists_of(texts: Mapping[str, str], *own: str) -> Lists:
+    """The lists of these files, but for those that a file of the text `own` defines itself. What is wrong with the files is
+    theirs to tell."""
+    lists: dict[str, tuple[ListEntry, ...]] = {}
+    for name in sorted(texts):
+        root, found = _parsed(name, texts[name])
+        if root is not None:
+            _read_lists(root, Checker(_report(name, found), lists, set(), None, "warning", None), name, lists, {})
+    mine: dict[str, tuple[ListEntry, ...]] = {}
+    for text in own:
+        root, found = _parsed("", text)
+        if root is not None:
+            _read_lists(root, Checker(_report("", found), mine, set(), None, "warning", None), "", mine, {})
+    return {name: entries for name, entries in lists.items() if name not in mine}
+
+
 def load_texts(texts: Mapping[str, str], around: Surroundings, *, lists: Lists | None = None) -> RuleSet:
-    """Rule files by name, with their lists shared. A rule or list that stands in two files is an error in the later."""
+    """Rule files by name, with their lists shared. A rule or list that stands in two files is an error in the later. `lists`
+    are those of other files, which may use the lists of these; None where there are no others."""
     checkers, roots = {}, {}
     shared: dict[str, tuple[ListEntry, ...]] = dict(lists or {})
     own: dict[str, dict[str, tuple[ListEntry, ...]]] = {}
@@ -155,7 +182,7 @@ def load_texts(texts: Mapping[str, str], around: Surroundings, *, lists: Lists |
     used = set().union(*(c.used_lists for c in checkers.values()))
     sound = not any(_errors(c) for c in checkers.values())  # else what is broken may be what uses a list
     for (name, list_name), mark in marks.items():
-        if sound and list_name not in used:
+        if lists is None and sound and list_name not in used:
             checkers[name].report.warning(
                 mark, "unused-list", f"no rule uses the list `{list_name}`", f"write ${list_name} in a rule, or remove it"
             )

@@ -28,7 +28,7 @@ from monitor.harness.replay import replay as run_stream
 from monitor.harness.ruletests import Result, run_tests
 from monitor.net import Door
 from notifiers import registry
-from rules.load import Surroundings, load_texts, read_folder
+from rules.load import Lists, Surroundings, lists_beside, lists_of, load_texts, read_folder
 from rules.rule import Rule
 from storage.open import Address, open_store
 
@@ -41,13 +41,13 @@ _EPOCH = parse_instant("2000-01-01")
 def load_rules(path: Path | None) -> tuple[Rule, ...]:
     """The rules of a file or folder, or of the shipped library. Notifiers need not be configured; warnings are shown. Raises
     ConfigError with every error."""
-    texts, unreadable = read_folder(path or Path(str(resources.files("rules").joinpath("library"))))
-    return _loaded(texts, unreadable, quiet=False)
+    path = path or Path(str(resources.files("rules").joinpath("library")))
+    return _loaded(*read_folder(path), lists_beside(path), quiet=False)
 
 
-def _loaded(texts: Mapping[str, str], unreadable: Sequence[Problem] = (), *, quiet: bool) -> tuple[Rule, ...]:
+def _loaded(texts: Mapping[str, str], unreadable: Sequence[Problem], lists: Lists | None, *, quiet: bool) -> tuple[Rule, ...]:
     with closing(Gazetteer()) as gazetteer:
-        loaded = load_texts(texts, Surroundings(None, "warning", gazetteer))
+        loaded = load_texts(texts, Surroundings(None, "warning", gazetteer), lists=lists)
     errors = [p for p in (*unreadable, *loaded.problems) if p.severity == "error"]
     if errors:
         raise ConfigError(errors)
@@ -134,15 +134,17 @@ async def perform_backtest(rules: Path, config_path: Path, db: Path | None, sinc
 def old_rules(path: Path, against: str) -> tuple[Rule, ...]:
     """The rules to compare with: of a file or folder, or of `path` at a revision (`git:HEAD`). Raises ConfigError."""
     if not against.startswith("git:"):
-        texts, unreadable = read_folder(Path(against))
-        return _loaded(texts, unreadable, quiet=True)
+        return _loaded(*read_folder(Path(against)), lists_beside(Path(against)), quiet=True)
     folder, revision = path if path.is_dir() else path.parent, against.removeprefix("git:")
+    listed = _git(folder, "ls-tree", "--name-only", revision, "./").splitlines()
+    names = [name for name in listed if name.endswith((".yaml", ".yml"))]
+    if path.is_file() and path.name not in names:
+        names.append(path.name)  # git says best that it is not there
+    texts = {name: _git(folder, "show", f"{revision}:./{name}") for name in names}
     if path.is_dir():
-        listed = _git(folder, "ls-tree", "--name-only", revision, "./").splitlines()
-        names = [name for name in listed if name.endswith((".yaml", ".yml"))]
-    else:
-        names = [path.name]
-    return _loaded({str(folder / name): _git(folder, "show", f"{revision}:./{name}") for name in names}, quiet=True)
+        return _loaded({str(folder / name): text for name, text in texts.items()}, (), None, quiet=True)
+    own = texts.pop(path.name)
+    return _loaded({str(path): own}, (), lists_of(texts, own), quiet=True)
 
 
 def _git(folder: Path, *args: str) -> str:

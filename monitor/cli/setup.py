@@ -38,23 +38,29 @@ def init(folder: Path) -> None:
 
 
 @click.command()
+@click.argument("rules", nargs=-1, type=click.Path(path_type=Path, exists=True))
 @config_option
 @click.option("--json", "as_json", is_flag=True, help='Print {"ok", "problems"} as JSON.')
-def check(config_path: Path, as_json: bool) -> None:
+def check(rules: tuple[Path, ...], config_path: Path, as_json: bool) -> None:
     """Check the configuration and all rule files, and tell all problems at once.
+
+    With RULES, files or folders, only these are checked, one file with the lists of its folder. Notifiers must be configured
+    where there is a configuration.
 
     Ends with 0 where all is well, 1 where there are only warnings, 78 where something is refused.
 
     Example: wirewatch check -c /etc/wirewatch/wirewatch.yaml
+
+    Example: wirewatch check rules/syria.yaml
     """
-    problems = config.check(config_path)
+    problems = config.check_rules(rules, config_path) if rules else config.check(config_path)
     refused = any(p.severity == "error" for p in problems)
     if as_json:
         click.echo(json.dumps({"ok": not refused, "problems": [asdict(p) for p in problems]}, ensure_ascii=False))
     else:
         tell(problems)
         if not problems:
-            click.echo(f"{config_path}: all is well", err=True)
+            click.echo(f"{', '.join(map(str, rules or (config_path,)))}: all is well", err=True)
     sys.exit(Exit.CONFIG if refused else Exit.FINDINGS if problems else Exit.OK)
 
 
