@@ -80,3 +80,11 @@ def test_the_example_configuration_of_the_unit_loads() -> None:
     checked = config.load(ROOT / "systemd" / "wirewatch.yaml", secrets="warning")
     assert checked.config is not None, checked.problems
     assert {p.code for p in checked.problems} <= {"secret"}
+
+
+def test_tests_that_are_named_exist() -> None:
+    text = (ROOT / "docs" / "reliability.md").read_text()
+    named = set(re.findall(r"`(?:tests/)?(test_\w+\.py)(?:::(test_\w+))?`", text))
+    assert len(named) > 20
+    for file, test in named:
+        assert f"def {test}" in (ROOT / "tests" / file).read_text(), f"{file}::{test}"
