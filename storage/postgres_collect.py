@@ -55,7 +55,7 @@ async def remove_feed(db: Connection, feed_id: str) -> bool:
 _CLAIM = f"""
 WITH clock AS MATERIALIZED (SELECT {NOW} AS now), free AS MATERIALIZED (
   SELECT id FROM feeds WHERE (configured OR added) AND ready <= (SELECT now FROM clock)
-  ORDER BY ready LIMIT $2 FOR UPDATE SKIP LOCKED)
+  ORDER BY ready, id LIMIT $2 FOR UPDATE SKIP LOCKED)
 UPDATE feeds f SET lease_until = (SELECT now FROM clock) + $3, fence = f.fence + 1, holder = $4 FROM free WHERE f.id = free.id
 RETURNING f.fence, {columns(FEED, "f")}, {columns(FEED_STATE, "f")}
 """
@@ -115,8 +115,8 @@ def _waves(records: Sequence[PollRecord]) -> list[list[PollRecord]]:
 # ----------------------------------------------------------------------------------------------------------------- versions
 
 _NEW_VERSIONS = """
-INSERT INTO item_versions (item_id, version, seen, baseline, analysis, deaths, fence)
-SELECT item_id, version, seen, baseline, 'pending', 0, 0
+INSERT INTO item_versions (item_id, version, seen, baseline, analysis, deaths)
+SELECT item_id, version, seen, baseline, 'pending', 0
 FROM unnest($1::text[], $2::bigint[], $3::float8[], $4::bool[]) WITH ORDINALITY AS new(item_id, version, seen, baseline, n)
 ORDER BY n ON CONFLICT DO NOTHING RETURNING item_id, version
 """

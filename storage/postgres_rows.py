@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import AsyncIterable, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Protocol
 
@@ -27,6 +27,8 @@ class Connection(Protocol):
     async def fetchrow(self, sql: str, *values: Any) -> Any: ...
 
     async def fetchval(self, sql: str, *values: Any) -> Any: ...
+
+    def cursor(self, sql: str, *values: Any, prefetch: int) -> AsyncIterable[Row]: ...
 
     def transaction(self, **how: Any) -> AbstractAsyncContextManager[Any]: ...
 

@@ -80,8 +80,7 @@ async def _many(db: Connection, sql: str, rows: Sequence[Sequence[object]]) -> N
 
 
 _ANALYSED = """
-UPDATE item_versions SET analysis = 'done', language = $1, analysed_at = $2, lease_until = NULL, holder = NULL
-WHERE item_id = $3 AND version = $4
+UPDATE item_versions SET analysis = 'done', language = $1, analysed_at = $2 WHERE item_id = $3 AND version = $4
 """
 
 

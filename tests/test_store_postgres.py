@@ -321,6 +321,49 @@ async def _filled(store: Store) -> None:
     await store.close()
 
 
+# ------------------------------------------------------------------------------------------------------------------ moving
+
+
+def test_a_store_moves_whole(pg: PostgresBackend, tmp_path: Path) -> None:
+    source = tmp_path / "s.db"
+    asyncio.run(_filled(open_sqlite(source, daemon=True, durable=False)))
+    done = wirewatch("migrate", f"sqlite:{source}", pg.url)
+    assert done.code == 0, done.err
+    assert "items: 4 of 4" in done.err and "items\t4\t" in done.out
+
+    async def compare() -> None:
+        old, new = open_sqlite(source, daemon=True, durable=False), pg.open()
+        before, after = await read(old), await read(new)
+        for name, value in before.items():
+            assert after[name] == value, name
+        assert await new.ask("reload", {}, NOW) == await old.ask("reload", {}, NOW)  # numbered after what came
+        await old.close()
+        await new.close()
+
+    asyncio.run(compare())
+    assert check_store(pg.url) == []
+    again = wirewatch("migrate", f"sqlite:{source}", pg.url)
+    assert again.code == 78 and "rows in" in again.err
+
+
+def test_a_store_that_a_daemon_holds_or_that_changes_on_its_way_is_not_moved(
+    pg: PostgresBackend, postgres: PostgresServer, tmp_path: Path
+) -> None:
+    source = tmp_path / "s.db"
+    holder = open_sqlite(source, daemon=True, durable=False)
+    assert wirewatch("migrate", f"sqlite:{source}", pg.url).code == 75
+    asyncio.run(_filled(holder))
+    spoil = "NEW.title = NEW.title || '!'; RETURN NEW;"
+    postgres.query(pg.url, f"CREATE FUNCTION spoil() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN {spoil} END$$")
+    postgres.query(pg.url, "CREATE TRIGGER spoil BEFORE INSERT ON items FOR EACH ROW EXECUTE FUNCTION spoil()")
+    try:
+        done = wirewatch("migrate", f"sqlite:{source}", pg.url)
+        assert done.code == 1 and "items is not what it was" in done.err
+        assert not any(pg.dump().values())
+    finally:
+        postgres.query(pg.url, "DROP FUNCTION spoil CASCADE")
+
+
 def test_what_does_not_belong_together_is_found(pg: PostgresBackend, postgres: PostgresServer) -> None:
     asyncio.run(_filled(pg.open()))
     assert check_store(pg.url) == []

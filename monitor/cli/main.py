@@ -34,6 +34,7 @@ _COMMANDS: dict[str, tuple[str, str]] = {
     "config": ("monitor.cli.configuration:group", "Show the configuration, without secrets."),
     "backup": ("monitor.cli.data:backup", "Copy the store, also while the daemon runs."),
     "restore": ("monitor.cli.data:restore", "Put a backup back."),
+    "migrate": ("monitor.cli.migrate:migrate", "Move a SQLite store to PostgreSQL."),
     "db": ("monitor.cli.data:db", "Check the store's file."),
     "export": ("monitor.cli.export:export", "Write items, stories, facts or alerts as JSON lines, CSV or Parquet."),
     "search": ("monitor.cli.looking:search", "Find items by their words."),

@@ -102,14 +102,11 @@ _VERSION: Columns = {
     "language": str,  # as analysed
     "analysed_at": float,
     "superseded": "json",  # the whole older version; null for the latest, which stands in `items`
-    "fence": int,
-    "lease_until": float,
-    "holder": str,  # the worker that analyses it
 }
 _FEEDS_AND_ITEMS = (
     # Rows that are written at every poll, in their own pages as long as there is room.
     create("feeds", _FEED | _FEED_STATE, "id", "url name family every due health configured added fence", "fillfactor = 60"),
-    index("feeds_ready", "feeds (ready)", "configured OR added"),
+    index("feeds_ready", "feeds (ready, id)", "configured OR added"),
     create("subscriptions", _SUBSCRIPTION, "feed_id", "topic hub token secret state due errors missed"),
     index("subscriptions_token", "subscriptions (token)", unique=True),
     index("subscriptions_due", "subscriptions (due)"),
@@ -119,7 +116,7 @@ _FEEDS_AND_ITEMS = (
     index("items_link_key", "items (link_key)", "link_key IS NOT NULL"),
     index("items_seen", "items (seen)"),
     index("items_words", "items USING gin (words)"),
-    create("item_versions", _VERSION, "seq", "item_id version seen analysis baseline deaths fence", "fillfactor = 80"),
+    create("item_versions", _VERSION, "seq", "item_id version seen analysis baseline deaths", "fillfactor = 80"),
     index("item_versions_item", "item_versions (item_id, version)", unique=True),
     index("item_versions_pending", "item_versions (seen, seq)", "analysis = 'pending'"),
     index("item_versions_set_aside", "item_versions (seq)", "analysis = 'set_aside'"),
