@@ -28,19 +28,26 @@ _SEVERITIES = {"critical": "Extreme", "high": "Severe", "medium": "Moderate", "l
 _CERTAINTIES = {EdgeName.CONFIRMED: "Observed", EdgeName.DENIED: "Unlikely", EdgeName.WITHDRAWN: "Unlikely"}
 
 
-def alert(edges: Sequence[AlertEdge]) -> str:
-    """One message: it is the first edge's, and has an `info` for each. What is not the first of its alert refers to the message
-    that opened it."""
+def alert(edges: Sequence[AlertEdge], earlier: Sequence[str] = ()) -> str:
+    """One message: it is the first edge's, and has an `info` for each. `earlier` are the names of the messages in which these
+    alerts were told before; where they are not known, what is not the first of its alert refers to the one that opened it."""
     edges = since_last(edges)
     first = edges[0]
     kind = _TYPES[first.edge] if first.opened_at is not None else "Alert"
     root = _message(f"{_token(first.alert)}.{first.n}", first.at, "Actual", kind)
-    if first.opened_at is not None:
-        _add(root, "references", f"{_SENDER},{_token(first.alert)}.1,{_sent(first.opened_at)}")
+    opening = () if first.opened_at is None else (f"{_SENDER},{_token(first.alert)}.1,{_sent(first.opened_at)}",)
+    if references := earlier or opening:
+        _add(root, "references", " ".join(references))
     _add(root, "incidents", _token(first.story_id))
     for edge in edges:
         _info(root, edge)
     return _written(root)
+
+
+def name_of(edges: Sequence[AlertEdge]) -> str:
+    """By what later messages refer to the one about these edges: sender, identifier and instant."""
+    first = since_last(edges)[0]
+    return f"{_SENDER},{_token(first.alert)}.{first.n},{_sent(first.at)}"
 
 
 def notice(told: Notice, ident: str) -> str:

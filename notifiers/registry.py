@@ -16,7 +16,7 @@ from notifiers.email import EmailNotifier, EmailSettings
 from notifiers.slack import SlackNotifier, SlackSettings, escape
 from notifiers.slack_bot import SlackBot
 from notifiers.templates import Source, Templates, read
-from notifiers.webhook import WebhookNotifier, WebhookSettings
+from notifiers.webhook import CapWebhook, WebhookNotifier, WebhookSettings
 
 AnySettings = Annotated[
     AppriseSettings | ConsoleSettings | EmailSettings | SlackSettings | WebhookSettings, Field(discriminator="type")
@@ -37,6 +37,14 @@ def _slack(name: str, s: SlackSettings, door: Door, resolve: Resolve, words: Tem
     return SlackBot(name, resolve(s.token), s.channel, door, signing, s.api, s.care, words, app)
 
 
+def _webhook(name: str, s: WebhookSettings, door: Door, resolve: Resolve, words: Templates | None) -> Notifier:
+    url = SecretStr(s.url) if isinstance(s.url, str) else resolve(s.url)
+    keys = [resolve(ref) for ref in (s.secret, *s.secrets) if ref is not None]
+    if s.envelope == "cap":
+        return CapWebhook(name, url, keys, door, care=s.care)
+    return WebhookNotifier(name, url, keys, door, envelope=s.envelope, care=s.care)
+
+
 _MAKERS: dict[type[Settings], Callable[[str, Any, Door, Resolve, Templates | None], Notifier]] = {
     AppriseSettings: lambda name, s, door, resolve, words: AppriseNotifier(name, resolve(s.url), care=s.care, templates=words),
     ConsoleSettings: lambda name, s, door, resolve, words: ConsoleNotifier(name, care=s.care, templates=words),
@@ -44,14 +52,7 @@ _MAKERS: dict[type[Settings], Callable[[str, Any, Door, Resolve, Templates | Non
         name, s, resolve(s.password) if s.password else None, words
     ),
     SlackSettings: _slack,
-    WebhookSettings: lambda name, s, door, resolve, words: WebhookNotifier(
-        name,
-        SecretStr(s.url) if isinstance(s.url, str) else resolve(s.url),
-        [resolve(ref) for ref in (s.secret, *s.secrets) if ref is not None],
-        door,
-        envelope=s.envelope,
-        care=s.care,
-    ),
+    WebhookSettings: _webhook,
 }
 
 

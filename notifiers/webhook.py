@@ -9,15 +9,16 @@ import hmac
 import json
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Literal, Self
 
 from pydantic import Field, SecretBytes, SecretStr, model_validator
 
 from monitor.clock import iso
-from monitor.model import AlertEdge, Json, make_id
+from monitor.model import AlertEdge, Delivery, Json, make_id
 from monitor.net import Door
 from notifiers import cap, http, render
-from notifiers.base import ChannelSettings, Notice, Result, SecretRef
+from notifiers.base import ChannelSettings, Fate, Notice, Result, SecretRef
 from notifiers.harm import OPEN, Care
 
 _PREFIX = "whsec_"
@@ -74,8 +75,6 @@ class WebhookNotifier:
 
     def render(self, edges: tuple[AlertEdge, ...], recipient: str) -> Json:
         edges = self._care.of(edges)
-        if self._envelope == "cap":
-            return {"xml": cap.alert(edges)}
         return {
             "type": "wirewatch.alert",
             "timestamp": iso(edges[0].at),
@@ -84,8 +83,6 @@ class WebhookNotifier:
         }
 
     def render_notice(self, notice: Notice, recipient: str) -> Json:
-        if self._envelope == "cap":
-            return {"xml": cap.notice(notice, f"notice.{make_id(notice.subject, *notice.lines, str(notice.at))}")}
         return {
             "type": "wirewatch.notice",
             "timestamp": iso(notice.at),
@@ -111,6 +108,41 @@ class WebhookNotifier:
 
     async def close(self) -> None:
         return None
+
+
+class CapWebhook(WebhookNotifier):
+    """The same with messages of the Common Alerting Protocol, each of which refers to those that this receiver was sent of its
+    alerts before."""
+
+    def __init__(
+        self,
+        name: str,
+        url: SecretStr,
+        secret: SecretStr | Sequence[SecretStr] | None,
+        door: Door,
+        clock: Callable[[], float] = time.time,
+        care: Care = OPEN,
+    ) -> None:
+        super().__init__(name, url, secret, door, clock, "cap", care)
+
+    def render(self, edges: tuple[AlertEdge, ...], recipient: str) -> Json:
+        edges = self._care.of(edges)
+        return {"xml": cap.alert(edges), "name": cap.name_of(edges)}
+
+    def join(self, payload: Json, edges: tuple[AlertEdge, ...], before: Sequence[Delivery]) -> Json:
+        alerts = {edge.alert for edge in edges}
+        earlier = [d.payload["name"] for d in before if d.payload and any(edge.alert in alerts for edge in d.edges)]
+        if not earlier:
+            return payload
+        return payload | {"xml": cap.alert(self._care.of(edges), tuple(dict.fromkeys(earlier)))}
+
+    def render_notice(self, notice: Notice, recipient: str) -> Json:
+        return {"xml": cap.notice(notice, f"notice.{make_id(notice.subject, *notice.lines, str(notice.at))}")}
+
+    async def send(self, payload: Json, recipient: str, key: str) -> Result:
+        result = await super().send(payload, recipient, key)
+        # What was accepted has a name, by which it is found when a later message refers to it.
+        return replace(result, provider_id=payload.get("name")) if result.fate is Fate.SENT else result
 
 
 def _as_cloud_event(payload: Json, ident: str) -> Json:

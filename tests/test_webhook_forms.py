@@ -17,16 +17,20 @@ from test_notifiers import NOTICE, SIGNING_KEY, SIGNING_SECRET, HttpReceiver, a_
 from test_render import an_edge, edges, taken, words
 
 from monitor.cli.main import cli
+from monitor.clock import VirtualClock
+from monitor.dispatch import Dispatcher
 from monitor.model import AlertEdge, EdgeName
 from notifiers import cap, registry
 from notifiers.base import Fate
-from notifiers.webhook import WebhookNotifier, WebhookSettings
+from notifiers.webhook import CapWebhook, WebhookNotifier, WebhookSettings
 
 NOW = 1_732_871_400.0
 NAME = f"{{{cap.NAMESPACE}}}"
 
 
 def hook(envelope: Any = "standard") -> WebhookNotifier:
+    if envelope == "cap":
+        return CapWebhook("hook", SecretStr("https://x.example"), None, a_door())
     return WebhookNotifier("hook", SecretStr("https://x.example"), None, a_door(), envelope=envelope)
 
 
@@ -105,7 +109,8 @@ def valid(xml: str) -> Any:
         assert not re.search(r"[\s,<&]", root.findtext(f"{NAME}{name}"))
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d-00:00", root.findtext(f"{NAME}sent"))
     if root.findtext(f"{NAME}msgType") in ("Update", "Cancel"):
-        assert re.fullmatch(r"[^\s,]+,[^\s,]+,\d{4}-\S+-00:00", root.findtext(f"{NAME}references"))
+        name = r"[^\s,]+,[^\s,]+,\d{4}-\S+-00:00"
+        assert re.fullmatch(f"{name}(?: {name})*", root.findtext(f"{NAME}references"))
     return root
 
 
@@ -131,6 +136,40 @@ def test_each_turn_is_the_kind_of_message_that_it_is(edge: EdgeName, kind: str, 
     assert references == (None if opens else named), "it refers to the message that was sent"
 
 
+async def test_a_cap_message_names_all_that_this_receiver_was_sent_of_its_alerts(store: Any, make: Any) -> None:
+    """The last turn after a digest of two alerts and a turn that another notifier's receiver got."""
+    receiver, clock = HttpReceiver(), VirtualClock(NOW)
+
+    def row(n: int, *told: AlertEdge, to: str = "hook") -> Any:
+        return make.delivery(
+            f"m{n}/1/{to}/{to}", f"toll/s1/{to}/{to}", edges=told, created=NOW + n, due=NOW + n, expires=NOW + 1e6
+        )
+
+    def turn(alert: str, n: int, edge: EdgeName = EdgeName.UPDATED) -> AlertEdge:
+        opened_at = None if n == 1 else NOW
+        return make.edge(alert, n, edge=EdgeName.OPENED if n == 1 else edge, at=NOW + 60 * n, opened_at=opened_at)
+
+    rows = [
+        row(1, turn("b", 1), turn("a", 1)), row(2, turn("a", 2), to="mail"), row(3, turn("a", 3)), row(4, turn("c", 1)),
+        row(5, turn("a", 4, EdgeName.WITHDRAWN)),
+    ]  # fmt: skip
+    await store.commit_steps(
+        [make.changed(make.step(None), edges=tuple(e for r in rows for e in r.edges), deliveries=tuple(rows))]
+    )
+    async with receiver.serving() as url, a_door() as door:
+        hook = CapWebhook("hook", SecretStr(url), None, door, lambda: NOW)
+        dispatcher = Dispatcher(store, {"hook": hook}, clock, patience_s=5.0)
+        for _ in range(9):
+            clock.advance_to(clock.now() + 10)
+            await dispatcher.tick()
+        await dispatcher.stop()
+    sent = [valid(content.decode()) for _, content in receiver.got]
+    names = [",".join(root.findtext(f"{NAME}{part}") for part in ("sender", "identifier", "sent")) for root in sent]
+    assert [root.findtext(f"{NAME}identifier") for root in sent] == ["b.1", "a.3", "c.1", "a.4"]
+    assert [root.findtext(f"{NAME}references") for root in sent] == [None, names[0], None, f"{names[0]} {names[1]}"]
+    assert sent[-1].findtext(f"{NAME}msgType") == "Cancel"
+
+
 def test_what_a_cap_message_tells() -> None:
     root = valid(hook("cap").render((an_edge(edge=EdgeName.OPENED), an_edge(alert="b", place=None)), "hook")["xml"])
     assert root.findtext(f".//{NAME}headline") == "New: Death toll in Aleppo rises"
@@ -148,7 +187,7 @@ def test_any_text_gives_a_valid_cap_message(found: list[AlertEdge]) -> None:
 async def test_a_cap_message_is_signed_as_it_leaves() -> None:
     receiver = HttpReceiver()
     async with receiver.serving() as url, a_door() as door:
-        notifier = WebhookNotifier("hook", SecretStr(url), SecretStr(SIGNING_SECRET), door, lambda: NOW, envelope="cap")
+        notifier = CapWebhook("hook", SecretStr(url), SecretStr(SIGNING_SECRET), door, lambda: NOW)
         for payload in (notifier.render((an_edge(),), "hook"), notifier.render_notice(NOTICE, "hook")):
             assert (await notifier.send(payload, "hook", "k")).fate is Fate.SENT
     for headers, content in receiver.got:
