@@ -16,9 +16,12 @@ from monitor.cli.common import change, config_option, json_option, run, show, st
 from monitor.codec import feed_to_json, item_to_json
 from monitor.collect import health as states
 from monitor.collect.edits import changes
+from monitor.collect.fast import Engine, engine_for
 from monitor.collect.lists import FORMATS, read_list, write_list
 from monitor.errors import Exit, FetchError, StoreMissing
 from monitor.model import Feed, FeedState, Json
+
+_PARSERS = {Engine.TRUTH: "feedparser", Engine.BOTH: "feedparser, compared", Engine.FAST: "feedparser-rs, proven"}
 
 
 @click.group()
@@ -103,13 +106,15 @@ def health(config_path: Path, as_json: bool, everything: bool) -> None:
                 row |= {
                     "errors": state.errors,
                     "gaps": state.gaps,
+                    "parser": _PARSERS[engine_for(state)],
+                    "differed": state.differed,
                     "moved_to": state.moved_to if state.health == "moved" else None,
                 }
                 found.append(row)
         return sorted(found, key=lambda row: (not row["failing"], row["name"]))
 
     found = run(rows())
-    columns = _columns("name", "health", "since", "last_good", "last_new")
+    columns = _columns("name", "health", "since", "last_good", "last_new", "parser")
     columns |= {"next_try": lambda row: str(row["due"]), "error": lambda row: row["error"] or row["moved_to"] or ""}
     show(found, as_json, columns | _columns("advice"))
     failing = sum(row["failing"] for row in found)
