@@ -2,7 +2,8 @@
 
     python benchmarks/torture_kills.py [--kills 1000] [--at random|failpoints] [--store 100] [--seed 1] [--json FILE]
 
-A store serves `--store` kills, then a new one begins. Ends with 1 where a promise was broken. About a quarter of a second for each kill on a free core.
+A store serves `--store` kills, then a new one begins. Ends with 1 where a promise was broken. A kill takes about a
+quarter of a second on a free core.
 """
 
 from __future__ import annotations
