@@ -192,11 +192,12 @@ async def main(count: int, as_json: bool, folder: str | None) -> None:
         "items a CPU second written": round(count / cpu),
         "p95 ms by the clock": {name: round(float(np.percentile(v[:, 0], 95)), 1) for name, v in times.items()},
         "p95 ms of the processor": {name: round(float(np.percentile(v[:, 1], 95)), 1) for name, v in times.items()},
-        "bytes an item by table": {name: round(size / count) for name, size in sizes.items() if size / count >= 1},
+        "bytes an item by table": {name: round(size / count) for name, size in sizes.items() if size / count >= 10},
     }
     if as_json:
         print(json.dumps(result))
         return
+    print("| measure | of | figure |\n|---|---|---|")
     for name, value in result.items():
         rows = value.items() if isinstance(value, dict) else [("", value)]
         for row, figure in rows:
