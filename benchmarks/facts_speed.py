@@ -23,6 +23,7 @@ from monitor.facts import extract
 from monitor.facts.extract import FactReader, default_reader
 from monitor.gazetteer import Gazetteer
 from monitor.model import Document
+from monitor.worker import settle
 
 WORDS = 500
 SHARE = {"plain": 0.60, "politics": 0.22, "war": 0.18}  # of the sentences
@@ -161,6 +162,7 @@ def main() -> None:
     opened, index = time.perf_counter() - began, resident() - before
     gazetteer.close()
     reader = default_reader()
+    settle()  # as in its worker
     stages = Stages(reader)
     chance = random.Random(0)  # noqa: S311 - sample text
     sets = {"mixed": [article(chance) for _ in range(given.articles)]}

@@ -348,5 +348,6 @@ def is_known(speaker: Speaker) -> bool:
     return _known_kind(f" {own} ") is not None or any(w in words("anonymous") for w in own.split())
 
 
+@lru_cache(maxsize=10_000)
 def _plain(text: str | None) -> str:
     return " ".join("".join(c if c.isalnum() or c in ".-&" else " " for c in (text or "").lower()).split())

@@ -65,14 +65,9 @@ class Token:
         "head",
         "i",
         "idx",
-        "is_alpha",
-        "is_currency",
         "is_punct",
-        "is_quote",
-        "is_space",
         "lefts",
         "lemma_",
-        "like_num",
         "lower_",
         "pos_",
         "rights",
@@ -85,8 +80,7 @@ class Token:
     def __init__(self, doc: Doc, i: int, idx: int, word: Word, whitespace: str) -> None:
         self.doc, self.i, self.idx, self.word, self.whitespace_ = doc, i, idx, word, whitespace
         self.text, self.lower_ = word.text, word.lower
-        self.is_alpha, self.is_punct, self.is_space = word.is_alpha, word.is_punct, word.is_space
-        self.is_quote, self.is_currency, self.like_num = word.is_quote, word.is_currency, word.like_num
+        self.is_punct = word.is_punct
         self.head = self
         self.dep_, self.tag_, self.pos_, self.lemma_, self.ent_type_, self.ent_iob_ = "dep", "", "", "", "", "O"
         self.lefts: Sequence[Token] = ()
@@ -105,6 +99,31 @@ class Token:
 
     def __repr__(self) -> str:
         return self.text
+
+    @property
+    def is_alpha(self) -> bool:
+        """Whether it is letters alone."""
+        return self.word.is_alpha
+
+    @property
+    def is_space(self) -> bool:
+        """Whether it is white space."""
+        return self.word.is_space
+
+    @property
+    def is_quote(self) -> bool:
+        """Whether it is a quotation mark."""
+        return self.word.is_quote
+
+    @property
+    def is_currency(self) -> bool:
+        """Whether it is a sign of money."""
+        return self.word.is_currency
+
+    @property
+    def like_num(self) -> bool:
+        """Whether it is a number, in digits or in words."""
+        return self.word.like_num
 
     @property
     def is_stop(self) -> bool:

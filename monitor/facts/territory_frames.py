@@ -78,12 +78,13 @@ class _Row:
 
 @dataclass(frozen=True, slots=True)
 class Frames:
-    """The lexicon of predicates, ready for look-up by word form."""
+    """The lexicon of predicates, ready for look-up by word form. A sentence without one of `words` has no predicate."""
 
     verbs: Mapping[str, tuple[tuple[str, int], ...]]
     rows: Mapping[str, tuple[_Row, ...]]
     nouns: Mapping[str, tuple[str, str, int]]
     sets: Mapping[str, frozenset[str]]
+    words: frozenset[str]
 
 
 @cache
@@ -109,7 +110,13 @@ def frames(language: str = "en") -> Frames:
         for name, value in lexicon.items()
         if isinstance(value, list) and value and isinstance(value[0], str)
     }
-    return Frames({w: tuple(f) for w, f in words.items()}, {v: tuple(r) for v, r in rows.items()}, nouns, sets)
+    return Frames(
+        {w: tuple(f) for w, f in words.items()},
+        {v: tuple(r) for v, r in rows.items()},
+        nouns,
+        sets,
+        frozenset([*words, *nouns, "under"]),
+    )
 
 
 def _pattern(particle: str, lexicon: Mapping[str, Any]) -> tuple[str, str]:
@@ -156,6 +163,8 @@ def _pattern(particle: str, lexicon: Mapping[str, Any]) -> tuple[str, str]:
 def predicates(sentence: Span, text: str, language: str = "en") -> Iterator[Predicate]:
     """The predicates of a sentence, in order."""
     known = frames(language)
+    if sentence.vocabulary.isdisjoint(known.words):
+        return
     limit = sentence.end_char
     headline = _held_in_headline(sentence, text)
     if headline is not None:
