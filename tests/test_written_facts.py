@@ -35,7 +35,7 @@ class Score:
 
 
 def alerts(fact: Fact) -> bool:
-    if fact.status not in LIVE_STATUSES:
+    if fact.status not in LIVE_STATUSES or not fact.anchored:
         return False
     if isinstance(fact, CasualtyFigure):
         return fact.scope != "historic" and bool(fact.low or fact.high)
@@ -70,6 +70,8 @@ def score(reader: FactReader, name: str) -> Score:
             asked = {key: value for key, value in wanted.items() if key not in {"kind", "has"}}
             total.slots += len(asked)
             total.wrong += sum(getattr(fact, key) != value for key, value in asked.items())
+        # A headline that tells what its text tells is no second fact; statements beside those wanted are not labelled.
+        left = [f for f in left if not isinstance(f, Statement) and not any(same(w, f) for w in row["facts"])]
         total.false += len(left)
     return total
 
@@ -79,4 +81,11 @@ def test_the_first_half(reader: FactReader) -> None:
     assert total.found >= 58
     assert total.missed <= 1
     assert total.false == 0
+    assert total.wrong <= 3 < total.slots
+
+
+def test_the_second_half(reader: FactReader) -> None:
+    total = score(reader, "written_second.jsonl")
+    assert total.found >= 28
+    assert total.false <= 4
     assert total.wrong <= 3 < total.slots

@@ -18,6 +18,7 @@ _REACH = 16  # words between a figure and a predicate to its right
 _TOLL_REACH = 26  # words between "death toll" and its figure
 _PHRASE = frozenset({"DET", "ADJ", "NOUN", "PROPN", "NUM", "PART", "PRON", "ADV"})
 _OPEN, _CLOSE = "([", ")]"
+_FIGURATIVE = frozenset({"burn", "burns", "burned", "burnt", "burning", "crushed", "crushes"})
 _IDIOM = 3  # words of a phrase beside its first or last
 
 
@@ -98,6 +99,8 @@ class _Linker:
         of_things = cue.dep_ == "amod" and cue.head.i > cue.i and self._words.is_thing(cue.head.lower_)  # "40 dead dogs"
         if of_things or self._is_idiom(cue):
             return None
+        if figure.counts in {"bare", "unknown"} and cue.lower_ in _FIGURATIVE:
+            return None  # "burned thousands in tokens"
         if self._has("attacked", cue.i) and self._low(cue.i + 1) == "down" and not cue.lower_.startswith("gun"):
             return None  # a bomber that is shot down is a plane
         if metric == "displaced" and figure.quantity.high == 1:
@@ -344,6 +347,14 @@ class _Linker:
         token, words = self._doc[i], self._words
         if token.tag_ == "VBG" and self._low(i - 1) == "by" and i + 1 < self._stop and self._doc[i + 1].pos_ == "NOUN":
             return None  # "hostages left behind by fleeing bandits"
+        other = token.head if token.dep_ == "amod" and token.head.i > i else None
+        if (
+            other is not None
+            and figure.head is not None
+            and i > figure.head.i
+            and words.category(other.lower_) != figure.category
+        ):
+            return None  # "three sons of the killed commander"
         if words.has("to_death", token) and self._low(i + 1) in {"dead", "to"}:
             if self._low(i + 1) == "dead" or self._low(i + 2) == "death":
                 return "killed"

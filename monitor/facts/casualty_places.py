@@ -26,6 +26,8 @@ _KINDS = ("whole", "quarter", "area", "facility", "part", "roads", "outskirts") 
 _STEM = 4  # letters that a country and its adjective share
 _STEPS = 8  # words between a preposition and its name
 _ARTICLE_NAME = re.compile(r"(?:[AaEe](?:[lnrdstz]|[sdt]h)|[UuOo]l)-[^\W\d_]")  # "el-Mandeb": one word of a name
+_ADJECTIVES = ("ian", "ish", "ese")
+_UNTOLD = frozenset({"several", "many", "some", "various", "two", "three", "four", "five", "multiple", "other"})
 _PEOPLES = ("ites", "ians", "ists", "ims")  # "Alawites", whatever the parser calls them
 _SETTLED = frozenset({"city", "town", "village", "capital", "district", "province", "area", "region", "camp", "suburb"})
 _CHAIN = frozenset({",", "(", "in", "of", "near", "the", "'s", "’s", "at", "on", "and", "outside"})
@@ -145,6 +147,8 @@ def _mention(sentence: Span, start: int, end: int) -> Mention | None:
         return Mention(start, end, text, located, owner, back=doc[end - 1].lower_ in _SETTLED)
     if modifies and located and kinds & _PLACE_ENTS and after is not None and words.category(after.lower_) is None:
         modifies = words.has("group_nouns", after)  # "a Strelsau restaurant", not "the Strelsau police"
+    if doc[start].lower_ in _UNTOLD or (after is not None and words.has("acts", after) and _is_adjective(doc[end - 1])):
+        return None  # "Several Villages", "in Ruritanian attacks on"
     if not located and _is_explained(sentence, end):
         return Mention(start, end, text, 2, owner)
     known = bool(kinds & _PLACE_ENTS)
@@ -172,6 +176,11 @@ def _is_doer(sentence: Span, start: int, end: int) -> bool:
         return True
     stem = doc[start].lower_[:_STEM]
     return len(stem) == _STEM and any(t.lower_.startswith(stem) and _names_doer(t) for t in sentence if t.ent_type_ == "NORP")
+
+
+def _is_adjective(token: Token) -> bool:
+    """The adjective of a nation, whatever it was taken for."""
+    return bool(token.tag_ == "JJ" or token.ent_type_ == "NORP" or token.lower_.endswith(_ADJECTIVES))
 
 
 def _is_explained(sentence: Span, end: int) -> bool:

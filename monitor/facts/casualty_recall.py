@@ -28,6 +28,10 @@ def recalled(sentence: Span, link: Link, attribution: Attribution | None) -> str
     """Why a figure is what readers know already; an empty text for news."""
     if _counts_years(sentence, link):
         return "years after it"
+    if _is_known_group(link):
+        return "people who are known"
+    if any(casualty_words().has("recalling", verb) for verb in _over(link.cue)):
+        return "somebody recalls it"
     if link.figure.start == link.cue.i + 2 and link.cue.nbor().lower_ == "of" and _is_matter(link.cue):
         return "a matter that is known"
     for verb in _clauses(link.cue):
@@ -68,6 +72,25 @@ def _described(verb: Token) -> Token | None:
     where = any(c.lower_ in {"where", "when"} and c.i < verb.i for c in verb.children)
     named = where and any(c.dep_ == "compound" and c.pos_ == "PROPN" for c in noun.children)  # "the Bastille Day attack"
     return noun if _is_known_event(noun) and (that or named or not apart) else None
+
+
+def _over(cue: Token) -> Iterator[Token]:
+    """The verbs above a cue, to the top of its sentence."""
+    node = cue
+    for _ in range(_DEEP):
+        if node.head.i == node.i:
+            return
+        node = node.head
+        if node.pos_ == "VERB":
+            yield node
+
+
+def _is_known_group(link: Link) -> bool:
+    """ "The tens of thousands of people who have died trying": a relative clause on people who were told of."""
+    head, doc = link.figure.head, link.cue.doc
+    first = link.figure.start
+    definite = doc[first].lower_ == "the" or (first > link.cue.sent.start and doc[first - 1].lower_ == "the")
+    return definite and head is not None and any(t.dep_ == "relcl" for t in (link.cue, *_over(link.cue)) if t.i > head.i)
 
 
 def _is_matter(noun: Token) -> bool:

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import Any
 
 from monitor.facts.actors import Actors
 from monitor.facts.anchor import ASIDE, LEAD, Report, Topic, anchored, is_aside, topic_of
 from monitor.facts.attribution import attributions
 from monitor.facts.casualties import read_casualties
+from monitor.facts.casualty_places import place_left, places
 from monitor.facts.casualty_time import THIS_YEAR
 from monitor.facts.casualty_words import casualty_words, singulars
 from monitor.facts.grammar import Span, Token
 from monitor.facts.lexicon import load
-from monitor.facts.parsing import Parsed, Parser
+from monitor.facts.parsing import Parsed, Parser, Section
 from monitor.facts.statements import read_statements
 from monitor.facts.territory import TerritoryContext, read_territory
 from monitor.gazetteer import Gazetteer, Place
@@ -26,6 +29,8 @@ from monitor.text import language_of
 READ_LANGUAGES = frozenset({"en"})
 _NAMES = 40  # names kept for grouping
 _BATCH = 60_000  # code points that are parsed together: enough to fill the network, little to hold
+_TITLE_YEAR = re.compile(r"(?:(\w+) )?\b((?:19|20)\d\d)\b(?!,\d)")
+_SINCE = frozenset({"since", "than", "before", "until"})
 _HEADING = 160  # code points of a first line that may be a headline
 _NEAR = 5  # places that help to tell namesakes apart
 _NAME_TYPES = frozenset({"PERSON", "ORG", "GPE", "LOC", "FAC", "NORP", "EVENT"})
@@ -73,7 +78,8 @@ class FactReader:
         for section in parsed.sections:
             said = attributions(section)
             yield from read_territory(section, said, context)
-            yield from read_casualties(section, said, parsed.document.published)
+            figures = read_casualties(section, said, parsed.document.published)
+            yield from _placed_by(title, figures) if section is not title else figures
             yield from read_statements(section, said)
 
     def _completed(self, fact: Fact, setting: _Setting) -> Fact:
@@ -185,6 +191,7 @@ def _anchored(facts: Iterable[Fact], parsed: Parsed, setting: _Setting) -> list[
     sections = {s.within: (s, list(s.doc.sents), [sentence.start_char for sentence in s.doc.sents]) for s in parsed.sections}
     given = list(facts)
     headed = {f.metric for f in given if isinstance(f, CasualtyFigure) and f.within == "title"} if "title" in sections else None
+    bygone = headed is not None and _is_bygone(sections["title"][0].text, parsed.document.published)
     heading = _headings(sections["text"][0].text, sections["text"][1]) if headed is None and "text" in sections else 0
     judged: list[tuple[Fact, bool, bool]] = []
     for fact in given:
@@ -195,11 +202,30 @@ def _anchored(facts: Iterable[Fact], parsed: Parsed, setting: _Setting) -> list[
         text = section.text[sentence.start_char : sentence.end_char]
         here = anchored(fact, text, setting.topic, names=names, published=parsed.document.published)
         here = here and fact.anchored and not (headed is not None and _is_background(fact, headed))
+        here = here and not (bygone and isinstance(fact, CasualtyFigure) and fact.within == "text")
         judged.append((fact if here else replace(fact, anchored=False), _is_subordinate(fact, sentence), number <= heading))
     title = sections["title"][1] if "title" in sections else sections["text"][1][:heading] if heading else []
     report = _report(judged, [s for _, sents, _ in sections.values() for s in sents], title)
     aside = [is_aside(fact, report, subordinate=below, first=first) for fact, below, first in judged]
     return [replace(row[0], anchored=False) if by_the_way else row[0] for row, by_the_way in zip(judged, aside, strict=True)]
+
+
+def _placed_by(title: Section | None, figures: Sequence[CasualtyFigure]) -> Iterable[CasualtyFigure]:
+    """The figures of a text with the place that its headline names, where their own sentences name none."""
+    named = None
+    if title is not None and any(f.place is None for f in figures):
+        named = next((place for s in title.doc.sents if (place := place_left(places(s))) is not None), None)
+    if named is None or any(f.place is not None for f in figures):
+        return figures
+    return [replace(f, place=named) if f.scope == "incident" else f for f in figures]
+
+
+def _is_bygone(title: str, published: float | None) -> bool:
+    """Whether a headline is about a year that is long over ("How the 1986 World Cup was nearly cancelled")."""
+    if published is None:
+        return False
+    this = datetime.fromtimestamp(published, UTC).year
+    return any(int(m.group(2)) < this - 1 for m in _TITLE_YEAR.finditer(title) if m.group(1) not in _SINCE)
 
 
 def _headings(text: str, sentences: Sequence[Span]) -> int:
