@@ -193,6 +193,10 @@ class Config(_Part):
     net: NetSettings = Field(default=NetSettings(), description="see below")
     feeds: tuple[FeedSettings, ...] = Field(default=(), description="the feeds to watch")
     feeds_from: str | None = Field(default=None, description="a file with more feeds: OPML, JSON, or an address on each line")
+    feed_auth: dict[str, AuthSettings] = Field(
+        default_factory=dict,
+        description="credentials, by address, of private feeds of `feeds_from` and of those that were added by command",
+    )
     notifiers: dict[str, registry.AnySettings] = Field(default_factory=dict, description="channels to people, by name")
     operator: Names = Field(default=(), description="notifiers that are told of dead feeds, refused rules, dead letters")
     fallback: Names = Field(default=(), description="notifiers that get an alert whose own are all paused")
@@ -310,8 +314,10 @@ def all_feeds(config: Config) -> tuple[Feed, ...]:
 
 def feed_headers(config: Config) -> dict[str, dict[str, str]]:
     """What the requests of private feeds carry, by feed id. Raises ConfigError where a secret cannot be had."""
+    known = {make_id("feed", url): auth for url, auth in config.feed_auth.items()}
+    known |= {one.feed().id: one.auth for one in config.feeds if one.auth is not None}
     try:
-        return {one.feed().id: one.auth.headers(config.folder) for one in config.feeds if one.auth is not None}
+        return {feed_id: auth.headers(config.folder) for feed_id, auth in known.items()}
     except ValueError as error:
         raise ConfigError(f"credentials of a feed: {error}") from None
 
@@ -416,12 +422,15 @@ def _cross_check(config: Config, root: Node | None, report: Report, secrets: Lit
             registry.templates(settings, config.folder)
         except ValueError as error:
             report.error(_locate(root, ("notifiers", name, "templates")), "unreadable", f"notifier `{name}`: {error}")
-    for i, feed in enumerate(config.feeds):
-        if feed.auth is not None:
-            try:
-                feed.auth.headers(config.folder)
-            except ValueError as error:
-                tell(_locate(root, ("feeds", i, "auth")), "secret", f"feed {feed.url}: {error}")
+    private: list[tuple[tuple[Any, ...], str, AuthSettings]] = [
+        *((("feeds", i, "auth"), feed.url, feed.auth) for i, feed in enumerate(config.feeds) if feed.auth is not None),
+        *((("feed_auth", url), url, auth) for url, auth in config.feed_auth.items()),
+    ]
+    for where, url, auth in private:
+        try:
+            auth.headers(config.folder)
+        except ValueError as error:
+            tell(_locate(root, where), "secret", f"feed {url}: {error}")
     if config.feeds_from is not None and not (config.folder / config.feeds_from).is_file():
         report.error(_locate(root, ("feeds_from",)), "unreadable", f"no file {config.folder / config.feeds_from}")
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from monitor import config
+from monitor.collect.lists import read_list
 from monitor.errors import ConfigError, Problem
 
 CONTRACT = """
@@ -81,6 +82,19 @@ def test_a_mistake_is_named_where_it_stands(tmp_path: Path, line: str, at: tuple
 def test_all_mistakes_are_told_at_once(tmp_path: Path) -> None:
     checked = load(tmp_path, "rulez: x\nstorm_per_minute: 0\nbaseline_hours: -1\n")
     assert checked.config is None and len(checked.problems) == 3
+
+
+def test_feeds_of_a_list_or_a_command_may_have_credentials(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FEED_TOKEN", "t")
+    url = "https://private.example/feed"
+    text = f"storage: sqlite:w.db\nfeed_auth:\n  {url}: {{bearer: {{env: FEED_TOKEN}}}}\n"
+    checked = load(tmp_path, text)
+    assert checked.config is not None
+    (feed,) = read_list(url.encode())
+    assert config.feed_headers(checked.config) == {feed.id: {"Authorization": "Bearer t"}}
+    monkeypatch.delenv("FEED_TOKEN")
+    secret = next(problem for problem in load(tmp_path, text).problems if problem.code == "secret")
+    assert (secret.line, "private.example" in secret.message) == (3, True)
 
 
 def test_a_number_in_quotes_is_text(tmp_path: Path) -> None:
