@@ -39,6 +39,19 @@ def test_a_rule_file_of_an_older_version_is_told_what_to_write() -> None:
     assert (problem.line, problem.hint) == (4, "gone since Wirewatch 7.0.0: write `severity: high`")
 
 
+RELEASED = sorted(path for path in (Path(__file__).parent / "schemas").glob("*/*.yaml"))
+
+
+@pytest.mark.parametrize("path", RELEASED, ids=lambda path: f"{path.parent.name}/{path.name}")
+def test_files_of_a_released_version_load_or_say_what_to_write(path: Path) -> None:
+    """Configurations and rule files as that version shipped them."""
+    if path.name == "wirewatch.yaml":
+        problems = config.load(path).problems
+    else:
+        problems = load_file(path.name, path.read_text(), known_notifiers=frozenset({"console", "desk"})).problems
+    assert [p for p in problems if p.severity == "error" and "gone since Wirewatch" not in (p.hint or "")] == []
+
+
 def test_what_no_version_knew_is_guessed_as_before(tmp_path: Path) -> None:
     path = tmp_path / "wirewatch.yaml"
     path.write_text("retentoin: {items: 9d}\nfeeds: [{url: https://a.example/rss}]\n")
