@@ -510,3 +510,33 @@ def test_whether_it_happened_now(read: Any, text: str, published: str | None, st
 def test_tolls_of_headlines_and_revisions(read: Any, text: str, bounds: tuple[int, int, str, str | None]) -> None:
     (figure,) = [f for f in read(text) if f.status != "superseded"]
     assert (figure.low, figure.high, figure.qualifier, figure.revision) == bounds
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("A 16-year-old was shot outside a school on Friday.", [("wounded", 1)]),
+        ("A woman walked into a clinic on Sunday suffering from a stab wound.", [("wounded", 1)]),
+        ("A man turned up at the hospital with a gunshot wound, police said.", [("wounded", 1)]),
+        ("Two officers shot at a suspect who fled.", []),
+        ("Two officers were shot at a bank.", [("wounded", 2)]),
+        ("The firm burned thousands in fees.", []),
+        ("Three sons of the killed commander were seen in the crowd.", []),
+    ],
+)
+def test_persons_who_were_shot_and_phrases_that_hurt_nobody(read: Any, text: str, expected: list[tuple[str, int]]) -> None:
+    assert brief(read(text)) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ("36 Afghan civilians die in Pakistan air strikes", None),
+        ("Norway sent relief to Venezuela after an earthquake left at least 450 dead.", "Venezuela"),
+        ("Rebels took Mahin, a town in Homs province, after clashes which left 50 dead.", "Mahin"),
+        ("At least 10 people were killed in Ukrainian attacks on Friday.", None),
+        ("At least 18 Killed in Drone Strikes on Several Villages", None),
+    ],
+)
+def test_whose_deed_is_not_where(read: Any, text: str, place: str | None) -> None:
+    assert [f.place for f in read(text)] == [place]

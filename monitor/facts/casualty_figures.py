@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -15,6 +16,7 @@ from monitor.facts.numbers import Quantity, quantities
 _NOMINAL = frozenset({"NOUN", "PROPN", "ADJ"})
 _SINGULAR = frozenset({"NN", "NNP"})
 _MAX_PHRASE = 12
+_AGED = re.compile(r"(\d{1,2})yearold")
 _POSSESSIVES = frozenset({"our", "its", "their"})
 
 
@@ -383,6 +385,10 @@ def _singles(sentence: Span, words: CasualtyWords) -> Iterator[Figure]:
         first = _first_event(doc, token, sentence.end, words)
         if first is not None:
             yield first
+        aged = _by_age(doc, token.i + 1, sentence.end)
+        if aged is not None:
+            yield aged
+            continue
         head = _single_head(doc, token.i + 1, sentence.end, words)
         if head is None:
             if token.lower_ == "another" and _stands_alone(doc, token.i, sentence.end, words):
@@ -394,6 +400,22 @@ def _singles(sentence: Span, words: CasualtyWords) -> Iterator[Figure]:
             continue
         one = Quantity(token.i - sentence.start, head.i + 1 - sentence.start, token.i - sentence.start, 1, 1, "exact")
         yield Figure(one, token.i, head.i + 1, "people", head, category, single=True)
+
+
+def _by_age(doc: Doc, i: int, stop: int) -> Figure | None:
+    """ "A 16-year-old was shot": a person told by the age alone."""
+    k = i
+    while k < min(stop, i + 6) and (
+        doc[k].text in "-–" or doc[k].lower_ in {"year", "old"} or doc[k].like_num or "year-old" in doc[k].lower_
+    ):
+        k += 1
+    told = "".join(t.text for t in doc[i:k]).lower().replace("-", "").replace("–", "")
+    match = _AGED.fullmatch(told)
+    if match is None or k >= stop or doc[k].pos_ not in {"AUX", "VERB"}:
+        return None
+    base = doc[i].sent.start
+    one = Quantity(i - 1 - base, k - base, i - 1 - base, 1, 1, "exact")
+    return Figure(one, i - 1, k, "people", doc[k - 1], "children" if int(match.group(1)) < 18 else "people", single=True)
 
 
 def _stands_alone(doc: Doc, i: int, stop: int, words: CasualtyWords) -> bool:

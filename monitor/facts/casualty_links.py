@@ -66,6 +66,7 @@ class _Linker:
             self._among_dead,
             self._parsed,
             self._total,
+            self._gunshot,
         )
 
     def links(self) -> list[Link]:
@@ -361,6 +362,8 @@ class _Linker:
             return None
         if words.has("attacked", token) and self._low(i + 1) == "down" and (i + 2) in self._starts:
             return None  # "a man gunned down 49 people"
+        if words.has("attacked", token) and self._low(i + 1) == "at" and self._aims(i + 1):
+            return None
         if words.has("attacked", token):
             return self._attacked(i) if words.role(token, "passive") else None
         if words.has("wound_nouns", token):
@@ -376,6 +379,12 @@ class _Linker:
         if token.lower_ == "unaccounted" and self._low(i + 1) != "for":
             return None
         return words.any_role(token, "passive", "intransitive")
+
+    def _aims(self, at: int) -> bool:
+        """ "Officers shot at a suspect", "at the car": not where they were shot, but at what they did."""
+        near = self._doc[at + 1 : min(self._stop, at + 6)]
+        nouns = [t for t in near if t.pos_ in {"NOUN", "PROPN"}]
+        return bool(nouns) and nouns[0].pos_ == "NOUN" and self._words.category(nouns[0].lower_) is not None
 
     def _attacked(self, i: int) -> str:
         """Shot or stabbed: killed where it says so ("shot and killed", "fatally shot"), else hurt as far as is known."""
@@ -478,6 +487,17 @@ class _Linker:
 
     def _window_after(self, figure: Figure) -> Span:
         return self._doc[figure.end : min(self._stop, figure.end + 8)]
+
+    def _gunshot(self, figure: Figure) -> Link | None:
+        """ "A man arrived at a hospital with a gunshot wound": the person named last before the wound."""
+        if figure.counts != "people":
+            return None
+        for i in range(figure.end, self._stop):
+            if i in self._starts or self._doc[i].text in ";.":
+                return None
+            if self._has("wound_nouns", i) and self._has("weapon_wounds", i - 1):
+                return self._link(figure, "wounded", self._doc[i], "gunshot wound", 0.6)
+        return None
 
     # -------------------------------------------------------------------------------------------- frames of the parse
 
