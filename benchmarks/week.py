@@ -111,7 +111,7 @@ def world(clock: ScaledClock, feeds: int, items: float, speed: float) -> Iterato
         process.stdout.close()
 
 
-async def look(home: Path, clock: ScaledClock, serving: int) -> dict[str, object]:
+async def look(home: Path, clock: ScaledClock, start: float, serving: int) -> dict[str, object]:
     """How the daemon, in this process, fares."""
     store = open_store(f"sqlite:{home / 'w.db'}", daemon=False)
     try:
@@ -121,7 +121,7 @@ async def look(home: Path, clock: ScaledClock, serving: int) -> dict[str, object
         await store.close()
     held = [one for one in costs(os.getpid()) if one.pid not in family(serving)]
     return {
-        "day": round((clock.now() - START) / DAY, 2),
+        "day": round((clock.now() - start) / DAY, 2),
         "memory, MiB": round(sum(one.pss for one in held)),
         "of the daemon": round(held[0].pss),
         "CPU, s": round(sum(one.cpu for one in held)),
@@ -155,15 +155,15 @@ async def measure(days: float, feeds: int, items: float, speed: float) -> list[d
         await asyncio.wait({running, models}, return_when=asyncio.FIRST_COMPLETED)
         if running.done():
             await running
-        began = time.perf_counter()
-        while clock.now() < START + days * DAY:
+        began, start = time.perf_counter(), clock.now()
+        while clock.now() < start + days * DAY:
             await asyncio.wait({running}, timeout=min(DAY / 10, days * DAY / 4) / speed)
             if running.done():
                 break
             reader = made[0].reader
             assert isinstance(reader, Remembering)
             share = f"{reader.read / max(1, reader.asked):.0%}"
-            row = await look(home, clock, serving)
+            row = await look(home, clock, start, serving)
             rows.append(row | {"read anew": share, "errors": errors.count, "wall, s": round(time.perf_counter() - began)})
             print(rows[-1], file=sys.stderr, flush=True)
         daemon.stop()
