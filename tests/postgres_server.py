@@ -19,6 +19,7 @@ from storage.postgres_open import open_postgres
 DATABASE = "wirewatch"
 _TABLES = "SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'wirewatch_migrations' ORDER BY 1"
 _ALONE = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+_WAITING = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
 _NUMBERS = "SELECT setval(schemaname || '.' || sequencename, 1, false) FROM pg_sequences"
 _SETTINGS = """
 fsync = off
@@ -74,6 +75,15 @@ class Server:
                 await other.close()
 
         self.run(run())
+
+    def until_somebody_waits(self) -> None:
+        """Until a session waits for a lock."""
+        while not self.run(self.connection.fetchval(_WAITING)):
+            pass
+
+    def cut_all(self) -> None:
+        """End every other session, as a server does that is restarted at once."""
+        self.run(self.connection.execute(_ALONE))
 
     def empty(self) -> None:
         """As if no test had been before. Making a database takes ten times as long."""

@@ -124,6 +124,23 @@ async def test_what_is_stored_is_what_sqlite_gives_back(pg: PostgresBackend, tmp
         await other.close()
 
 
+async def test_a_unit_whose_connection_is_lost_leaves_nothing_and_may_be_tried_again(
+    pg: PostgresBackend, postgres: PostgresServer
+) -> None:
+    store = pg.open(busy_s=60)
+    await store.mark_told(["before"], NOW)
+    with pg.locked():
+        unit = asyncio.create_task(store.mark_told(["lost"], NOW))
+        await asyncio.to_thread(postgres.until_somebody_waits)
+        await asyncio.to_thread(postgres.cut_all)
+        with pytest.raises(StoreUnavailable, match="nothing was written"):
+            await unit
+    assert await store.told() == {"before": NOW}
+    await store.mark_told(["again"], NOW)
+    assert await store.told() == {"before": NOW, "again": NOW}
+    await store.close()
+
+
 # ------------------------------------------------------------------------------------------------------------------ leases
 
 
