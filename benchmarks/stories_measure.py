@@ -25,12 +25,27 @@ from monitor.stories.scorer import Weights, load_weights
 def group(items: Sequence[Item], vectors: Sequence[Vector | None], weights: Weights) -> dict[str, str]:
     """The story of each item id at the end, items analysed a batch at a time as the daemon does."""
     grouper, made = Grouper(weights=weights), Made()
+    edits = 0
     for batch in batches(list(zip(items, vectors, strict=True))):
+        if grouper.unsettled(batch[0][0].seen):
+            edits += settled(grouper, made, batch[0][0].seen)
         grouper.prepare([(item, vector, None) for item, vector in batch], batch[0][0].seen)
         for item, vector in sorted(batch, key=lambda one: (one[0].at, one[0].id)):
             made.note(put(grouper, item, vector))
         grouper.commit()
+    edits += settled(grouper, made, items[-1].seen + 3600)
+    print("edits", edits, end=" ")
     return {item.id: made.story_of(item.id) for item in items}
+
+
+def settled(grouper: Grouper, made: Made, now: float) -> int:
+    """Settle the hour's items."""
+    edits = grouper.settle(now)
+    for edit in edits:
+        grouper.apply(edit)
+    grouper.commit()
+    made.edited(edits)
+    return len(edits)
 
 
 def shuffled(items: Sequence[Item], seed: int) -> list[int]:

@@ -21,7 +21,7 @@ import json
 import multiprocessing
 import os
 import pathlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import astuple, dataclass
 from typing import Any, TypeVar
@@ -33,7 +33,7 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
-from monitor.model import Item, Reading, Vector, make_id
+from monitor.model import Item, Reading, StoryEdit, Vector, make_id
 from monitor.stories.embed import AUTO_ID
 from monitor.stories.features import FEATURES, STORY_FEATURES
 from monitor.stories.group import Grouper, Looked, Placed
@@ -45,7 +45,7 @@ T = TypeVar("T")
 WEIGHTS = pathlib.Path(__file__).parents[1] / "monitor" / "stories" / "weights.json"
 NEED_VECTORS = {"cos", "cos_margin", "cos_story", "cos_story_margin"}
 SETS = ("rss", "g5w1h", "gunviolence")
-JOINS = np.arange(-0.75, -0.2, 0.25)
+JOINS = np.arange(-1.0, 0.01, 0.25)  # the first and the last only smooth their neighbours
 # Where most of the names on either side exclude one another (clash .5), odds of 55 to 1 (4 nats) more are asked for: two
 # strikes on two towns in one story mix their tolls. With 3 nats one written example of look-alike events in
 # tests/test_grouping.py was merged by words alone.
@@ -252,25 +252,28 @@ class Made:
 
     def __init__(self) -> None:
         self._story: dict[str, str] = {}
-        self._into: dict[str, str] = {}
 
     def note(self, placed: Placed) -> None:
         """One more item was placed."""
         self._story[placed.placement.item_id] = placed.placement.story.id
-        self._into |= {edit.story_id: str(edit.into) for edit in placed.edits}
+        self.edited(placed.edits)
+
+    def edited(self, edits: Iterable[StoryEdit]) -> None:
+        """Stories were edited, in this order."""
+        for edit in edits:
+            moved = [i for i, s in self._story.items() if s == edit.story_id and (edit.kind == "merge" or i in edit.items)]
+            self._story |= dict.fromkeys(moved, str(edit.into))
 
     def story_of(self, item_id: str) -> str:
         """The story that an item ended up in."""
-        story = self._story[item_id]
-        while story in self._into:
-            story = self._into[story]
-        return story
+        return self._story[item_id]
 
 
 def _batches(chosen: Set, grouper: Grouper) -> Iterator[list[tuple[int, Item, Vector | None, int]]]:
-    """The training part as the daemon analyses it, compared ahead; committed when the next one is asked for."""
-    for numbered in batches([(item, (n, item, vector, fold)) for n, item, vector, fold in chosen.learnt()]):
-        batch = [one for _, one in numbered]
+    """The training part an hour at a time in the order of publication, as the daemon settles it; committed when the next hour
+    is asked for."""
+    for _, hour in itertools.groupby(chosen.learnt(), key=lambda one: one[1].seen // HOUR):
+        batch = sorted(hour, key=lambda one: (one[1].at, one[1].id))
         grouper.prepare([(item, vector, None) for _, item, vector, _ in batch], batch[0][1].seen)
         yield batch
         grouper.commit()
@@ -341,8 +344,8 @@ def train(way: str, sets: Sequence[Set]) -> dict[str, Any]:
     for join in JOINS.tolist():
         by_fold = [weights(way, p, t, join) for p, t in zip(pair, story, strict=True)]
         grid.append(quality(f"{way} join {join:5.2f}", sets, by_fold))
-    smooth = np.convolve(np.pad(grid, 1, mode="edge"), np.ones(3) / 3, mode="valid")
-    join = float(JOINS[smooth.argmax()])
+    smooth = np.convolve(grid, np.ones(3) / 3, mode="valid")
+    join = float(JOINS[1 + smooth.argmax()])
     print(f"  {way}: join at {join:g}", flush=True)
     return {"pair": pair[-1], "story": story[-1], "join": join, "clash": CLASH, "veto": VETO}
 

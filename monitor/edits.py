@@ -3,7 +3,8 @@
 edits  = await wanted(store, args, now)               a person's wish as edits, or Refused
 record = await carried_out(store, grouper, edits, ...)    what they cause, for the store; the grouping has them tentatively
 
-Edits that the grouping makes itself, while it places an item, go through `follow` as one more part of that item's step.
+Edits that the grouping makes itself, while it places an item, go through `follow` as one more part of that item's step; those
+that it makes when it settles an hour are carried out like those by hand.
 """
 
 from __future__ import annotations
@@ -199,7 +200,7 @@ _WISHES: Mapping[str, _Wish] = {"merge": _merge, "split": _split, "pin": _pin, "
 async def carried_out(
     store: Store, grouper: Grouper, edits: Sequence[StoryEdit], inside: Inside, quiets: Sequence[float], now: float
 ) -> StepRecord:
-    """What these edits by hand cause. The grouping has them tentatively: commit or roll it back. Raises KeyError where the
+    """What these edits cause. The grouping has them tentatively: commit or roll it back. Raises KeyError where the
     grouping does not hold one of the stories."""
     stories: dict[str, Story] = {}
     ledgers: dict[tuple[str, str], LedgerState] = {}
@@ -229,6 +230,20 @@ async def carried_out(
         ledgers=tuple(ledgers.values()),
         rule_states=tuple(memories.values()),
     )
+
+
+async def settled(store: Store, grouper: Grouper, inside: Inside, quiets: Sequence[float], now: float) -> StepRecord | None:
+    """Settle what came since the last time (`Grouper.settle`), and store what that changes; None where it changes nothing."""
+    try:
+        made = grouper.settle(now)
+        record = await carried_out(store, grouper, made, inside, quiets, now) if made else None
+        if record is not None:
+            await store.commit_steps([record])
+    except BaseException:
+        grouper.rollback()
+        raise
+    grouper.commit()
+    return record
 
 
 def _named(edits: Sequence[StoryEdit]) -> list[str]:

@@ -67,7 +67,7 @@ class Calls(Protocol):
 
 def worker_processes(settings: EmbedderSettings) -> tuple[Worker, Worker]:
     """The embedder and the reader, each in a process of its own."""
-    embedder = Worker("embedder", embed.TARGET, {"model": settings.model})
+    embedder = Worker("embedder", embed.TARGET, settings.model_dump())
     return embedder, Worker("reader", "monitor.facts.service:ReaderService", memory=_READER_MEMORY)
 
 
@@ -78,6 +78,8 @@ class Language:
         self._embedder, self._reader, self._clock = embedder, reader, clock
         self._retry_at: dict[str, float] = {}
         self.model_id: str | None = None
+        self.threshold: float | None = None
+        """The model's cosine from which two texts are rather of one event than of two; None: that of the packaged model."""
         self.degraded: dict[str, str] = {}
         self._ahead: OrderedDict[tuple[str, int], _Begun] = OrderedDict()
         self._tasks: set[asyncio.Task[list[Analysis]]] = set()
@@ -202,7 +204,7 @@ class Language:
             self._fail(worker, error)
             return False
         if worker is self._embedder and info:
-            self.model_id = info["model_id"]
+            self.model_id, self.threshold = info["model_id"], info.get("threshold")
         if self.degraded.pop(worker.name, None):
             self._log.info("worker serves again", worker=worker.name)
         return True

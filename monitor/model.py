@@ -734,7 +734,8 @@ class Delivery:
 @dataclass(frozen=True, slots=True)
 class StepRecord:
     """T2, one step: one item version, one timer that fired or one edit by hand, and all that it caused. Stored in one atomic
-    unit. `item_id` is None where no item was analysed. `stories` are what an edit made of stories, before `placement`."""
+    unit. `item_id` is None where no item was analysed. `stories` are what an edit made of stories, before `placement`.
+    `vectors` are what the model `model_id` made of other items, by id, in place of what they had."""
 
     at: float
     item_id: str | None = None
@@ -743,6 +744,7 @@ class StepRecord:
     placement: Placement | None = None
     vector: Vector | None = field(default=None, compare=False)
     model_id: str | None = None
+    vectors: tuple[tuple[str, Vector], ...] = field(default=(), compare=False)
     facts: tuple[Fact, ...] = ()
     events: tuple[Event, ...] = ()
     ledgers: tuple[LedgerState, ...] = ()

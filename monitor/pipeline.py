@@ -46,6 +46,7 @@ from monitor.model import (
     Vector,
 )
 from monitor.overlay import Overlay
+from monitor.reembed import embed_anew
 from monitor.requests import EDIT_STORIES
 from monitor.rulebook import Rulebook
 from monitor.steps import Consulted, LedgerKey, Lived, Placed, StoryPlaces
@@ -118,19 +119,23 @@ class Pipeline:
         self._feeds = {feed.id: feed for feed, _ in await self._store.feeds()}
         self._grouper.set_families({feed.id: feed.family for feed in self._feeds.values()})
         live = await self._store.live_items(self._clock.now() - _LIVE_S)
+        anew = await embed_anew(self._store, self._language, live, self._clock.now())
         model = self._language.model_id
+        rows = ((r.item, r.story, r.vector if r.model_id == model else anew.get(r.item.id)) for r in live)
         made = [kept.edit for kept in reversed(await self._store.story_edits(_MOST_EDITS))]
-        self._grouper.rebuild(((row.item, row.story, row.vector if row.model_id == model else None) for row in live), made)
+        self._grouper.calibrate(self._language.threshold)
+        self._grouper.rebuild(rows, made)
         self._awake_since = self._awake_since if self.started else self._clock.now()
         self.started = True
 
     async def step(self) -> tuple[StepRecord, ...] | None:
         """Analyse the oldest pending item versions; None where there is none. While they are decided the workers are busy with
         the next ones, which stay pending until their own turn."""
+        settled = await self.settle()
         due = await self._due()
         batch, following = due[:BATCH], due[BATCH:]
         if not batch:
-            return None
+            return settled or None
         self._know(batch)
         analyses = await self._language.analyse([(pending.item, pending.feed) for pending in batch])
         self._language.begin([(pending.item, pending.feed) for pending in following])
@@ -143,7 +148,23 @@ class Pipeline:
                 await self._put_item_off(pending, analysis.failed)
             else:
                 whole.append((pending, analysis))
-        return await self._decide(whole)
+        return (*settled, *await self._decide(whole))
+
+    async def settle(self) -> tuple[StepRecord, ...]:
+        """Where the hour in which the last items came is over, place them anew, all together: whose feed was polled first then
+        says nothing. What that changes are edits of stories, of which nobody is told."""
+        now = self._clock.now()
+        if not self._grouper.unsettled(now):
+            return ()
+        try:
+            record = await edits.settled(self._store, self._grouper, steps.inside(self._gazetteer), self._book.quiets, now)
+        except (StoreUnavailable, FencedOff):
+            raise
+        except Exception:  # noqa: BLE001 - a defect, which must not hold up what comes
+            self._log.exception("stories cannot be settled: they stay as they are")
+            self._grouper.let_be()
+            return ()
+        return (record,) if record else ()
 
     async def read_again(self) -> int:
         """Have items that were analysed while no reader served analysed again, as edits that change no word, once one does.
@@ -362,9 +383,9 @@ class Pipeline:
 
     async def fire_timers(self) -> tuple[StepRecord, ...]:
         """Fire what is due: held jumps of ledgers, rules that waited. Each is a step of its own."""
-        now = self._clock.now()
+        settled, now = await self.settle(), self._clock.now()
         ledgers, rules = await self._store.due_timers(now, _TIMERS)
-        return await self._fire((*ledgers, *rules), now)
+        return (*settled, *await self._fire((*ledgers, *rules), now))
 
     async def _fire(self, timers: Sequence[LedgerState | RuleState], now: float) -> tuple[StepRecord, ...]:
         """Fire and commit these together. Where that fails, one by one, so that only the timer that does it waits."""

@@ -319,8 +319,8 @@ class Store(Vitals, Protocol):
     async def next_timer(self) -> float | None: ...
 
     async def commit_steps(self, steps: Sequence[StepRecord]) -> None:
-        """T2: store all that these steps caused, in order, as one unit: links, vectors, facts, events, ledgers, rule
-        states, alerts,
+        """T2: store all that these steps caused, in order, as one unit: links, vectors, those of other items among
+        them, facts, events, ledgers, rule states, alerts,
         suppressed edges, deliveries; and mark their item versions analysed. An item that was linked to another story is
         counted out of that. Edits of stories come before the step's own link: items are linked anew, every story that gained
         or lost some is counted anew, one that lost all by an edit says into which it went, and the edit is kept with the story

@@ -59,6 +59,8 @@ async def _commit_step(db: Connection, step: StepRecord) -> None:
         await _place(db, step.placement)
     if step.item_id is not None and step.vector is not None:
         await db.execute(_UPSERT_VECTOR, step.item_id, step.model_id or "", halved(step.vector))
+    for item_id, vector in step.vectors:
+        await db.execute(_UPSERT_VECTOR, item_id, step.model_id or "", halved(vector))
     await keep_reading(db, step)
     await keep_unread(db, step)
     facts = [[step.item_id or "", step.version or 0, fact.id, *fact_row(fact)] for fact in step.facts]

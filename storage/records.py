@@ -46,6 +46,8 @@ def step_id(step: StepRecord) -> str:
         return f"{step.item_id}/{step.version}"
     if step.story_edits:
         return f"edit/{step.story_edits[0].id}"
+    if step.vectors:
+        return "vectors/" + make_id(dumps([step.at, step.model_id, [item for item, _ in step.vectors]]))
     left = [[s.ledger, s.key, s.state, s.due] for s in step.ledgers] + [
         [s.rule, s.key, s.state, s.due] for s in step.rule_states
     ]

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from monitor.codec import dumps
 from monitor.errors import WirewatchError
 from monitor.failpoints import hit
-from monitor.model import AlertEdge, LedgerState, Placement, RuleState, StepRecord
+from monitor.model import AlertEdge, LedgerState, Placement, RuleState, StepRecord, Vector
 from storage.records import (
     ALERT,
     ALERT_MOVES,
@@ -54,7 +54,9 @@ def _commit_step(db: Connection, step: StepRecord) -> None:
     if step.placement is not None:
         _place(db, step.placement)
     if step.item_id is not None and step.vector is not None:
-        _keep_vector(db, step)
+        _keep_vector(db, step.item_id, step.model_id, step.vector)
+    for item_id, vector in step.vectors:
+        _keep_vector(db, item_id, step.model_id, vector)
     keep_reading(db, step)
     keep_unread(db, step)
     for fact in step.facts:
@@ -94,9 +96,8 @@ def _place(db: Connection, placement: Placement) -> None:
 _UPSERT_VECTOR = insert("item_vectors", VECTOR, f"(item_id) DO UPDATE SET {update_to_new(VECTOR[1:])}")
 
 
-def _keep_vector(db: Connection, step: StepRecord) -> None:
-    assert step.vector is not None
-    db.execute(_UPSERT_VECTOR, [step.item_id, step.model_id or "", vector_blob(step.vector)])
+def _keep_vector(db: Connection, item_id: str, model_id: str | None, vector: Vector) -> None:
+    db.execute(_UPSERT_VECTOR, [item_id, model_id or "", vector_blob(vector)])
 
 
 _NEW_FACT = insert("facts", ("item_id", "version", "fact_id", *FACT))

@@ -28,7 +28,7 @@ async def test_the_worker_answers_unit_vectors_that_know_meaning() -> None:
     worker = Worker("embed", embed.TARGET, {"model": "auto"})
     try:
         info = await worker.start()
-        assert info == {"model_id": embed.AUTO_ID, "dim": 384}
+        assert info == {"model_id": embed.AUTO_ID, "dim": 384, "threshold": None}
         vectors = embed.decode(await worker.call("encode", TEXTS, deadline=60))
         again = embed.decode(await worker.call("encode", TEXTS[:1], deadline=60))
         assert await worker.call("encode", [], deadline=60) == []
@@ -61,18 +61,24 @@ def test_other_weights_than_the_pinned_ones_are_refused(tmp_path: pathlib.Path, 
         embed.packaged_model()
 
 
-@pytest.fixture(scope="module")
-def tiny_e5(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
+TINY_WORDS = ("flood", "closes", "the", "harbour", "port", "vote", "fire", "strike", "town")
+
+
+def tiny_model(folder: pathlib.Path) -> pathlib.Path:
     """A folder with a model of the E5 format: a plain encoder with mean pooling, whose texts begin with "query: "."""
-    folder = tmp_path_factory.mktemp("models") / "multilingual-e5-tiny"
     folder.mkdir()
-    words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "query", ":", "flood", "closes", "the", "harbour", "port", "vote"]
+    words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "query", ":", *TINY_WORDS]
     (folder / "vocab.txt").write_text("\n".join(words) + "\n", "utf-8")
     transformers.BertTokenizer(str(folder / "vocab.txt")).save_pretrained(folder)
     torch.manual_seed(0)
     sizes = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 32}
     transformers.BertModel(transformers.BertConfig(vocab_size=len(words), **sizes)).save_pretrained(folder)
     return folder
+
+
+@pytest.fixture(scope="module")
+def tiny_e5(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
+    return tiny_model(tmp_path_factory.mktemp("models") / "multilingual-e5-tiny")
 
 
 def test_a_model_of_the_e5_family_gets_its_prompt(tiny_e5: pathlib.Path) -> None:

@@ -250,7 +250,7 @@ def test_a_batch_that_is_rolled_back_leaves_no_trace(embed: Embed) -> None:
     run(fresh, known, embed(known))
     expected = fresh.look(batch[0], embed(batch)[0], None, batch[0].seen)
     found = grouper.look(batch[0], embed(batch)[0], None, batch[0].seen)
-    assert (found.pairs, found.stories) == (expected.pairs, expected.stories)
+    assert (found.same, found.stories) == (expected.same, expected.stories)
 
 
 def test_place_changes_nothing_by_itself(embed: Embed) -> None:

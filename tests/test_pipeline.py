@@ -19,6 +19,7 @@ from monitor.harness.engine import Models
 from monitor.model import AlertEdge, Feed, FeedState, Item, PollRecord, StepRecord
 from monitor.pipeline import Pipeline
 from monitor.rulebook import Rulebook
+from monitor.stories.group import Grouper
 from notifiers.base import Notice
 from rules.rule import Rule
 from storage.base import Store
@@ -90,7 +91,9 @@ class Bench:
 
 
 @asynccontextmanager
-async def bench(path: Path, models: Models, rules: Sequence[Rule]) -> AsyncIterator[Bench]:
+async def bench(
+    path: Path, models: Models, rules: Sequence[Rule], grouper: Callable[[], Grouper] = Grouper
+) -> AsyncIterator[Bench]:
     store = open_store(f"sqlite:{path}", daemon=True, durable=False)
     clock, notices = VirtualClock(T0), []
 
@@ -99,7 +102,7 @@ async def bench(path: Path, models: Models, rules: Sequence[Rule]) -> AsyncItera
 
     try:
         book = Rulebook(rules, models.gazetteer)
-        made = Pipeline(store, models.language, book, models.gazetteer, clock, {"desk": ("a@x", "b@x")}, tell)
+        made = Pipeline(store, models.language, book, models.gazetteer, clock, {"desk": ("a@x", "b@x")}, tell, grouper)
         await made.start()
         yield Bench(store, made, clock, notices)
     finally:

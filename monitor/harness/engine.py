@@ -140,11 +140,14 @@ class Engine:
         records: list[StepRecord] = []
         while (step := await self._pipeline.step()) is not None:
             records += step
+        self._note(records)
+        return records
+
+    def _note(self, records: Iterable[StepRecord]) -> None:
         for record in records:
             self.story_of |= {item: edit.into for edit in record.story_edits if edit.into for item in edit.items}
             if record.placement is not None:
                 self.story_of[record.placement.item_id] = record.placement.story.id
-        return records
 
     async def run_until(self, instant: float) -> list[StepRecord]:
         """Let time pass, firing what falls due on the way."""
@@ -156,6 +159,8 @@ class Engine:
                 break
             records += fired
         self._clock.advance_to(instant)
+        records += await self._pipeline.settle()
+        self._note(records)
         return records
 
     async def _feed(self, name: str) -> Feed:

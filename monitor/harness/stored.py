@@ -37,7 +37,7 @@ async def recall(
 ) -> Known:
     """The analyses of these item versions, from the store or made now. Statements are left out where no rule of `kinds` wants
     them: comparing quotations needs the model, and they touch no other ledger."""
-    reader, model, wanted = reader_id(), id_of(settings.model), frozenset(kinds)
+    reader, model, wanted = reader_id(), id_of(settings.model, settings.prompt), frozenset(kinds)
     known = {_version(p): _stored(p) for p in pasts if p.reader == reader and p.model_id == model and p.vector is not None}
     missing = [p for p in pasts if _version(p) not in known]
     for start in range(0, len(missing), _BATCH):

@@ -30,7 +30,7 @@ class Trials:
 
     async def __call__(self, texts: Mapping[str, str], files: frozenset[str]) -> tuple[Problem, ...]:
         """A problem for each test of these files that fails, or one for each file where they do not end in time."""
-        asked = json.dumps({"texts": dict(texts), "files": sorted(files), "model": self._embedder.model})
+        asked = json.dumps({"texts": dict(texts), "files": sorted(files), "embedder": self._embedder.model_dump()})
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-P", "-m", "monitor.harness.trial"),
             stdin=asyncio.subprocess.PIPE,
@@ -60,7 +60,7 @@ async def tried(asked: Json) -> list[Problem]:
     with closing(Gazetteer()) as gazetteer:
         loaded = load_texts(asked["texts"], Surroundings(None, "warning", gazetteer))
     rules = [rule for rule in loaded.rules if rule.file in asked["files"]]
-    async with loaded_models(EmbedderSettings(model=asked["model"])) as models:
+    async with loaded_models(EmbedderSettings(**asked["embedder"])) as models:
         results = await run_tests(rules, models)
     hint = "`wirewatch test` shows it; correct the rule or the test"
     return [

@@ -8,7 +8,10 @@ from dataclasses import replace
 
 from monitor.model import StoryEdit
 from monitor.stories.index import Change, Index, Member, StoryState
-from monitor.stories.telling import told
+from monitor.stories.telling import age, told
+
+GROUPING = "grouping"
+"""Whose edits those are that nobody asked for."""
 
 
 def edited(index: Index, edit: StoryEdit) -> Change:
@@ -50,14 +53,16 @@ def _moved(
     arrived = tuple(replace(m, story_id=target.story.id) for m in moving)
     fresh = {m.item_id: m for m in known}
     stayed = [index.live(i) for i in source.members if i not in gone]
-    present = sorted([*(fresh.get(i) or index.live(i) for i in target.members), *arrived], key=lambda m: (m.seen, m.item_id))
+    present = sorted([*(fresh.get(i) or index.live(i) for i in target.members), *arrived], key=age)
     return Change(arrived, (told(source, stayed), told(target, present)))
 
 
 def _parted(source: StoryState, target: StoryState, edit: StoryEdit) -> tuple[StoryState, StoryState]:
     """The two stories with what the edit says of their being apart. A merge hands on what else the merged story is parted
-    from."""
+    from; a split by the grouping says nothing for ever."""
     a, b = source.story.id, target.story.id
+    if edit.kind == "split" and edit.by == GROUPING:
+        return source, target
     if edit.kind == "merge":
         return replace(source, apart=source.apart - {b}), replace(target, apart=(target.apart | source.apart) - {a, b})
     if edit.kind == "split" or b not in source.apart:
@@ -72,6 +77,8 @@ def standing(edits: Iterable[StoryEdit]) -> tuple[set[str], dict[str, set[str]]]
     for edit in edits:
         if edit.kind == "pin":
             pinned.update(edit.items)
+        elif edit.kind == "split" and edit.by == GROUPING:
+            continue
         elif edit.into is None:
             pinned.difference_update(edit.items)
         else:

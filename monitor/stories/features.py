@@ -258,16 +258,26 @@ def pair_features(
 
 def _shared(new: Side, old: Side, table: NDArray[np.float32]) -> tuple[NDArray[np.int64], Masks, Masks, Floats]:
     """The stems that both items of a pair have: which pair, where the stem stands in the new and in the earlier item, and what
-    it says."""
-    flat = np.concatenate([old.codes[n] for n in old.at])
-    masks = np.concatenate([old.masks[n] for n in old.at])
-    which = np.repeat(np.arange(len(old.at)), [len(old.codes[n]) for n in old.at])
-    board = np.zeros((len(new.codes), len(table)), np.uint8)
-    for n, (codes, where) in enumerate(zip(new.codes, new.masks, strict=True)):
-        board[n, codes] = where
-    ours = board[new.at[which], flat]
-    both = np.flatnonzero(ours)
-    return which[both], ours[both], masks[both], table[flat[both]].astype(np.float64)
+    it says. The pairs of one new item stand together."""
+    board = np.zeros(len(table), np.uint8)
+    lengths = np.asarray([len(codes) for codes in old.codes])
+    ends = np.searchsorted(new.at, np.arange(len(new.codes) + 1))
+    which, ours, theirs, shared = [], [], [], []
+    for codes, where, begins, over in zip(new.codes, new.masks, ends, ends[1:], strict=False):
+        if begins == over:
+            continue
+        board[codes] = where
+        at = old.at[begins:over].tolist()
+        flat = np.concatenate([old.codes[n] for n in at])
+        mine = board[flat]
+        both = np.flatnonzero(mine)
+        which.append(np.repeat(np.arange(begins, over), lengths[at])[both])
+        ours.append(mine[both])
+        theirs.append(np.concatenate([old.masks[n] for n in at])[both])
+        shared.append(flat[both])
+        board[codes] = 0
+    said = table[np.concatenate(shared)].astype(np.float64)
+    return np.concatenate(which), np.concatenate(ours), np.concatenate(theirs), said
 
 
 def _share(part: Floats, whole: Floats) -> Floats:
@@ -283,6 +293,12 @@ def _sections(new: Side, old: Side) -> Floats:
     return np.where((a == 0) | (c == 0), 0.0, np.where(same, 1.0, -1.0))
 
 
+_WHERE = np.arange(256)
+_TITLED, _SAID = _WHERE & TITLE > 0, _WHERE & (LEAD | SLUG) > 0
+_HEADED = (_WHERE & (TITLE | NAME)) == TITLE | NAME
+_IN_TITLE, _IN_LEAD, _AS_HEADED = (where.astype(np.float64) for where in (_TITLED, _SAID, _HEADED))
+"""By mask, whether a stem stands there."""
+
 STORY_FEATURES = (
     "best", "second", "third", "mean", "worst", "compared", "items", "cos_story", "cos_story_margin", "core_covered",
     "core_covers", "core_names", "idle_h", "age_h", "ahead", "same_link", "title_max_cos", "body", "clash",
@@ -294,26 +310,26 @@ STORY_FEATURES = (
 class Gist:
     """What a story's latest members keep saying. `heads` are the words of their headlines and `values` what each is worth (its
     weight and the square of the share of headlines that have it), `names` those of names only; `said` all their words, with
-    the share of members that say it. `spread` is the length of the mean of their vectors, 0 where one is missing."""
+    what each says, and that times the share of members that say it. `centre` is the unit vector of the mean of their vectors,
+    None where one is missing."""
 
     heads: Codes
     values: Floats
     names: Codes
     name_values: Floats
     said: Codes
+    says: Floats
     shares: Floats
     first: float
     last: float
-    rows: NDArray[np.int64]
-    spread: float
+    centre: Vector | None
 
 
 def gist(
-    codes: Sequence[Codes], masks: Sequence[Masks], published: Floats, rows: NDArray[np.int64], spread: float,
-    table: NDArray[np.float32],
-) -> Gist:  # fmt: skip
+    codes: Sequence[Codes], masks: Sequence[Masks], published: Floats, centre: Vector | None, table: NDArray[np.float32]
+) -> Gist:
     """The gist of these members."""
-    flat, where = np.concatenate(codes), np.concatenate(masks)
+    flat, where = (codes[0], masks[0]) if len(codes) == 1 else (np.concatenate(codes), np.concatenate(masks))
 
     def told(chosen: NDArray[np.bool_]) -> tuple[Codes, Floats]:
         if len(codes) == 1:
@@ -321,11 +337,21 @@ def gist(
         found, counts = np.unique(flat[chosen], return_counts=True)
         return found, counts / len(codes)
 
-    heads, share = told(where & TITLE > 0)
-    named, name_share = told((where & (TITLE | NAME)) == TITLE | NAME)
-    said, shares = told(where & (LEAD | SLUG) > 0)
+    heads, share = told(_TITLED[where])
+    named, name_share = told(_HEADED[where])
+    said, shares = told(_SAID[where])
     times = float(published.min()), float(published.max())
-    return Gist(heads, table[heads] * share**2, named, table[named] * name_share**2, said, shares, *times, rows, spread)
+    says = table[said].astype(np.float64)
+    return Gist(heads, table[heads] * share**2, named, table[named] * name_share**2, said, says, says * shares, *times, centre)
+
+
+def unit(vectors: Sequence[Vector]) -> Vector | None:
+    """The unit vector of their mean; None where they cancel out."""
+    if len(vectors) == 1:
+        return vectors[0]
+    total = np.sum(vectors, axis=0)
+    length = float(np.linalg.norm(total))
+    return np.asarray(total / length, np.float32) if length else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -348,6 +374,8 @@ def story_features(
     scores of all stories that it may belong to, these among them."""
     board = np.zeros(len(table), np.uint8)
     board[new.codes] = new.masks
+    weights = table[new.codes]
+    headline, headed = float(weights @ _IN_TITLE[new.masks]), float(weights @ _AS_HEADED[new.masks])
     bests = sorted(rivals, reverse=True)
     published, body = new.plain[PLAIN.index("published")], new.plain[PLAIN.index("body")]
     rows = []
@@ -355,7 +383,7 @@ def story_features(
         mine = blend(story.scores)
         top = sorted(story.scores, reverse=True)
         others = bests[1] if len(bests) > 1 and mine == bests[0] else bests[0]
-        said, covers, named, clash = _core(new, story.gist, board, table)
+        said, covers, named, clash = _core(story.gist, board, headline, headed)
         rows.append(
             (
                 top[0], top[min(1, len(top) - 1)], top[min(2, len(top) - 1)], sum(top) / len(top), top[-1],
@@ -371,29 +399,27 @@ def story_features(
 
 def blend(scores: Sequence[float]) -> float:
     """Between the best and the mean of log-odds."""
+    if len(scores) == 1:
+        return scores[0]
     return (max(scores) + sum(scores) / len(scores)) / 2
 
 
-def _core(new: Sketch, story: Gist, board: Masks, table: NDArray[np.float32]) -> tuple[float, float, float, float]:
+def _core(story: Gist, board: Masks, headline: float, headed: float) -> tuple[float, float, float, float]:
     """How much of what the story's headlines keep saying the new item says, how much of the new headline they say, the first of
     names only; and how far the names in the new headline and those in the story's headlines exclude one another, 0 to 1: two
     matches of one cup, two strikes on two towns. Of these only names that one side never mentions count, and it is 0 where a
-    side's headlines have none."""
-    says = LEAD | SLUG
-    covered = _part(story.values, board[story.heads] & says > 0)
-    named = _part(story.name_values, board[story.names] & says > 0)
-    mine, heard = board[story.said], table[story.said] * story.shares
-    headline = new.codes[new.masks & TITLE > 0]
-    whole = float(table[headline].sum())
-    covers = float(heard[mine & TITLE > 0].sum()) / whole if whole > 0 else 0.0
-    headed = new.codes[(new.masks & (TITLE | NAME)) == TITLE | NAME]
-    if not len(headed) or not len(story.names):
+    side's headlines have none. `board` has the new item's masks by code; `headline` and `headed` are what its headline and the
+    names in it say."""
+    covered = _part(story.values, _IN_LEAD[board[story.heads]])
+    named = _part(story.name_values, _IN_LEAD[board[story.names]])
+    mine = board[story.said]
+    covers = float(story.shares @ _IN_TITLE[mine]) / headline if headline > 0 else 0.0
+    if headed <= 0 or not len(story.names):
         return covered, covers, named, 0.0
-    ours = float(table[headed].sum())
-    known = float(table[story.said[(mine & (TITLE | NAME)) == TITLE | NAME]].sum())
-    return covered, covers, named, min((ours - known) / max(1e-9, ours), 1 - named)
+    known = float(story.says @ _AS_HEADED[mine])
+    return covered, covers, named, min((headed - known) / headed, 1 - named)
 
 
-def _part(values: Floats, chosen: NDArray[np.bool_]) -> float:
+def _part(values: Floats, chosen: Floats) -> float:
     whole = float(values.sum())
-    return float(values[chosen].sum()) / whole if whole > 1e-9 else 0.0
+    return float(values @ chosen) / whole if whole > 1e-9 else 0.0

@@ -16,6 +16,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,19 +27,23 @@ from monitor.stories.edits import edited, standing
 from monitor.stories.features import FEATURES, Compared, Rows, Sketch, WordWeights, blend, pair_features, sketch, story_features
 from monitor.stories.index import Change, Index, Member, StoryState
 from monitor.stories.scorer import Weights, load_weights, score_pairs, score_stories
-from monitor.stories.telling import told
+from monitor.stories.settle import Hour, edits_between
+from monitor.stories.telling import age, told
 
-_DAY = 86400.0
+_HOUR, _DAY = 3600.0, 86400.0
 _SECOND_LOOK, _BEHIND = 4, 3.0  # so many stories are looked at whole: those whose best pair is this close to the best of all
+_HOPELESS = -4.0  # log-odds of the best pair: what fits no better is not looked at whole
 _WITNESSES = 3  # latest items of a story that say whether it is another one too
 _FAR = 8.0  # log-odds of what was not even compared
 _LOCAL = 10  # nearest neighbours that say how crowded an item's surroundings are
 _DIGITS = 5  # the last bits of a product depend on the row's place in the matrix
 _SAMPLED, _STRIDE = 4096, 16
+THRESHOLD = 0.6  # the packaged model's cosine from which a pair of the learned days is rather one event than two
 _REBUILT = 256  # stored items that are taken back at once
 _COPY_COLUMNS = [FEATURES.index(name) for name in ("same_link", "title_cos", "lead_contained")]
 _LIKENESS = [FEATURES.index(name) for name in ("same_link", "title_cos")]
 _COPY_LIKELY = 0.5  # below this in all of them nothing was reprinted
+_T = TypeVar("_T", float, NDArray[np.float32])
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,27 +61,30 @@ class Settings:
     leaves_below: float = -3.0  # log-odds at which an edited item is no longer what it was
     merges_above: float = 0.0  # log-odds beyond those to join, of an item in two stories and of these in one another
     merges_within: float = _DAY  # the age of a story that still may merge by itself
+    settles: int = 512  # so many items are settled at once, however short the time in which they came
 
 
 @dataclass(frozen=True, slots=True)
 class Ahead:
-    """An item version compared with what it may belong to: the rows, the features and log-odds of each pair, and how crowded
-    its surroundings are."""
+    """An item version compared with what it may belong to: the rows, the features and log-odds of each pair, how crowded its
+    surroundings are, and the numbers of the pairs that may be one text."""
 
     member: Member
     rows: NDArray[np.int64]
     features: Rows
-    scores: NDArray[np.float32]
+    scores: Sequence[float]
     local: float
+    reprinted: Sequence[int]
 
 
 @dataclass(frozen=True, slots=True)
 class Looked:
-    """An item version as compared with the live items: log-odds by item, and by story less those needed to join."""
+    """An item version as compared with the live items: log-odds that it is what its item was, if that is live, and by story
+    less those needed to join."""
 
     member: Member
     reading: Reading | None
-    pairs: Mapping[str, float]
+    same: float
     stories: Mapping[str, float]
     story_rows: Rows
     ahead: Ahead
@@ -104,6 +112,8 @@ class Grouper:
         self.index = Index(WordWeights())
         self._ahead: dict[tuple[str, str], Ahead] = {}
         self._tidied = self._now = float("-inf")
+        self._hour, self._stored_hour = Hour(), Hour()
+        self._stretch = 1.0
 
     def centroid(self, story_id: str) -> Vector | None:
         """The unit vector of what a live story is about; None without vectors."""
@@ -114,6 +124,15 @@ class Grouper:
         total = np.sum(vectors, axis=0)
         return np.asarray(total / (np.linalg.norm(total) or 1.0), np.float32)
 
+    def calibrate(self, threshold: float | None) -> None:
+        """Vectors come from a model whose cosine for what is rather one event than two is this; None: the packaged model.
+        Before anything is compared. Scores were learned with the packaged model: cosines of another are stretched to be like
+        its."""
+        self._stretch = 1.0 if threshold is None else (1 - THRESHOLD) / (1 - threshold)
+
+    def _like(self, cosine: _T) -> _T:
+        return 1 - self._stretch * (1 - cosine)
+
     def set_families(self, families: Mapping[str, str]) -> None:
         """The feeds' publisher families changed; what is placed from now on counts by these."""
         self._families = dict(families)
@@ -121,8 +140,9 @@ class Grouper:
     def place(self, item: Item, vector: Vector | None, reading: Reading | None, now: float) -> Placed:
         """Where this item version goes at the instant `now`. `vector` is its unit vector, or None: words alone decide then.
         Changes nothing."""
-        looked = self.look(item, vector, reading, now)
-        before = self.index.member(item.id)
+        return self._decide(self.look(item, vector, reading, now), self.index.member(item.id), now)
+
+    def _decide(self, looked: Looked, before: Member | None, now: float) -> Placed:
         if before is not None and (before.pinned or self._stays(before, looked)):
             return self._join(looked, before.story_id, before)
         ranked = sorted(looked.stories, key=lambda story: (-looked.stories[story], story))
@@ -157,6 +177,10 @@ class Grouper:
         into `into`; without `into` they are no longer pinned. Pinned items never move, so a story may outlive its merge. What
         was split, or whose merge was undone, never merges by itself. Raises `KeyError` for a story or item that is not live."""
         change = what.change if isinstance(what, Placed) else edited(self.index, what)
+        if not isinstance(what, Placed):
+            self._hour.edited(what, self.index)
+        elif self.index.member(what.placement.item_id) is None:
+            self._hour.open[what.placement.item_id] = None
         self.index.apply(change)
         if isinstance(what, Placed):
             self._now = max(self._now, what.placement.story.last_seen)
@@ -165,6 +189,7 @@ class Grouper:
     def commit(self) -> None:
         """What was applied is stored. Stories that are over are forgotten now and then."""
         self._ahead.clear()
+        self._stored_hour = self._hour.copy()
         self.index.commit()
         if self._now - self._tidied >= self.settings.tidy_every:
             self._tidied = self._now
@@ -173,7 +198,53 @@ class Grouper:
     def rollback(self) -> None:
         """What was applied since the last commit did not happen."""
         self._ahead.clear()
+        self._hour = self._stored_hour.copy()
         self.index.rollback()
+
+    # -- settling ---------------------------------------------------------------------------------------------------------
+
+    def unsettled(self, now: float) -> bool:
+        """Whether it is time to settle: the hour in which the last items came is over, or they are many."""
+        waiting = len(self._hour.open)
+        return waiting >= self.settings.settles or (waiting > 0 and now // _HOUR * _HOUR > self.index.hour)
+
+    def settle(self, now: float) -> tuple[StoryEdit, ...]:
+        """The edits, to be applied in order, after which the items placed since the last settling stand as if they had come
+        in the order in which they were published, and each had then been looked at once more. Only between commits; nothing
+        has changed but that with the next commit these items are settled."""
+        movable, start = self._hour.start(self.index)
+        self.index.apply(start)
+        concerned = {i: None for state in start.replaced for i in state.members}
+        concerned |= {m.item_id: None for m in movable}
+        opened: set[str] = set()
+        ordered = self._compare(sorted(movable, key=age))
+        for ahead in (*ordered, *ordered):  # the second time each sees those that came after it, too
+            self._take_out(ahead.member.item_id)
+            placed = self._decide(self._look(ahead, None, self.index.hour), None, self.index.hour)
+            self.index.apply(placed.change)
+            opened |= {placed.placement.story.id} if placed.placement.opened else set()
+            for edit in placed.edits:
+                self.index.apply(edited(self.index, edit))
+                concerned |= dict.fromkeys(edit.items)
+        homes = {self.index.live(i).story_id for i in concerned}
+        wanted = {i: home for home in homes for i in self.index.members_of(home)}
+        self.index.rollback()
+        present = {i: self.index.live(i).story_id for i in wanted}
+        made = edits_between(present, wanted, homes - opened, now)
+        self._hour = Hour(made=frozenset(edit.id for edit in made))
+        return made
+
+    def _take_out(self, item_id: str) -> None:
+        """The item is in no story any more, if it was in one."""
+        member = self.index.member(item_id)
+        if member is not None:
+            state = self.index.story(member.story_id)
+            left = told(state, [self.index.live(i) for i in state.members if i != item_id])
+            self.index.apply(Change((), (left,), (item_id,)))
+
+    def let_be(self) -> None:
+        """What was placed so far stays where it is."""
+        self._hour, self._stored_hour = Hour(), Hour()
 
     def rebuild(self, rows: Iterable[tuple[Item, Story, Vector | None]], edits: Iterable[StoryEdit] = ()) -> None:
         """Fill an empty index with stored items, oldest first, and the stories they are in. `edits` are all that were made, in
@@ -186,6 +257,8 @@ class Grouper:
             for (item, story, _), row in zip(chunk, places, strict=True):
                 self._take(replace(self._member(item, None, row), pinned=item.id in pinned), story, apart)
             self.index.commit()
+        self._hour.open = dict.fromkeys(self.index.since(self._now // _HOUR * _HOUR))
+        self._stored_hour = self._hour.copy()
 
     def _take(self, member: Member, story: Story, apart: Mapping[str, set[str]]) -> None:
         """A stored item back into its story."""
@@ -193,7 +266,8 @@ class Grouper:
         same = [m for m in map(self.index.live, held) if is_copy(member.print, m.print)]
         countries, places = ((found,) if found else () for found in (story.country, story.place_id))
         member = replace(traced(member, same), story_id=story.id, countries=countries, places=places)
-        state = StoryState(story, (*held, member.item_id), frozenset(apart.get(story.id, ())))
+        order = sorted((*map(self.index.live, held), member), key=age)
+        state = StoryState(story, tuple(m.item_id for m in order), frozenset(apart.get(story.id, ())))
         self.index.apply(Change((member,), (state,)))
         self._now = max(self._now, story.last_seen)
 
@@ -217,14 +291,17 @@ class Grouper:
         found = [self._candidates(m, c) for m, c in zip(members, cosines, strict=True)]
         old, at = np.unique(np.concatenate(found), return_inverse=True)
         which = np.repeat(np.arange(len(members)), [len(f) for f in found])
-        likeness = np.round(cosines[which, old[at]], _DIGITS)
+        likeness = np.round(self._like(cosines[which, old[at]]), _DIGITS)
         likeness[self.index.bare(np.asarray([m.row for m in members]))[which] | self.index.bare(old)[at]] = np.nan
         ends = np.cumsum([len(f) for f in found])[:-1]
         local = np.asarray([crowding(c) for c in np.split(likeness, ends)], np.float32)
         sides = self.index.side(np.asarray([m.row for m in members]), which), self.index.side(old, at)
         features = pair_features(*sides, likeness, local[which], self.index.weights.table())
-        parts = np.split(features, ends), np.split(self.score(members, which, features), ends), local.tolist()
-        return [Ahead(*one) for one in zip(members, found, *parts, strict=True)]
+        scores = [s.tolist() for s in np.split(self.score(members, which, features), ends)]
+        alike = features[:, _COPY_COLUMNS].max(axis=1, initial=0) >= _COPY_LIKELY
+        reprinted = [np.flatnonzero(a).tolist() for a in np.split(alike, ends)]
+        parts = members, found, np.split(features, ends), scores, local.tolist(), reprinted
+        return [Ahead(*one) for one in zip(*parts, strict=True)]
 
     def score(self, members: Sequence[Member], which: NDArray[np.int64], features: Rows) -> NDArray[np.float32]:
         """The log-odds of pairs of these new items, numbered by `which`, with others. Training scores each by a model that has
@@ -252,11 +329,12 @@ class Grouper:
 
     def _candidates(self, new: Member, cosines: NDArray[np.float32]) -> NDArray[np.int64]:
         """The rows that an item is compared with: the nearest, those that share rare words, those with its link."""
-        near = nearest(cosines, self.settings.near + 1) if new.sketch.vector is not None else []
+        near = nearest(cosines, self.settings.near + 1) if new.sketch.vector is not None else np.zeros(0, np.int64)
         count = self.settings.worded if len(near) else self.settings.near
         worded = self.index.by_words(new.sketch, count + 1)
-        rows = dict.fromkeys((*near, *worded.tolist(), *self.index.by_link(new.sketch.link)))
-        return np.asarray([r for r in rows if r != new.row and self.index.used(r)], np.int64)
+        linked = np.asarray(self.index.by_link(new.sketch.link), np.int64)
+        rows = np.unique(np.concatenate((near, worded, linked)))
+        return np.asarray(rows[self.index.used(rows) & (rows != new.row)], np.int64)
 
     def look(self, item: Item, vector: Vector | None, reading: Reading | None, now: float) -> Looked:
         """An item version beside the live items and their stories. Training looks at the same rows."""
@@ -270,45 +348,44 @@ class Grouper:
 
     def _look(self, ahead: Ahead, reading: Reading | None, now: float) -> Looked:
         new, since = ahead.member, now - self.settings.horizon
-        found = [(n, m) for n, row in enumerate(ahead.rows.tolist()) if (m := self.index.at(row)) is not None]
-        found = [(n, m) for n, m in found if self.index.story(m.story_id).story.last_seen >= since]
-        scores = {n: float(ahead.scores[n]) for n, _ in found}
+        scores, same = ahead.scores, -_FAR
         members_of: defaultdict[str, list[int]] = defaultdict(list)
-        for n, other in found:
-            if other.item_id != new.item_id:
+        known = self.index.member(new.item_id) is not None
+        hopeless = not known and max(scores, default=_HOPELESS) < _HOPELESS
+        for n, other in enumerate([] if hopeless else self.index.placed(ahead.rows)):
+            if other is None:
+                continue
+            if other.item_id == new.item_id:
+                same = scores[n]
+            else:
                 members_of[other.story_id].append(n)
+        for story in [s for s in members_of if self.index.story(s).story.last_seen < since]:
+            del members_of[story]
         best = {story: max(scores[n] for n in at) for story, at in members_of.items()}
-        least = max(best.values(), default=0.0) - _BEHIND
+        least = max(max(best.values(), default=0.0) - _BEHIND, _HOPELESS)
         hopeful = sorted((s for s in best if best[s] >= least), key=lambda story: (-best[story], story))[:_SECOND_LOOK]
-        rivals = [blend([scores[n] for n in at]) for at in members_of.values()]
+        rivals = [blend([scores[n] for n in at]) for at in members_of.values()] if hopeful else []
         compared = [self._compared(story, ahead, members_of[story], scores) for story in hopeful]
         rows = story_features(new.sketch, compared, rivals, ahead.local, self.index.weights.table())
-        pairs = {m.item_id: scores[n] for n, m in found}
         stories = dict(zip(hopeful, score_stories(self.weights, rows).tolist(), strict=True))
-        return Looked(self._traced(ahead, found), reading, pairs, stories, rows, ahead)
+        return Looked(self._traced(ahead), reading, same, stories, rows, ahead)
 
-    def _compared(self, story_id: str, ahead: Ahead, at: Sequence[int], scores: Mapping[int, float]) -> Compared:
+    def _compared(self, story_id: str, ahead: Ahead, at: Sequence[int], scores: Sequence[float]) -> Compared:
         told = self.index.gist(story_id, without=ahead.member.item_id)
         cosine, vector = float("nan"), ahead.member.sketch.vector
-        if vector is not None and told.spread:
-            cosine = float((self.index.vectors(told.rows) @ vector).sum()) / len(told.rows) / told.spread
+        if vector is not None and told.centre is not None:
+            cosine = self._like(float(told.centre @ vector))
         same_link, title_cosine = ahead.features[at][:, _LIKENESS].max(axis=0).tolist()
         items = len(self.index.members_of(story_id))
         return Compared(told, items, [scores[n] for n in at], same_link, title_cosine, round(cosine, _DIGITS))
 
-    def _traced(self, ahead: Ahead, found: Sequence[tuple[int, Member]]) -> Member:
+    def _traced(self, ahead: Ahead) -> Member:
         """The item with the first one whose text it reprints (the earliest seen, and never a copy itself), whose origin it
         has."""
         new = ahead.member
         since = new.seen - self.settings.copies_within
-        same = [
-            m
-            for n, m in found
-            if m.item_id != new.item_id
-            and m.seen >= since
-            and ahead.features[n, _COPY_COLUMNS].max() >= _COPY_LIKELY
-            and is_copy(new.print, m.print)
-        ]
+        alike = self.index.placed(ahead.rows[ahead.reprinted])
+        same = [m for m in alike if m and m.item_id != new.item_id and m.seen >= since and is_copy(new.print, m.print)]
         return traced(new, same)
 
     # -- deciding ---------------------------------------------------------------------------------------------------------
@@ -317,7 +394,7 @@ class Grouper:
         """An edited item stays where it is unless it is clearly about something else than its old text and its story."""
         if before.title == looked.member.title:
             return True
-        closest = max(looked.pairs.get(before.item_id, -_FAR), looked.stories.get(before.story_id, -_FAR))
+        closest = max(looked.same, looked.stories.get(before.story_id, -_FAR))
         return closest > self.settings.leaves_below
 
     def _merge(self, looked: Looked, stories: Sequence[str], now: float) -> StoryEdit | None:
@@ -370,7 +447,7 @@ def _new_story(first: Member) -> Story:
     return Story(first.story_id, first.title, first.seen, first.seen, 0)
 
 
-def nearest(cosines: NDArray[np.float32], count: int) -> list[int]:
+def nearest(cosines: NDArray[np.float32], count: int) -> NDArray[np.int64]:
     """Where the highest cosines stand. Among many, only those above what a sample promises are looked at."""
     among = np.arange(len(cosines))
     if len(cosines) > _SAMPLED:
@@ -379,9 +456,8 @@ def nearest(cosines: NDArray[np.float32], count: int) -> list[int]:
         above = np.flatnonzero(cosines >= np.partition(sample, at)[at])
         among = above if len(above) >= count else among
     if len(among) <= count:
-        return [int(n) for n in among]
-    kept = cosines[among]
-    return [int(n) for n in among[np.argpartition(-kept, count - 1)[:count]]]
+        return among
+    return np.asarray(among[np.argpartition(-cosines[among], count - 1)[:count]], np.int64)
 
 
 def traced(new: Member, same: Sequence[Member]) -> Member:

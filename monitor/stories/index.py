@@ -17,7 +17,21 @@ from numpy.typing import NDArray
 
 from monitor.model import Story
 from monitor.stories.copies import Print
-from monitor.stories.features import BIGRAM, NAME, PLAIN, SUMS, TITLE, Floats, Gist, Side, Sketch, WordWeights, gist, sums_of
+from monitor.stories.features import (
+    BIGRAM,
+    NAME,
+    PLAIN,
+    SUMS,
+    TITLE,
+    Floats,
+    Gist,
+    Side,
+    Sketch,
+    WordWeights,
+    gist,
+    sums_of,
+    unit,
+)
 
 Found = NDArray[np.int64]
 
@@ -67,10 +81,11 @@ class StoryState:
 @dataclass(frozen=True, slots=True)
 class Change:
     """What a decision does to the index: items as they are now, and the states of stories that gained or lost some; one
-    without members goes."""
+    without members goes. `gone` are items that are live no more."""
 
     members: tuple[Member, ...]
     replaced: tuple[StoryState, ...]
+    gone: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +105,10 @@ class Index:
         self._words: defaultdict[int, set[int]] = defaultdict(set)
         self._links: defaultdict[str, set[int]] = defaultdict(set)
         self._sketches: list[Sketch | None] = []
+        self._at: list[Member | None] = []
+        self._used: NDArray[np.bool_] = np.zeros(_FIRST_ROWS, np.bool_)
+        self._bare: NDArray[np.bool_] = np.ones(_FIRST_ROWS, np.bool_)
+        self._having: NDArray[np.int32] = np.zeros(_FIRST_ROWS, np.int32)  # rows that have a word, by its number
         self._matrix: NDArray[np.float32] = np.zeros((0, 0), np.float32)
         self._plain: Floats = np.zeros((_FIRST_ROWS, len(PLAIN)))
         self._sums: Floats = np.zeros((_FIRST_ROWS, len(SUMS)))
@@ -100,6 +119,11 @@ class Index:
 
     def __len__(self) -> int:
         return len(self._stories)
+
+    @property
+    def hour(self) -> float:
+        """When the hour began for which words were counted last."""
+        return self._hour
 
     @property
     def items(self) -> int:
@@ -116,9 +140,16 @@ class Index:
 
     def at(self, row: int) -> Member | None:
         """The live item that has this row; None for a version that is not, or no longer, in a story."""
-        sketch = self._sketches[row]
-        member = self._members.get(sketch.item_id) if sketch else None
-        return member if member is not None and member.row == row else None
+        return self._at[row]
+
+    def placed(self, rows: Found) -> list[Member | None]:
+        """`at` for each of these rows."""
+        at = self._at
+        return [at[row] for row in rows.tolist()]
+
+    def since(self, seen: float) -> list[str]:
+        """The live items that were seen at this instant or later."""
+        return [m.item_id for m in self._members.values() if m.seen >= seen]
 
     def story(self, story_id: str) -> StoryState:
         """A live story. Raises `KeyError`."""
@@ -142,7 +173,7 @@ class Index:
 
     def bare(self, rows: Found) -> NDArray[np.bool_]:
         """Which of these rows have no vector."""
-        return np.asarray([(s := self._sketches[r]) is None or s.vector is None for r in rows.tolist()], np.bool_)
+        return np.asarray(self._bare[rows], np.bool_)
 
     def sketch(self, row: int) -> Sketch:
         """The item version that has this row. Raises `KeyError`."""
@@ -151,32 +182,42 @@ class Index:
             raise KeyError(row)
         return found
 
-    def used(self, row: int) -> bool:
-        """Whether an item version has this row."""
-        return self._sketches[row] is not None
+    def used(self, rows: Found) -> NDArray[np.bool_]:
+        """Which of these rows an item version has."""
+        return np.asarray(self._used[rows], np.bool_)
 
     def by_words(self, new: Sketch, count: int) -> Found:
         """The rows that share the weightiest rare words, best first. Words of the headline and names count double."""
-        table = self.weights.table()
-        found = [
-            (-float(table[c]) * (1 + (m & TITLE > 0) + (m & NAME > 0)), c, rows)
-            for c, m in zip(new.codes.tolist(), new.masks.tolist(), strict=True)
-            if m & ~BIGRAM and (rows := self._words.get(c)) and len(rows) <= _COMMON
-        ]
-        if len(found) > _PROBES:
-            stem = self.weights.stem
-            found = sorted(found, key=lambda f: (round(f[0], 5), stem(f[1])))[:_PROBES]
-        if not found:
+        having = self._counts()[new.codes]
+        rare = (having > 0) & (having <= _COMMON) & (new.masks & ~np.uint8(BIGRAM) > 0)
+        codes, masks = new.codes[rare], new.masks[rare]
+        worth = self.weights.table()[codes]
+        if len(codes) > _PROBES:
+            rank = np.round(worth * (1.0 + (masks & TITLE > 0) + (masks & NAME > 0)), 5)
+            least = np.partition(rank, -_PROBES)[-_PROBES]
+            ties = sorted(np.flatnonzero(rank == least).tolist(), key=lambda n: self.weights.stem(int(codes[n])))
+            above = np.flatnonzero(rank > least).tolist()
+            kept = [*above, *ties[: _PROBES - len(above)]]
+            codes, worth = codes[kept], worth[kept]
+        if not len(codes):
             return np.zeros(0, np.int64)
-        flat = np.fromiter(chain.from_iterable(rows for _, _, rows in found), np.int64)
-        worth = np.repeat([table[c] for _, c, _ in found], [len(rows) for _, _, rows in found])
-        sharing, which = np.unique(flat, return_inverse=True)
-        shared = np.round(np.bincount(which, worth), 4)
+        found = [self._words[c] for c in codes.tolist()]
+        flat = np.fromiter(chain.from_iterable(found), np.int64)
+        each = np.repeat(worth, [len(rows) for rows in found])
+        worths = np.bincount(flat, each)
+        sharing = np.flatnonzero(worths)
+        shared = np.round(worths[sharing], 4)
         if len(sharing) > count:
             # All that tie with the last one stay: which of them are taken may not depend on their rows.
             least = -np.partition(-shared, count - 1)[count - 1]
             sharing, shared = sharing[shared >= least], shared[shared >= least]
         return np.asarray(sharing[np.argsort(-shared, kind="stable")], np.int64)
+
+    def _counts(self) -> NDArray[np.int32]:
+        if len(self._having) < self.weights.known:
+            more = np.zeros(self.weights.known * 2 - len(self._having), np.int32)
+            self._having = np.concatenate([self._having, more])
+        return self._having
 
     def by_link(self, link: str) -> list[int]:
         """The rows with this canonical link."""
@@ -199,11 +240,10 @@ class Index:
             return known[1]
         members = [self._members[i] for i in state.members if i != without][-LATEST:]
         rows = np.asarray([m.row for m in members])
-        vectors = self.vectors(rows)
-        whole = all(m.sketch.vector is not None for m in members)
-        spread = float(np.linalg.norm(vectors.sum(axis=0))) / len(rows) if whole else 0.0
+        vectors = [m.sketch.vector for m in members if m.sketch.vector is not None]
+        centre = unit(vectors) if len(vectors) == len(members) else None
         codes, masks = [m.sketch.codes for m in members], [m.sketch.masks for m in members]
-        made = gist(codes, masks, self._plain[rows, PLAIN.index("published")], rows, spread, self.weights.table())
+        made = gist(codes, masks, self._plain[rows, PLAIN.index("published")], centre, self.weights.table())
         if without not in state.members:
             self._gists[story_id] = (state, made)
         return made
@@ -242,7 +282,10 @@ class Index:
     def _row(self, sketch: Sketch) -> int:
         row = self._free.pop() if self._free else self._new_row()
         self._sketches[row] = sketch
-        for code in sketch.codes[sketch.masks & ~np.uint8(BIGRAM) > 0].tolist():
+        self._used[row], self._bare[row] = True, sketch.vector is None
+        codes = sketch.codes[sketch.masks & ~np.uint8(BIGRAM) > 0]
+        self._counts()[codes] += 1
+        for code in codes.tolist():
             self._words[code].add(row)
         if sketch.link:
             self._links[sketch.link].add(row)
@@ -254,8 +297,11 @@ class Index:
 
     def _new_row(self) -> int:
         self._sketches.append(None)
+        self._at.append(None)
         if len(self._sketches) > len(self._plain):
             self._plain, self._sums = (np.concatenate([a, np.zeros_like(a)]) for a in (self._plain, self._sums))
+            self._used = np.concatenate([self._used, np.zeros_like(self._used)])
+            self._bare = np.concatenate([self._bare, np.ones_like(self._bare)])
             if self._matrix.size:
                 self._matrix = np.concatenate([self._matrix, np.zeros_like(self._matrix)])
         return len(self._sketches) - 1
@@ -265,7 +311,9 @@ class Index:
             sketch = self._sketches[row]
             if sketch is None or self.at(row) is not None:
                 continue
-            for code in sketch.codes[sketch.masks & ~np.uint8(BIGRAM) > 0].tolist():
+            codes = sketch.codes[sketch.masks & ~np.uint8(BIGRAM) > 0]
+            self._having[codes] -= 1
+            for code in codes.tolist():
                 self._words[code].discard(row)
                 if not self._words[code]:
                     del self._words[code]
@@ -275,18 +323,20 @@ class Index:
                     del self._links[sketch.link]
             if self._matrix.size:
                 self._matrix[row] = 0
-            self._sketches[row] = None
+            self._sketches[row], self._used[row], self._bare[row] = None, False, True
             self._free.append(row)
 
     # -- changing ---------------------------------------------------------------------------------------------------------
 
     def apply(self, change: Change) -> None:
         """Make a decision take effect, tentatively until `commit`."""
-        items = tuple((m.item_id, self._members.get(m.item_id)) for m in change.members)
+        items = tuple((i, self._members.get(i)) for i in (*(m.item_id for m in change.members), *change.gone))
         states = tuple((s.story.id, self._stories.get(s.story.id)) for s in change.replaced)
         self._undo.append(_Undo(items, states))
         for member in change.members:
             self._put(member.item_id, member)
+        for item_id in change.gone:
+            self._put(item_id, None)
         for state in change.replaced:
             self._set_story(state.story.id, state if state.members else None)
 
@@ -318,10 +368,10 @@ class Index:
     def idle(self, now: float, horizon: float, max_items: int) -> list[str]:
         """The stories to forget: silent for longer than the horizon, then the longest silent until no more than so many items
         are live."""
-        order = sorted(self._stories.values(), key=lambda s: (s.story.last_seen, s.story.id))
-        surplus = self.items - max_items
+        surplus, stories = self.items - max_items, self._stories.values()
+        may_go = stories if surplus > 0 else [s for s in stories if s.story.last_seen < now - horizon]
         out = []
-        for state in order:
+        for state in sorted(may_go, key=lambda s: (s.story.last_seen, s.story.id)):
             if state.story.last_seen >= now - horizon and surplus <= 0:
                 break
             out.append(state.story.id)
@@ -339,8 +389,9 @@ class Index:
         old = self._members.pop(item_id, None)
         if old is not None:
             self._doubtful.append(old.row)
+            self._at[old.row] = None
         if member is not None:
-            self._members[item_id] = member
+            self._members[item_id] = self._at[member.row] = member
 
     def _settle_rows(self) -> None:
         self._give_back(self._doubtful)

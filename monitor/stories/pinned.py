@@ -39,6 +39,9 @@ class PinnedGrouper(Grouper):
             return super().place(item, vector, reading, now)
         return self.assign(item, vector, reading, pin.story_id, pin.copy_of)
 
+    def unsettled(self, now: float) -> bool:
+        return False
+
     def _sketch(self, item: Item, vector: Vector | None, reading: Reading | None) -> Sketch:
         if self._compares or vector is None:
             return super()._sketch(item, vector, reading)

@@ -20,6 +20,13 @@ from monitor.errors import ModelUnavailable
 from monitor.stories.features import FEATURES, STORY_FEATURES
 
 Array = NDArray[np.float32]
+_Tree = Sequence[Sequence[float]]
+
+_LEAVES = 16  # of a tree at most
+_ROWS = 64  # that are looked at together, so that they stay in the cache
+_ALL = np.uint16((1 << _LEAVES) - 1)
+_FIRST_BIT = np.zeros(1 << _LEAVES, np.int32)
+_FIRST_BIT[[1 << n for n in range(_LEAVES)]] = range(_LEAVES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,25 +45,27 @@ class Linear:
 
 @dataclass(frozen=True, slots=True)
 class Trees:
-    """Boosted trees as flat arrays over all nodes of all trees: a node's column, threshold, value and two children (first where
-    the column is at most the threshold). Leaves are their own children, so that every row walks `depth` steps in every tree."""
+    """Boosted trees, all asked at once. `column`, `threshold` and `open` have the n-th inner nodes of all trees at n, in any
+    order; the latter two with one more axis, for the rows that are asked about. Where a row's cell is above the threshold, only
+    the leaves in `open`, one a bit, stay in reach: not those to the node's left. Of the leaves that no node rules out the first
+    is the tree's answer (QuickScorer: Lucchese et al. 2015). `value` has a row of leaves for each tree."""
 
-    roots: NDArray[np.int64]
     column: NDArray[np.int64]
     threshold: Array
-    children: NDArray[np.int64]
+    open: NDArray[np.uint16]
     value: Array
     base: float
-    depth: int
 
     def __call__(self, rows: Array) -> Array:
         """Log-odds of each row."""
-        node = np.tile(self.roots, (len(rows), 1))
-        cells, offsets = rows.ravel(), np.arange(len(rows))[:, None] * rows.shape[1]
-        for _ in range(self.depth):
-            above = cells.take(self.column.take(node) + offsets) > self.threshold.take(node)
-            node = self.children.take(2 * node + above)
-        return np.asarray(self.base + self.value.take(node).sum(axis=1), np.float32)
+        return np.concatenate([self._some(rows[at : at + _ROWS]) for at in range(0, len(rows), _ROWS)])
+
+    def _some(self, rows: Array) -> Array:
+        below = np.multiply(np.ascontiguousarray(rows.T)[self.column] <= self.threshold, _ALL, dtype=np.uint16)
+        below |= self.open
+        reached = np.bitwise_and.reduce(below, axis=0)
+        leaf = _FIRST_BIT.take(reached & -reached) + np.arange(0, self.value.size, _LEAVES)[:, None]
+        return np.asarray(self.base + self.value.ravel().take(leaf).sum(axis=0), np.float32)
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,22 +155,36 @@ def _floats(values: Sequence[float]) -> Array:
     return np.asarray(values, np.float32)
 
 
-def _trees(raw: Sequence[Sequence[Sequence[float]]], base: float) -> Trees:
+def _trees(raw: Sequence[_Tree], base: float) -> Trees:
     """Each tree is a list of nodes [column, threshold, left, right, value]; a leaf has column -1."""
-    roots = np.cumsum([0, *map(len, raw)])[:-1]
-    nodes = [(root, n, node) for root, tree in zip(roots.tolist(), raw, strict=True) for n, node in enumerate(tree)]
-    children = [(root + n, root + n) if node[0] < 0 else (root + int(node[2]), root + int(node[3])) for root, n, node in nodes]
-    return Trees(
-        roots,
-        np.asarray([max(0, int(node[0])) for _, _, node in nodes]),
-        _floats([node[1] for _, _, node in nodes]),
-        np.asarray(children).ravel(),
-        _floats([node[4] for _, _, node in nodes]),
-        base,
-        max(map(_depth, raw)),
-    )
+    trees = [_laid_out(tree) for tree in raw]
+    inner = max(1, *(len(nodes) for nodes, _ in trees)) if trees else 1
+    column, threshold = np.zeros((inner, len(trees)), np.int64), np.full((inner, len(trees), 1), np.inf, np.float32)
+    open_, value = np.full((inner, len(trees), 1), _ALL), np.zeros((len(trees), _LEAVES), np.float32)
+    for n, (nodes, leaves) in enumerate(trees):
+        value[n, : len(leaves)] = leaves
+        for at, (of, limit, left) in enumerate(nodes):
+            column[at, n], threshold[at, n], open_[at, n] = of, limit, int(_ALL) & ~left
+    return Trees(column, threshold, open_, value, base)
 
 
-def _depth(tree: Sequence[Sequence[float]], node: int = 0) -> int:
-    column, _, left, right, _ = tree[node]
-    return 0 if column < 0 else 1 + max(_depth(tree, int(left)), _depth(tree, int(right)))
+def _laid_out(tree: _Tree) -> tuple[list[tuple[int, float, int]], list[float]]:
+    """A tree's inner nodes, each with the bits of the leaves to its left, and the values of its leaves from left to right.
+    Raises `ValueError` for more leaves than there are bits."""
+    inner: list[tuple[int, float, int]] = []
+    leaves: list[float] = []
+
+    def walk(at: int) -> None:
+        column, threshold, left, right, value = tree[at]
+        if column < 0:
+            leaves.append(value)
+            return
+        first = len(leaves)
+        walk(int(left))
+        inner.append((int(column), threshold, (1 << len(leaves)) - (1 << first)))
+        walk(int(right))
+
+    walk(0)
+    if len(leaves) > _LEAVES:
+        raise ValueError(f"a tree has {len(leaves)} leaves, more than {_LEAVES}")
+    return inner, leaves

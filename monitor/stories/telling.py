@@ -10,15 +10,17 @@ from itertools import chain
 import numpy as np
 
 from monitor.model import Reading, Story
-from monitor.stories.features import TITLE
+from monitor.stories.features import PLAIN, TITLE
 from monitor.stories.index import LATEST, Member, StoryState
 
+PUBLISHED = PLAIN.index("published")
 _CLEARLY = 1.05
 """How many times as central as the present headline another must be to take its place."""
 
 
 def told(state: StoryState, members: Sequence[Member], reading: Reading | None = None) -> StoryState:
-    """A story as its members tell it. `reading` is that of a new member."""
+    """A story as its members tell it, in the order in which they were published. `reading` is that of a new member."""
+    members = sorted(members, key=age)
     story = state.story
     if not members:
         return replace(state, story=replace(story, items=0), members=())
@@ -39,6 +41,11 @@ def told(state: StoryState, members: Sequence[Member], reading: Reading | None =
             origins=tuple(sorted({m.origin for m in members})),
         ),
     )
+
+
+def age(member: Member) -> tuple[float, str]:
+    """What members are ordered by, the oldest first: when they were published. When they came says who was polled first."""
+    return member.sketch.plain[PUBLISHED], member.item_id
 
 
 def _winner(votes: Iterable[tuple[str, ...]]) -> str | None:
