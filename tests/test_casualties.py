@@ -540,3 +540,15 @@ def test_persons_who_were_shot_and_phrases_that_hurt_nobody(read: Any, text: str
 )
 def test_whose_deed_is_not_where(read: Any, text: str, place: str | None) -> None:
     assert [f.place for f in read(text)] == [place]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Two dead, 62 ill after ammonia leak at a factory", [("killed", 2)]),
+        ("An influenza outbreak has sickened 150 recruits.", []),
+        ("Nearly 900 displaced people returned home.", []),
+    ],
+)
+def test_who_is_ill_or_back_is_no_casualty(read: Any, text: str, expected: list[tuple[str, int]]) -> None:
+    assert brief(read(text)) == expected

@@ -31,7 +31,8 @@ _PAST = re.compile(
     r"|last (?:year|month|summer|winter|spring|autumn|decade|january|february|march|april|may|june|july|august|september"
     r"|october|november|december)|the previous (?:year|month|decade)|in the (?:19|20)\d0s"
     rf"|since the {_WAR} (?:began|started|broke out|erupted)|since the (?:start|beginning|outbreak) of the (?:{_WAR}|year)"
-    r"|in recent years|over the years)\b",
+    r"|in recent years|over the years|(?:over|in|during) the (?:last|past|previous) (?:\w+ )?(?:years|decades)"
+    r"|(?:years|decades) of (?:fighting|war|conflict|violence))\b",
     re.IGNORECASE,
 )
 _YEAR = re.compile(r"\b(?:in|since|of|during|from|early|late|mid-?)\s(?:(?:[A-Z][a-z]+)\s)?((?:19|20)\d\d)\b")

@@ -18,6 +18,8 @@ _REACH = 16  # words between a figure and a predicate to its right
 _TOLL_REACH = 26  # words between "death toll" and its figure
 _PHRASE = frozenset({"DET", "ADJ", "NOUN", "PROPN", "NUM", "PART", "PRON", "ADV"})
 _OPEN, _CLOSE = "([", ")]"
+_SICKENED = frozenset({"sickened", "sickens", "sickening", "hospitalised", "hospitalized"})
+_ILL = frozenset({"ill", "sick", "unwell", "infected", "rescued", "unhurt", "unharmed", "safe", "arrested", "detained"})
 _FIGURATIVE = frozenset({"burn", "burns", "burned", "burnt", "burning", "crushed", "crushes"})
 _IDIOM = 3  # words of a phrase beside its first or last
 
@@ -104,8 +106,12 @@ class _Linker:
             return None  # "burned thousands in tokens"
         if self._has("attacked", cue.i) and self._low(cue.i + 1) == "down" and not cue.lower_.startswith("gun"):
             return None  # a bomber that is shot down is a plane
-        if metric == "displaced" and figure.quantity.high == 1:
-            return None  # one who flees is a suspect more often than a refugee
+        if metric == "displaced" and (
+            figure.quantity.high == 1 or self._low(figure.end) in {"return", "returned", "returning"}
+        ):
+            return None  # one who flees is a suspect more often than a refugee; who is back is none
+        if cue.lower_ in _SICKENED and any(self._has("long_causes", k) for k in range(self._start, self._stop)):
+            return None  # an epidemic wounds nobody
         start = min(figure.start, cue.i)
         end = max(figure.end, cue.i + 1, to or 0)
         return Link(figure, metric, cue, frame, start, end, strength)
@@ -597,7 +603,7 @@ class _Linker:
 
     def _backward(self, figure: Figure, before: list[Link], i: int) -> Link | None:
         """ "Killed 14 jihadists and five civilians", "killed 232 people in Gaza and 11 in Israel"."""
-        if not before or figure.counts == "event" or self._has_other_verb(figure):
+        if not before or figure.counts == "event" or self._has_other_verb(figure) or self._low(figure.end) in _ILL:
             return None
         last = before[-1]
         if i > 0 and self._figures[i - 1] is not last.figure and not self._figures[i - 1].single:

@@ -169,9 +169,11 @@ def _is_doer(sentence: Span, start: int, end: int) -> bool:
     head = doc[end - 1]
     if start > sentence.start and doc[start - 1].lower_ == "from":
         return True
-    if head.dep_ == "nsubj" and words.any_role(head.head, "active") is not None:
+    if head.dep_ == "nsubj" and (words.any_role(head.head, "active") is not None or words.has("strike_verbs", head.head)):
         return True
     behind = doc[end] if end < sentence.end else None
+    if behind is not None and behind.lower_ in {"'s", "’s"} and end + 1 < sentence.end and _is_deed(doc[end + 1]):
+        return True  # "Morland's campaign"
     if behind is not None and behind.pos_ in {"VERB", "AUX"} and words.any_role(behind, "active") is not None:
         return True
     stem = doc[start].lower_[:_STEM]
@@ -194,6 +196,11 @@ def _is_explained(sentence: Span, end: int) -> bool:
         if token.pos_ not in {"ADJ", "NOUN", "PROPN", "ADV", "PUNCT"} and token.tag_ != "VBN":
             return False
     return False
+
+
+def _is_deed(token: Token) -> bool:
+    words = casualty_words()
+    return any(words.has(name, token) for name in ("acts", "cumulative_causes"))
 
 
 def _strikes_others(sentence: Span, end: int) -> bool:
