@@ -6,6 +6,7 @@ import asyncio
 import tempfile
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -238,3 +239,11 @@ def test_whatever_is_edited_every_item_is_in_one_story(acts, make):
 
 def test_a_record_has_no_edits_unless_it_says_so(make):
     assert StepRecord(make.now).story_edits == () == StepRecord(make.now).stories
+
+
+async def test_vectors_of_another_model_take_the_place_of_those_before(store, make):
+    await two_stories(store, make)
+    await store.commit_steps([StepRecord(at=make.now, model_id="other", vectors=(("i1", np.ones(4, np.float32)),))])
+    found = {row.item.id: (row.model_id, row.vector) for row in await store.live_items(0.0)}
+    assert found["i1"][0] == "other" and np.array_equal(found["i1"][1], np.ones(4, np.float32))
+    assert found["i3"][0] != "other"
