@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from monitor.ledger import paraphrase
 from monitor.ledger.names import fold
@@ -25,6 +26,7 @@ FEW_WORDS = 3
 """Shorter quotations must be equal to be the same: two words are contained in many."""
 
 _E = EventName
+_DIGIT = re.compile(r"\d")
 _NUMBER = re.compile(r"\d+(?:[.,\u066b\u066c]\d+)*")
 _NEGATIONS = frozenset(
     fold(word)
@@ -115,19 +117,21 @@ def candidates(state: Statements, o: Observation) -> tuple[tuple[str, str], ...]
     known = _recent(state, o.at)
     if any(_holds(s.text, new.text) or _holds(new.text, s.text) for s in known):
         return ()
-    return tuple((s.key, s.quote) for s in known if _numbers(s.quote) == _numbers(new.quote))
+    numbers = _numbers(new.quote)
+    return tuple((s.key, s.quote) for s in known if _numbers(s.quote) == numbers)
 
 
 # ----------------------------------------------------------------------------------------------------------------- comparing
 
 
+@lru_cache(maxsize=10_000)  # a speaker's quotations are compared with each new one
 def _numbers(text: str) -> tuple[str, ...]:
     return tuple(sorted(_NUMBER.findall(fold_signs(text))))
 
 
 def fold_signs(text: str) -> str:
     """Digits of any script as 0 to 9."""
-    return "".join(str(int(c)) if c.isdigit() and c.isdecimal() else c for c in text)
+    return text if text.isascii() else _DIGIT.sub(lambda digit: str(int(digit[0])), text)
 
 
 def polarity(quote: str, stance: str | None) -> bool:
