@@ -148,7 +148,7 @@ FIRST = "At least 12 people were killed when a ferry sank near Mombasa on Sunday
 
 
 def test_it_installs_where_nothing_but_python_is(machine: Machine, package: Path) -> None:
-    told = machine.run(f"dpkg --install /{package.name}")
+    told = machine.run(f"dpkg --force-unsafe-io --install /{package.name}")
     assert "systemctl enable --now wirewatch" in told
     version = package.name.split("_")[1]
     assert machine.run("wirewatch --version").split() == ["wirewatch,", "version", version]
@@ -235,7 +235,7 @@ def test_a_refused_configuration_is_not_tried_again(machine: Machine) -> None:
 
 def test_an_upgrade_goes_on_with_configuration_and_store(machine: Machine, package: Path) -> None:
     before = machine.property("MainPID")
-    machine.run(f"dpkg --install --force-confold /{package.name}")
+    machine.run(f"dpkg --force-unsafe-io --force-confold --install /{package.name}")
     until(lambda: machine.property("ActiveState") == "active" and machine.property("MainPID") != before, 60, "restarted")
     assert "colour" not in machine.run("cat /etc/wirewatch/wirewatch.yaml") and "9000" in machine.run(
         "cat /etc/wirewatch/wirewatch.yaml"

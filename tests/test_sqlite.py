@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import os
 import signal
 import sqlite3
@@ -19,6 +20,7 @@ from storage import migrations
 from storage.open import open_store
 from storage.sqlite_files import backup, check, restore
 from storage.sqlite_open import connect, open_sqlite
+from storage.sqlite_packed import pack, unpack
 from storage.sqlite_reads import match_expression
 from storage.sqlite_writer import Writer
 
@@ -369,3 +371,11 @@ async def test_a_crash_leaves_all_or_nothing(path, make, failpoint):
 
 async def test_the_whole_story_without_a_crash(path):
     assert run_child(path) == (0, ["claimed", "t1", "t2", "leased"])
+
+
+def test_ledgers_that_were_packed_by_an_older_version_are_read():
+    packed = base64.b85decode("!*oV&Vr702rdtw`9Fv!yl%G<mP@Y(<0QL~vS(p;ITxkFWdIkvhB8$OXUX0c05I2I{4*&")
+    said = {"key": "a", "quote": "nobody was told", "text": "nobody was told", "denies": False}
+    said |= {"first": 1_700_000_000.0, "last": 1_700_000_000.0, "story": "s", "origins": ["source:mayor"]}
+    state = {"v": 1, "speaker": "mayor", "said": [said]}
+    assert unpack(packed) == state == unpack(pack(state))
