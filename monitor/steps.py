@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 
 from monitor.gazetteer import Gazetteer, Place
 from monitor.ledger import control, elsewhere, figures, life, rhythm, statements
-from monitor.ledger.names import fold
+from monitor.ledger.names import fold, same_place
 from monitor.ledger.origins import origin_of
 from monitor.model import (
     CasualtyFigure,
@@ -142,7 +142,7 @@ def _echoes(headline: Fact, body: Fact) -> bool:
             same = (
                 headline.place_id == body.place_id
                 if headline.place_id and body.place_id
-                else _alike(headline.place, body.place)
+                else _alike(headline.place, body.place) or same_place(headline.place or "", body.place or "")
             )
             return same and headline.part == body.part
         case Statement(), Statement():
