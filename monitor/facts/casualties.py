@@ -11,13 +11,14 @@ from monitor.facts import casualty_slots as slots
 from monitor.facts import casualty_time as time
 from monitor.facts.attribution import Attribution, source_of
 from monitor.facts.casualty_figures import Figure, figures
-from monitor.facts.casualty_links import Link, link_figures
+from monitor.facts.casualty_links import link_figures
 from monitor.facts.casualty_names import by_violence, named_people
 from monitor.facts.casualty_places import Mention, named_place, place_left, place_of, places, toll_place
 from monitor.facts.casualty_recall import recalled
 from monitor.facts.casualty_relations import continued_from, whole_of, without_the_dead
 from monitor.facts.casualty_sources import source_beside
 from monitor.facts.casualty_status import status_of_figure
+from monitor.facts.casualty_tolls import Link
 from monitor.facts.casualty_words import casualty_words
 from monitor.facts.parsing import Section
 from monitor.model import LIVE_STATUSES, CasualtyFigure, Status

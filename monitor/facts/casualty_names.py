@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from spacy.tokens import Span, Token
 
 from monitor.facts.casualty_figures import Figure
-from monitor.facts.casualty_links import Link
+from monitor.facts.casualty_tolls import Link
 from monitor.facts.casualty_words import CasualtyWords, casualty_words
 from monitor.facts.numbers import Quantity
 

@@ -13,7 +13,7 @@ from functools import cache
 
 from spacy.tokens import Doc, Span, Token
 
-from monitor.facts.casualty_links import Link
+from monitor.facts.casualty_tolls import Link
 from monitor.facts.casualty_words import casualty_words, singulars
 from monitor.facts.lexicon import load
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from spacy.tokens import Span, Token
 
 from monitor.facts.attribution import Attribution
-from monitor.facts.casualty_links import Link
+from monitor.facts.casualty_tolls import Link
 from monitor.facts.casualty_words import casualty_words
 
 _KNOWN = frozenset({"the", "that", "this", "those", "these"})

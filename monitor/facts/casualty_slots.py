@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from spacy.tokens import Doc, Span, Token
 
-from monitor.facts.casualty_links import Link
+from monitor.facts.casualty_tolls import Link
 from monitor.facts.casualty_words import casualty_words
 from monitor.facts.numbers import bounds
 

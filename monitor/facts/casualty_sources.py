@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from spacy.tokens import Span, Token
 
 from monitor.facts.attribution_speakers import Speaker, describe
-from monitor.facts.casualty_links import Link
+from monitor.facts.casualty_tolls import Link
 from monitor.facts.casualty_words import casualty_words
 from monitor.model import CasualtyFigure
 

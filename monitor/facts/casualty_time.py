@@ -9,7 +9,7 @@ from functools import cache
 
 from spacy.tokens import Span, Token
 
-from monitor.facts.casualty_links import Link
+from monitor.facts.casualty_tolls import Link
 from monitor.facts.casualty_words import casualty_words
 from monitor.facts.lexicon import load
 

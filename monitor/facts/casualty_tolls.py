@@ -1,0 +1,162 @@
+"""What all frames of a sentence's figures share, and the frames of tolls: "the death toll rose to 54 from 50"."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from spacy.tokens import Doc, Span, Token
+
+from monitor.facts.casualty_figures import Figure
+from monitor.facts.casualty_words import CasualtyWords, casualty_words
+
+_TOLL_REACH = 26  # words between "death toll" and its figure
+_FIGURATIVE = frozenset({"burn", "burns", "burned", "burnt", "burning", "crushed", "crushes"})
+_SICKENED = frozenset({"sickened", "sickens", "sickening", "hospitalised", "hospitalized"})
+_IDIOM = 3  # words of a phrase beside its first or last
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A figure tied to a metric. `cue` is the word that decides, `frame` names the pattern, `end` is where the evidence
+    ends, `parent` is the index of the link of which it is a part, `strength` 0..1."""
+
+    figure: Figure
+    metric: str
+    cue: Token
+    frame: str
+    start: int
+    end: int
+    strength: float
+    parent: int | None = None
+    superseded: bool = False
+
+
+class Frames:
+    """One sentence with its figures, and how a figure is tied to a metric."""
+
+    def __init__(self, sentence: Span, found: Sequence[Figure], known: str | None) -> None:
+        self._known = known
+        self._doc: Doc = sentence.doc
+        self._start, self._stop = sentence.start, sentence.end
+        self._figures = found
+        self._starts = {f.start: f for f in found}
+        self._words: CasualtyWords = casualty_words()
+
+    def _low(self, i: int) -> str:
+        return self._doc[i].lower_ if self._start <= i < self._stop else ""
+
+    def _has(self, name: str, i: int) -> bool:
+        return self._start <= i < self._stop and self._words.has(name, self._doc[i])
+
+    def _link(self, figure: Figure, metric: str, cue: Token, frame: str, strength: float, to: int | None = None) -> Link | None:
+        """A link, unless the metric asks for people and the noun is not known to count them."""
+        if figure.counts == "unknown" and metric in self._words.lists["person_only"]:
+            return None
+        of_things = cue.dep_ == "amod" and cue.head.i > cue.i and self._words.is_thing(cue.head.lower_)  # "40 dead dogs"
+        if of_things or self._is_idiom(cue):
+            return None
+        if figure.counts in {"bare", "unknown"} and cue.lower_ in _FIGURATIVE:
+            return None  # "burned thousands in tokens"
+        if self._has("attacked", cue.i) and self._low(cue.i + 1) == "down" and not cue.lower_.startswith("gun"):
+            return None  # a bomber that is shot down is a plane
+        if metric == "displaced" and (
+            figure.quantity.high == 1 or self._low(figure.end) in {"return", "returned", "returning"}
+        ):
+            return None  # one who flees is a suspect more often than a refugee; who is back is none
+        if cue.lower_ in _SICKENED and any(self._has("long_causes", k) for k in range(self._start, self._stop)):
+            return None  # an epidemic wounds nobody
+        start = min(figure.start, cue.i)
+        end = max(figure.end, cue.i + 1, to or 0)
+        return Link(figure, metric, cue, frame, start, end, strength)
+
+    def _is_idiom(self, cue: Token) -> bool:
+        """ "In a dead heat", "killing time": the phrase, with or without quotation marks, holds the cue."""
+        near = self._doc[max(self._start, cue.i - _IDIOM) : min(self._stop, cue.i + _IDIOM + 1)]
+        said = " ".join(t.lower_ for t in near if t.text not in "\"'“”‘’")
+        return any(cue.lower_ in idiom.split() and f" {idiom} " in f" {said} " for idiom in self._words.lists["idioms"])
+
+
+class Tolls(Frames):
+    """The frames that hang on "toll", "number of dead" or "total"."""
+
+    def _toll(self, figure: Figure) -> Link | None:
+        """ "The death toll from the floods rose to 54 from 50", "the toll now stands at 19"."""
+        i = figure.start - (not self._holds_link(figure))  # "passes 200" is a quantity with its verb
+        if (
+            figure.single
+            or not (self._toll_step(i) or self._stands_beside(figure))
+            or (self._low(i) == "of" and self._toll_at(i - 1) is None and self._low(i - 1) != "total")
+        ):
+            return None
+        floor = max(self._start, i - _TOLL_REACH)
+        for k in range(i, floor - 1, -1):
+            metric = self._toll_at(k)
+            if metric is not None:
+                start = k - (self._low(k - 1) in {"the", "official", "confirmed"})
+                link = self._link(figure, metric, self._doc[k], "toll", 0.9)
+                return replace(link, start=start + (start < k), superseded=self._is_old(figure)) if link else None
+            token = self._doc[k]
+            if (
+                token.text in ";.?!"
+                or self._turns(k, i)
+                or (token.dep_ in {"ccomp", "ROOT"} and self._words.any_role(token, "active", "passive"))
+            ):
+                return None
+        return None
+
+    def _stands_beside(self, figure: Figure) -> bool:
+        """A headline's "death toll 500": nothing else goes with the number."""
+        ends = figure.end >= self._stop or self._doc[figure.end].pos_ in {"PUNCT", "ADP", "SPACE"}
+        toll = any(self._toll_at(k) for k in range(max(self._start, figure.start - 2), figure.start))
+        return (
+            toll and ends and figure.counts in {"bare", "people"} and self._low(figure.start - 1) not in {"deaths", "injuries"}
+        )
+
+    def _holds_link(self, figure: Figure) -> bool:
+        """ "Passes 200", "nearing 900", and the "up to" of "revised up to 54": the quantity begins with what links it."""
+        if figure.quantity.qualifier == "up_to":
+            return self._low(figure.start) == "up" and self._is_revised(figure)
+        return figure.quantity.qualifier in {"more_than", "nearly"} and self._has("toll_links", figure.start)
+
+    def _is_revised(self, figure: Figure) -> bool:
+        return any(self._has("revise", k) for k in range(max(self._start, figure.start - 8), figure.start))
+
+    def _turns(self, k: int, i: int) -> bool:
+        """True where the word at k turns to something else than the toll before it: "deaths reach 54 as cases rise to 808"."""
+        return self._low(k) in {"as", "while"} and not any(self._has("toll_nouns", j) for j in range(k, i))
+
+    def _total(self, figure: Figure) -> Link | None:
+        """ "The revised total is 321,000", where deaths were told of just before."""
+        if figure.counts not in {"bare", "people"} or figure.single or not self._toll_step(figure.start - 1):
+            return None
+        metric = self._known or next(
+            (m for t in self._doc[self._start : figure.start] if (m := self._words.role(t, "noun"))), None
+        )
+        nouns = [t for t in self._doc[max(self._start, figure.start - 6) : figure.start] if self._words.has("toll_nouns", t)]
+        if metric is None or not nouns or nouns[-1].pos_ != "NOUN":
+            return None
+        return self._link(figure, metric, nouns[-1], "toll total", 0.6)
+
+    def _toll_step(self, i: int) -> bool:
+        return self._has("toll_links", i) or self._has("rise", i) or self._has("fall", i)
+
+    def _toll_at(self, k: int) -> str | None:
+        for phrase, metric in self._words.tolls:
+            if self._doc[k].lower_ != phrase[0]:
+                continue
+            part = self._doc[k : k + len(phrase)]
+            if k + len(phrase) <= self._stop and tuple(t.lower_ for t in part) == phrase and not self._counted(k):
+                return metric
+        return None
+
+    def _counted(self, k: int) -> bool:
+        """True where the noun at k is itself counted ("12 deaths"): it names no toll."""
+        return any(f.start < k < f.end or (f.start <= k < f.end) for f in self._figures)
+
+    def _is_old(self, figure: Figure) -> bool:
+        """The old figure in "from 35 to 32" and "to 54 from 50"."""
+        if self._low(figure.start - 1) != "from":
+            return False
+        others = [f for f in self._figures if f is not figure and abs(f.start - figure.start) < 8]
+        return any(self._low(f.start - 1) in {"to", "at"} or self._holds_link(f) for f in others)
