@@ -102,8 +102,8 @@ def postgres_backend(postgres: PostgresServer) -> PostgresBackend:
 
 
 Backend = SqliteBackend | PostgresBackend
-_ON_EVERY_KIND = ("test_store_", "test_schedule", "test_digest", "test_requests")
-"""Modules whose tests run on every kind of store: what a store promises, and who depends most on it. Others run on SQLite."""
+_ON_EVERY_KIND = ("test_store_", "test_requests")
+"""Modules whose tests run on every kind of store: what a store promises. Others run on SQLite."""
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
