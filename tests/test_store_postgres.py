@@ -83,6 +83,12 @@ def _with(config: Path, old: str, new: str) -> Path:
     return config
 
 
+def test_without_its_libraries_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "storage.postgres_open", None)
+    with pytest.raises(ConfigError, match=r"pip install 'wirewatch\[postgres\]'"):
+        open_store("postgresql://ana@h/db", daemon=False)
+
+
 def test_a_server_that_is_not_there_is_said(tmp_path: Path) -> None:
     with pytest.raises(StoreUnavailable, match="is its server up"):
         open_postgres(f"postgresql://ana@/db?host={tmp_path}", daemon=True)
