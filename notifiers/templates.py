@@ -1,7 +1,7 @@
 """Words that an operator writes in place of the built-in ones: one template for each text of a channel.
 
 They run in a worker process with a deadline and a limit of memory (`template_service.py`). Where one fails the built-in words
-go out, and why is said; one that has killed its process a few times is not asked again.
+go out, and why is said; one that has killed its process a few times in a row is not asked again.
 """
 
 from __future__ import annotations
@@ -146,12 +146,13 @@ class Templates:
 
     async def _text(self, name: str, source: Source, given: Json) -> str:
         if self._deaths[name] >= DEATHS:
-            raise WorkerError(f"it has killed its process {DEATHS} times, and is not tried again before a restart")
+            raise WorkerError(f"it has killed its process {DEATHS} times in a row, and is not tried again before a restart")
         try:
             text = await self._worker.call("render", source.text, source.form, given, deadline=self._deadline_s)
         except WorkerDied:
             self._deaths[name] += 1
             raise
+        self._deaths[name] = 0
         if source.form == "line" or name == "subject":
             return render.plain(str(text), _LONGEST_SUBJECT)
         return render.printable(str(text))
