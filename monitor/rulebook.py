@@ -40,9 +40,10 @@ class Rulebook:
         self.waiting: tuple[str, ...] = ()
         self.in_force: dict[str, float] = {}
         """Since when each rule has been watching: what is older is no news to it. Rules without an instant always were."""
-        self._put(tuple(rules))
+        self.put(tuple(rules))
 
-    def _put(self, rules: tuple[Rule, ...]) -> None:
+    def put(self, rules: tuple[Rule, ...]) -> None:
+        """These rules are in force from now on."""
         self.rules = rules
         self.matcher = Matcher.of(rules, self._gazetteer)
         self._by_name = {rule.name: rule for rule in rules}
@@ -179,7 +180,7 @@ class WatchedRulebook(Rulebook):
         by_hand = await overrides(self._store, reload.rules.rules)
         self.overridden = tuple(sorted(override.text() for override in by_hand.values()))
         rules = tuple(overridden(rule, by_hand) for rule in reload.rules.rules)
-        await asyncio.to_thread(self._put, rules)
+        await asyncio.to_thread(self.put, rules)
         await self._note_since()
         self._log.info("rules", summary=reload.summary, overridden=list(self.overridden))
 

@@ -132,7 +132,7 @@ class Run:
             own = past or self._heard(record)
             if own is not None and (record.item_id, record.version) == (own.item.id, own.item.version):
                 self._note(own, record)
-            self.states |= {state.key: state.state for state in record.rule_states}
+            self.states |= {state.key: state.state for state in record.rule_states if state.rule == self.rule.name}
             for edge in record.edges:
                 to = (d.notifier for d in record.deliveries if any((e.alert, e.n) == (edge.alert, edge.n) for e in d.edges))
                 self.told.append(Told(edge, tuple(dict.fromkeys(to)) or self.rule.notify))

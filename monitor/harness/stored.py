@@ -80,6 +80,7 @@ class Remembering(Language):
         self._asked, self._known = language, known
         self.degraded = language.degraded
         self.model_id = language.model_id
+        self.threshold = language.threshold
 
     async def start(self) -> None:
         return None
