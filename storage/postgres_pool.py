@@ -25,13 +25,11 @@ _LISTEN_AGAIN_S = 1.0
 _TRIES = 5  # of a unit that met another one's locks the other way round
 _CORRUPT = (pg.DataCorruptedError, pg.IndexCorruptedError)
 _RACED = (pg.DeadlockDetectedError, pg.SerializationError)
+_LOST = (OSError, asyncpg.InterfaceError, pg.PostgresConnectionError, pg.OperatorInterventionError)
+_UNSURE = "the connection to the store was lost in a commit, which may have happened all the same; it may be tried again"
 _PASSING = (
     *_RACED,
-    OSError,
-    TimeoutError,
-    asyncpg.InterfaceError,
-    pg.PostgresConnectionError,
-    pg.OperatorInterventionError,
+    *_LOST,
     pg.InsufficientResourcesError,
     pg.ObjectNotInPrerequisiteStateError,  # a lock that was not to be had in time
     pg.ReadOnlySQLTransactionError,
@@ -201,8 +199,16 @@ class Connections:
 
 
 async def _transaction(connection: Connection, unit: Unit[T]) -> T:
-    async with connection.transaction():
-        return await unit(connection)
+    done = False
+    try:
+        async with connection.transaction():
+            value = await unit(connection)
+            done = True
+    except _LOST as error:
+        if done:
+            raise StoreUnavailable(f"{_UNSURE} ({error})") from error
+        raise
+    return value
 
 
 def blocking(work: Coroutine[object, object, T]) -> T:

@@ -147,6 +147,24 @@ async def test_a_unit_whose_connection_is_lost_leaves_nothing_and_may_be_tried_a
     await store.close()
 
 
+async def test_of_a_commit_that_was_not_answered_nothing_is_claimed(pg: PostgresBackend, postgres: PostgresServer) -> None:
+    store = pg.open()
+    await store.told()
+    end = "PERFORM pg_terminate_backend(pg_backend_pid()); RETURN NULL;"
+    postgres.query(pg.url, f"CREATE FUNCTION cut() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN {end} END$$")
+    deferred = "CREATE CONSTRAINT TRIGGER cut AFTER INSERT ON told DEFERRABLE INITIALLY DEFERRED"
+    postgres.query(pg.url, f"{deferred} FOR EACH ROW EXECUTE FUNCTION cut()")  # which runs in the commit
+    try:
+        with pytest.raises(StoreUnavailable, match="lost in a commit") as said:
+            await store.mark_told(["a"], NOW)
+        assert "nothing was written" not in str(said.value)
+    finally:
+        postgres.query(pg.url, "DROP FUNCTION cut CASCADE")
+    await store.mark_told(["a"], NOW)
+    assert await store.told() == {"a": NOW}
+    await store.close()
+
+
 # ------------------------------------------------------------------------------------------------------------------ leases
 
 
