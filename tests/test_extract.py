@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -18,9 +20,21 @@ from monitor.facts.grammar import Word
 from monitor.facts.parsing import Parser
 from monitor.facts.service import ReaderService
 from monitor.gazetteer import Gazetteer
-from monitor.model import CasualtyFigure, Document, Statement, TerritoryChange, fact_from_json, fact_to_json
+from monitor.model import (
+    LIVE_STATUSES,
+    CasualtyFigure,
+    Document,
+    Fact,
+    Statement,
+    TerritoryChange,
+    fact_from_json,
+    fact_to_json,
+)
 
 SHARED = Path(__file__).parents[1].parent / "shared"
+SLOTS = {"casualty.high": 0.95, "casualty.qualifier": 0.95, "casualty.place": 0.85, "casualty.source": 0.85}
+SLOTS |= {"territory.gainer": 0.9, "territory.loser": 0.8}
+SHOT = (28, 23)  # of 30 articles: right numbers of killed, of wounded
 FLOORS = "0.94,0.98,0.98"  # F1 of territory, casualty, statement on the development set
 
 TEXT = (
@@ -312,6 +326,51 @@ def test_floors_on_the_development_set() -> None:
     command = [sys.executable, str(SHARED / "tools" / "score_facts.py"), str(gold), sys.executable, "-c", DRIVER]
     run = subprocess.run(command, capture_output=True, text=True, check=False, env={"FLOOR": FLOORS})
     assert run.returncode == 0, run.stdout + run.stderr
+    slots = {name: int(a) / int(b) for name, a, b in re.findall(r"'([\w.]+)': '(\d+)/(\d+)'", run.stdout)}
+    assert {name: slots[name] for name, least in SLOTS.items() if slots[name] < least} == {}
+    assert "fired on non-alertable [0, 55]" in run.stdout
+
+
+def test_floor_on_shootings(reader: FactReader) -> None:
+    folder = SHARED / "data" / "casualties_gunviolence" / "data-train"
+    if not folder.exists():
+        pytest.skip(f"no {folder}")
+    articles = json.loads((folder / "X_train.json").read_text("utf-8"))[150:180]
+    counts = json.loads((folder / "y_train.json").read_text("utf-8"))[150:180]
+    readings = reader.read_all([Document(str(n), a["text"]) for n, a in enumerate(articles)])
+    right = [
+        sum(_number(reading.facts, metric) == y[key] for reading, y in zip(readings, counts, strict=True))
+        for metric, key in (("killed", "n_killed"), ("wounded", "n_injured"))
+    ]
+    assert right[0] >= SHOT[0], right
+    assert right[1] >= SHOT[1], right
+
+
+def _number(facts: Sequence[Fact], metric: str) -> int:
+    """The number of an article as `score_counts.py` takes it: the largest figure, else how many are named."""
+    fit = [
+        f
+        for f in facts
+        if isinstance(f, CasualtyFigure)
+        and (f.metric, f.part_of) == (metric, None)
+        and f.status in LIVE_STATUSES
+        and f.scope != "historic"
+    ]
+    figures = [f.low for f in fit if f.low and f.category != "named_person"]
+    return max(figures) if figures else len({f.name for f in fit if f.category == "named_person"})
+
+
+def test_ceiling_on_politics(reader: FactReader) -> None:
+    folder = SHARED / "data" / "statements_polnear" / "train" / "text"
+    if not folder.exists():
+        pytest.skip(f"no {folder}")
+    articles = sorted(folder.glob("*.txt"))[:100:4]
+    readings = reader.read_all([Document(path.stem, path.read_text("utf-8")) for path in articles])
+    told = [f for r in readings for f in r.facts if f.anchored and f.status in LIVE_STATUSES]
+    assert sum(isinstance(f, CasualtyFigure) and bool(f.low) and f.scope != "historic" for f in told) <= 1
+    assert not any(
+        isinstance(f, TerritoryChange) and f.change in {"captured", "recaptured", "lost", "handed_over"} for f in told
+    )
 
 
 def test_all_figures_of_the_long_article(reader: FactReader) -> None:
