@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 from monitor.codec import event_from_json, event_to_json
 from monitor.model import Event, Json, RuleState, Story, Suppressed
 
-EVERY = "*"
-"""The name, which no rule can have, under which the store keeps what waits for a place."""
+EVERY = "rules/*"
+"""The name under which the store keeps what waits for a place. No rule can have it: names are without slashes."""
 
 RECHECK_S = 600.0
 UNPLACED_S = 6 * 3600.0

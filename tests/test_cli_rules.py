@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 from command import Command
 
+from rules.unplaced import EVERY
+
 LISTS = "lists:\n  armed: [HTS]\n  places: [Idlib]\n"
 RULE = """rules:
   - name: towns
@@ -41,6 +43,13 @@ def test_check_takes_a_file_with_the_lists_of_its_folder(command: Command, folde
     assert whole.code == 1 and "lists.yaml:3:3: no rule uses the list `places`" in whole.out
     assert command("check", folder / "towns.yaml", folder, "-c", missing).out == whole.out
     assert command("check", missing).code == 2
+
+
+def test_no_rule_has_the_name_under_which_all_rules_wait(command: Command, folder: Path) -> None:
+    rule = folder / "every.yaml"
+    rule.write_text(RULE.replace("name: towns", f'name: "{EVERY}"'))
+    done = command("check", rule, "-c", folder / "no.yaml")
+    assert done.code == 78 and f"`{EVERY}` cannot be a name" in done.out
 
 
 def test_check_of_a_file_knows_the_notifiers_where_there_is_a_configuration(command: Command, folder: Path) -> None:
