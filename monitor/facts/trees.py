@@ -30,6 +30,7 @@ Tree = tuple[Sequence[int], Sequence[str]]
 
 _LOOKS = 8  # words that a move depends on
 _PIECES = 2
+_ROOM = 4600  # words, 4 KiB each, for which there is room at hand
 _LIFTED = "||"  # "dobj||xcomp": a dobj that hangs, in truth, on the nearest xcomp below
 _SHIFT, _REDUCE, _ARC, _BREAK = 1, 2, 4, 8  # kinds of moves that may be allowed; both arcs are, or none
 _SHIFTED, _REDUCED, _LEFT, _RIGHT, _BROKEN = map(ord, "SDLRB")  # as the model names them
@@ -61,7 +62,8 @@ class Trees:
         # Of each set of allowed kinds, what is added to the scores of all moves.
         allowed = np.arange(2 * _BREAK)[:, None] & np.array([_KINDS[move[0]] for move in moves])
         self._added = np.where(allowed, upper.get_param("b"), np.float32(-np.inf)).astype(np.float32)
-        self._room = np.empty((0, self._lower.shape[1]), np.float32)  # made once: fresh memory costs as much as the product
+        # Made once: fresh memory costs as much as the product.
+        self._room = np.empty((_ROOM, self._lower.shape[1]), np.float32)
 
     def of(self, rows: Floats, bounds: Sequence[int]) -> Iterator[Tree]:
         """The tree of each sentence; `bounds` are the rows at which sentences begin, with the end of the last."""
@@ -77,9 +79,8 @@ class Trees:
     def _seen(self, rows: Floats) -> Floats:
         """What each word adds to the hidden layer at each place that is looked at: a row for each word and place, with those of
         no word at the end."""
-        if len(self._room) <= len(rows):
-            self._room = np.empty((len(rows) + 1, self._lower.shape[1]), np.float32)
-        seen = self._room[: len(rows) + 1]
+        enough = len(rows) < len(self._room)
+        seen = self._room[: len(rows) + 1] if enough else np.empty((len(rows) + 1, self._lower.shape[1]), np.float32)
         np.matmul(_and_one(_and_one(rows) @ self._into), self._lower, out=seen[:-1])
         seen[-1] = self._pad
         return seen.reshape(len(seen) * _LOOKS, -1)
