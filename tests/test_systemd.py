@@ -89,10 +89,10 @@ def test_every_rule_for_prometheus_is_seen_to_ring() -> None:
     yaml = YAML(typ="safe", pure=True)
     alerts = {rule["alert"] for rule in yaml.load(PROMETHEUS_RULES)["groups"][0]["rules"]}
     ring = [
-        *(row["alertname"] for test in tested(yaml) for row in test.get("alert_rule_test", ()) if row.get("exp_alerts")),
+        *(row["alertname"] for test in cases(yaml) for row in test.get("alert_rule_test", ()) if row.get("exp_alerts")),
         *(
             re.findall(r'alertname="(\w+)"', sample["labels"])[0]
-            for test in tested(yaml)
+            for test in cases(yaml)
             for row in test.get("promql_expr_test", ())
             for sample in row["exp_samples"]
             if "alertname" in sample["labels"]
@@ -101,7 +101,7 @@ def test_every_rule_for_prometheus_is_seen_to_ring() -> None:
     assert set(ring) == alerts
 
 
-def tested(yaml: YAML) -> list[dict[str, Any]]:
+def cases(yaml: YAML) -> list[dict[str, Any]]:
     tests: list[dict[str, Any]] = yaml.load(PROMETHEUS_TESTS)["tests"]
     return tests
 
