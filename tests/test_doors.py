@@ -16,7 +16,7 @@ PACKAGES = ("monitor", "rules", "storage", "notifiers")
 IMPORTS: dict[str, tuple[str, ...]] = {
     "requests": (), "httpx": (), "niquests": (), "urllib.request": (), "urllib3": (), "http.client": (), "http.server": (),
     "ftplib": (), "smtplib": (), "telnetlib": (), "xmlrpc": (), "pickle": (), "marshal": (), "shelve": (), "dill": (),
-    "slack_sdk": ("notifiers/slack_actions.py", "notifiers/slack_socket.py"),  # its check of signatures; its socket, by our door
+    "slack_sdk": ("notifiers/slack_actions.py", "notifiers/slack_socket.py"),  # checks signatures; its socket, by our door
     "aiosmtplib": ("notifiers/email.py", "notifiers/smtp.py"),
     "apprise": ("notifiers/apprise.py",),
     "asyncpg": ("storage/",),
