@@ -169,7 +169,7 @@ def fit(sets: Sequence[Rows], masks: Sequence[NDArray[np.bool_]], columns: list[
     scaler.scale_ = np.maximum(scaler.scale_, 1e-6)
     linear = LogisticRegression(C=1.0, max_iter=3000).fit(scaler.transform(rows), same, sample_weight=weight)
     boosted = HistGradientBoostingClassifier(
-        max_iter=trees, max_leaf_nodes=10, max_depth=5, learning_rate=0.1, min_samples_leaf=60, l2_regularization=10.0,
+        max_iter=trees, max_leaf_nodes=10, learning_rate=0.07, min_samples_leaf=60, l2_regularization=10.0,
         early_stopping=False, random_state=0,
     ).fit(rows, same, sample_weight=weight)  # fmt: skip
     return Fitted(columns, scaler, linear, boosted).json()
@@ -330,15 +330,15 @@ def train(way: str, sets: Sequence[Set]) -> dict[str, Any]:
             n * (n - 1) // 2 for n in collections.Counter(g for g, f in zip(s.gold, s.first, strict=True) if f).values()
         )
         print(f"{way} {s.name}: {len(r.same)} comparisons find {int(r.same.sum())} of {total} gold pairs", flush=True)
-    pair = fit_all(sets, [r.thinned() for r in taught], pair_columns, 70)
+    pair = fit_all(sets, [r.thinned() for r in taught], pair_columns, 120)
     by_fold = [weights(way, p) for p in pair]
     stories = [walk(s, by_fold, teach=True) for s in sets]
-    story = fit_all(sets, stories, story_columns, 50)
+    story = fit_all(sets, stories, story_columns, 60)
     for _ in range(ROUNDS):
         by_fold = [weights(way, p, t) for p, t in zip(pair, story, strict=True)]
         own = [walk(s, by_fold, teach=False) for s in sets]
         stories = both(stories, own)
-        story = fit_all(sets, stories, story_columns, 50)
+        story = fit_all(sets, stories, story_columns, 60)
 
     grid = []
     for join in JOINS.tolist():
