@@ -75,9 +75,9 @@ async def test_a_trial_names_the_test_that_fails(monkeypatch: pytest.MonkeyPatch
 
     monkeypatch.setattr(trial, "loaded_models", loaded)
     text = RULE.format(mode="live") + TEST
-    (problem,) = await tried({"texts": {"a.yaml": text}, "files": ["a.yaml"], "model": "auto"})
+    (problem,) = await tried({"texts": {"a.yaml": text}, "files": ["a.yaml"], "embedder": {"model": "auto"}})
     assert (problem.file, problem.line, problem.code) == ("a.yaml", 6, "test") and "fired: at 0m opened" in problem.message
-    assert await tried({"texts": {"a.yaml": text}, "files": [], "model": "auto"}) == []
+    assert await tried({"texts": {"a.yaml": text}, "files": [], "embedder": {"model": "auto"}}) == []
 
 
 async def test_no_save_leaves_the_daemon_without_rules(monkeypatch: pytest.MonkeyPatch) -> None:

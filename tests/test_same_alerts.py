@@ -111,14 +111,20 @@ async def test_edited_stories_are_decided_about_as_they_are_now(
     lines = [_line(n, title, "ABC"[n % 3], n * 10) for n, title in enumerate(TITLES)]
     async with opened(path, models, rules, START) as engine:
         await replay(engine, lines, lambda *_: None)
-        strike, town = engine.story_of["0"], engine.story_of["3"]
     store = open_store(f"sqlite:{path}", daemon=True, durable=False)
     try:
         inside = steps.inside(models.gazetteer)
-        merge = {"kind": "merge", "story": strike, "into": town, "by": "ada"}
-        assert (await edits.by_command(store, merge, inside, START + 86400.0))["ok"]
-        split = {"kind": "split", "story": town, "items": ["5"], "by": "ada"}
-        assert (await edits.by_command(store, split, inside, START + 86401.0))["ok"]
+
+        async def edited(after: float, **wanted: object) -> dict[str, str]:
+            answer = await edits.by_command(store, wanted | {"by": "ada"}, inside, START + 86400.0 + after)
+            assert answer["ok"], answer
+            return {past.item.id: past.story_id for past in await store.past(0.0, 1e12)}
+
+        strike = {past.item.id: past.story_id for past in await store.past(0.0, 1e12)}["0"]
+        home = await edited(0.0, kind="split", story=strike, items=["3", "4", "5"])
+        assert home["3"] != strike
+        home = await edited(1.0, kind="merge", story=strike, into=home["3"])
+        await edited(2.0, kind="split", story=home["3"], items=["5"])
         pasts = await store.past(0.0, 1e12)
     finally:
         await store.close()
