@@ -11,6 +11,9 @@ import pytest
 from aiohttp import web
 from command import Command, Done
 
+from monitor import config
+from storage.open import open_store
+
 CONFIG = """
 storage: sqlite:watch.db
 rules: rules/
@@ -96,6 +99,7 @@ def test_an_edited_rule_is_said_to_differ(command: Command, watch: Path) -> None
 
 
 async def test_an_address_that_is_not_known_is_fetched(command: Command, watch: Path) -> None:
+    """Also where its feed is watched, and was claimed by a daemon."""
     import asyncio
 
     body = "<html><head><title>Rebels captured the town of Saraqib</title></head><body><article>" + "".join(
@@ -112,6 +116,12 @@ async def test_an_address_that_is_not_known_is_fetched(command: Command, watch: 
     try:
         await web.TCPSite(runner, "127.0.0.1", 0).start()
         url = f"http://127.0.0.1:{runner.addresses[0][1]}/story"
+        await asyncio.to_thread(watch.write_text, CONFIG.replace("https://a.example/rss", "http://127.0.0.1/rss"))
+        (feed,) = config.all_feeds(config.require(watch))
+        store = open_store(f"sqlite:{watch.parent / 'watch.db'}", daemon=True)
+        await store.add_feed(feed, 0.0)
+        assert feed.id in [due.feed.id for due in await store.claim_due_feeds(1.0, 9, 60.0)]
+        await store.close()
         done = await asyncio.to_thread(command, "explain", "towns", url, "-c", watch, "--json")
     finally:
         await runner.cleanup()

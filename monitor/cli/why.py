@@ -6,6 +6,7 @@ import difflib
 import tempfile
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -119,7 +120,8 @@ async def _now(rule: Rule, url: str, settings: Config, around: Surrounding) -> E
 
 
 async def _fetched(url: str, settings: Config, now: float) -> tuple[Feed, Item]:
-    """The page as an item of the feed that is most like it: one of its host, else one made up for it. Raises FetchError."""
+    """The page as an item of a feed of its own, which has all that a watched feed of its host has but its id: that one may be
+    claimed by the daemon. Raises FetchError."""
     contact, allow = settings.net.user_agent_contact or "", [str(network) for network in settings.net.allow]
     async with Door(contact, allow) as door:
         response = await door.get(url, {"Accept": "text/html, application/xhtml+xml;q=0.9"})
@@ -128,7 +130,8 @@ async def _fetched(url: str, settings: Config, now: float) -> tuple[Feed, Item]:
     page = await read_page(response.body, response.url)
     host = (urlsplit(response.url).hostname or "").removeprefix("www.")
     feeds = [f for f in config.all_feeds(settings) if host and (urlsplit(f.url).hostname or "").removeprefix("www.") == host]
-    feed = feeds[0] if feeds else Feed(make_id("feed", host), url=f"https://{host}/", name=host, family=host)
+    feed = feeds[0] if feeds else Feed("", url=f"https://{host}/", name=host, family=host)
+    feed = replace(feed, id=make_id("explained", url))
     title = page.title[:_TITLE] or page.text.partition("\n")[0][:_TITLE]
     if not title:
         raise WirewatchError(f"{url}: no article could be read in this page")
