@@ -16,7 +16,7 @@ from typing import Any, Self
 
 from aiohttp import web
 
-PATIENCE_S = 60.0
+PATIENCE_S = 180.0  # for a machine whose disk others keep busy
 
 
 @dataclass
