@@ -169,6 +169,7 @@ class PollRecord:
     items: tuple[Item, ...] = ()
     baseline: bool = False  # stored and analysed, not alerted
     fresh: frozenset[str] = frozenset()  # ids of a baseline's items that are alerted all the same
+    host_waits: tuple[str, float] | None = None  # a host (`monitor.address.host_of`) that is to be left alone until then
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,9 +8,9 @@ import functools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
-from urllib.parse import urlsplit
 
 from monitor import log
+from monitor.address import host_of
 from monitor.clock import Clock
 from monitor.collect import identity, politeness, websub, window
 from monitor.collect.fast import Engine, engine_for, proof
@@ -23,7 +23,7 @@ from monitor.errors import FencedOff, FetchError
 from monitor.failpoints import hit
 from monitor.model import Feed, FeedState, Item, PollRecord
 from monitor.net import Door, Response, Slots
-from storage.base import DueFeed, Store
+from storage.base import PER_HOST, DueFeed, Store
 
 _log = log.get("collect")
 
@@ -63,12 +63,11 @@ class Pace:
     active: int = 32
     claimed: int = 256
     lease: float = 300.0
-    per_host: int = 2
+    per_host: int = PER_HOST
     host_pause: float = 30.0
     strikes: int = 2
 
 
-_HOSTS_KEPT = 10_000
 _PARSER_AWAY_S = 30.0  # until a feed that no parser could read is due again
 _DOWN = {"timeout", "connect", "dns"}
 _REMEDIES = {
@@ -187,13 +186,14 @@ class Collector:
         for due in claimed:
             key = f"{due.feed.id}/{due.fence}"
             task = self._tasks[key] = asyncio.create_task(self._poll(due, now), name=f"poll {due.feed.url}")
-            task.add_done_callback(functools.partial(self._done, key))
+            task.add_done_callback(functools.partial(self._done, key, due.crowded))
         return len(claimed)
 
-    def _done(self, key: str, _: asyncio.Task[None]) -> None:
+    def _done(self, key: str, crowded: bool, _: asyncio.Task[None]) -> None:
         del self._tasks[key]
-        if self._more and self._hungry is not None and len(self._tasks) * 2 <= self._pace.claimed:
-            self._more = False
+        more = self._more and len(self._tasks) * 2 <= self._pace.claimed
+        if self._hungry is not None and (more or crowded):
+            self._more = self._more and not more
             self._hungry()
 
     async def drain(self) -> None:
@@ -258,7 +258,7 @@ class Collector:
         feed, state = due.feed, due.state
         if (record := await self._read_pushed(due)) is not None:
             return record
-        host = _host(politeness.address(feed, state))
+        host = host_of(politeness.address(feed, state))
         async with self._hosts.slot(host), self._active:
             now = self._clock.now()
             if now >= claimed + self._pace.lease:
@@ -271,8 +271,7 @@ class Collector:
                 if error.kind == PARSER_DOWN:
                     _about(due).warning("not read: no parser can be started", error=error.detail)
                     return PollRecord(feed.id, due.fence, now, politeness.put_off(feed, state, now + _PARSER_AWAY_S))
-                self._strike(host, error)
-                return self._failed(due, error)
+                return dataclasses.replace(self._failed(due, error), host_waits=self._strike(host, error))
             self._strikes.pop(host, None)
             return record
 
@@ -295,16 +294,20 @@ class Collector:
             return None
         return await self._read(due, response, Seen(parsed), body_hash(pushed.body), url, self._clock.now(), pushed=True)
 
-    def _strike(self, host: str, error: FetchError) -> None:
-        """Leave a host alone that asks for it, or that did not answer several times in a row."""
+    def _strike(self, host: str, error: FetchError) -> tuple[str, float] | None:
+        """Leave a host alone that asks for it, or that did not answer several times in a row; which, and until when."""
+        strikes = self._strikes.pop(host, 0)
         if isinstance(error, HostWaits):
-            self._paused[host] = self._clock.now() + error.seconds
+            seconds = error.seconds
         elif error.kind not in _DOWN:
-            self._strikes.pop(host, None)
-        elif (count := self._strikes.pop(host, 0) + 1) >= self._pace.strikes:
-            self._paused[host] = self._clock.now() + self._pace.host_pause
+            return None
+        elif strikes + 1 >= self._pace.strikes:
+            seconds = self._pace.host_pause
         else:
-            self._strikes[host] = count
+            self._strikes[host] = strikes + 1
+            return None
+        self._paused[host] = self._clock.now() + seconds
+        return host, self._paused[host]
 
     async def _fetch(self, due: DueFeed) -> PollRecord:
         feed, state = due.feed, due.state
@@ -410,14 +413,5 @@ def _about(due: DueFeed) -> Any:
     return _log.bind(feed=due.feed.name, feed_id=due.feed.id)
 
 
-@functools.lru_cache(_HOSTS_KEPT)
-def _host(url: str) -> str:
-    """Host and port, which stand for the machine that answers; empty for an address that the door will refuse."""
-    try:
-        return urlsplit(url).netloc.rpartition("@")[2].lower()
-    except ValueError:
-        return ""
-
-
 def _origin(url: str) -> tuple[str, str]:
-    return url.partition(":")[0].lower(), _host(url)
+    return url.partition(":")[0].lower(), host_of(url)

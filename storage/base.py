@@ -45,6 +45,8 @@ MOST_DEATHS = 3
 RANKED = 2000
 """Of so many hits of a search, the newest, the best are picked: ranking all that have a common word takes seconds."""
 Wake = Callable[[], None]
+PER_HOST = 2
+"""Feeds of one host that are claimed at once."""
 SEAT_S = 60.0
 """Seconds for which a worker that analyses need not say so again."""
 
@@ -56,6 +58,8 @@ class DueFeed:
     feed: Feed
     state: FeedState
     fence: int
+    crowded: bool = False
+    """Its host has more feeds than are claimed at once: when this one is stored, another may be claimed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +186,11 @@ class Store(Vitals, Protocol):
         ...
 
     async def claim_due_feeds(self, now: float, limit: int, lease_s: float) -> list[DueFeed]:
-        """Claim up to `limit` feeds with `due <= now` that nobody holds, the longest due first."""
+        """Claim up to `limit` feeds with `due <= now` that nobody holds, the longest due first.
+
+        Where several workers share the store, no more than `PER_HOST` feeds of one host are claimed at once, over all of them,
+        and none of a host that waits (`PollRecord.host_waits`); crowded hosts get no more than half of the limit. The one
+        daemon of a store that cannot be shared sees to that by itself."""
         ...
 
     async def next_due(self) -> float | None:

@@ -9,8 +9,9 @@ from monitor.codec import dumps, item_to_json
 from monitor.errors import FencedOff
 from monitor.failpoints import hit
 from monitor.model import Feed, FeedState, Item, PollRecord
+from storage import postgres_hosts
 from storage.base import DueFeed
-from storage.postgres_rows import NOW, PENDING, Connection, changed, insert
+from storage.postgres_rows import PENDING, Connection, changed, insert
 from storage.postgres_words import document
 from storage.rows import (
     FEED,
@@ -40,31 +41,30 @@ async def sync_feeds(db: Connection, feeds: Sequence[Feed], now: float) -> None:
     in_order = sorted(feeds, key=lambda feed: feed.id)  # two workers that start at once wait for one another, and not in a ring
     rows = [[*feed_row(feed), *feed_state_row(FeedState(feed.id, due=now)), True, False, 0] for feed in in_order]
     await db.executemany(_UPSERT_CONFIGURED, rows)
+    await postgres_hosts.deal(db)
 
 
 async def add_feed(db: Connection, feed: Feed, now: float) -> None:
     await db.execute(_UPSERT_ADDED, *feed_row(feed), *feed_state_row(FeedState(feed.id, due=now)), False, True, 0)
+    await postgres_hosts.deal(db)
 
 
 async def remove_feed(db: Connection, feed_id: str) -> bool:
-    return changed(await db.execute("UPDATE feeds SET added = false WHERE id = $1 AND added", feed_id)) > 0
+    gone = changed(await db.execute("UPDATE feeds SET added = false WHERE id = $1 AND added", feed_id)) > 0
+    await postgres_hosts.deal(db)
+    return gone
 
 
 # ------------------------------------------------------------------------------------------------------------------- leases
 
-_CLAIM = f"""
-WITH clock AS MATERIALIZED (SELECT {NOW} AS now), free AS MATERIALIZED (
-  SELECT id FROM feeds WHERE (configured OR added) AND ready <= (SELECT now FROM clock)
-  ORDER BY ready, id LIMIT $2 FOR UPDATE SKIP LOCKED)
-UPDATE feeds f SET lease_until = (SELECT now FROM clock) + $3, fence = f.fence + 1, holder = $4 FROM free WHERE f.id = free.id
-RETURNING f.fence, {columns(FEED, "f")}, {columns(FEED_STATE, "f")}
-"""
-
 
 async def claim_due_feeds(db: Connection, now: float | None, limit: int, lease_s: float, worker: str) -> list[DueFeed]:
-    split = 1 + len(FEED)
-    rows = await db.fetch(_CLAIM, now, limit, lease_s, worker)
-    due = [DueFeed(feed_of(row[1:split]), feed_state_of(row[1], row[split:]), row[0]) for row in rows]
+    split = 2 + len(FEED)
+    rows = await postgres_hosts.claim(db, now, limit, lease_s, worker)
+    due = [
+        DueFeed(feed_of(row[2:split]), feed_state_of(row[2], row[split:]), row[0], crowded=row[1] != postgres_hosts.NO_SLOT)
+        for row in rows
+    ]
     return sorted(due, key=lambda d: (d.state.due, d.feed.id))
 
 
@@ -75,10 +75,12 @@ _GIVEN = ", ".join(f"${n}::{_ARRAYS[kind]}[]" for n, kind in enumerate(_TYPES, 3
 _SETTING = ", ".join(
     f"{name} = new.{name}{'::jsonb' * (kind == 'tuple')}" for name, kind in zip(FEED_STATE, _TYPES, strict=True)
 )
+# A feed that has moved is for itself until slots are dealt out again.
 _SET_STATES = f"""
-UPDATE feeds f SET lease_until = NULL, holder = NULL, {_SETTING}
+UPDATE feeds f SET lease_until = NULL, holder = NULL, {_SETTING},
+slot = CASE WHEN f.moved_to IS DISTINCT FROM new.moved_to THEN {postgres_hosts.NO_SLOT} ELSE f.slot END
 FROM unnest($1::text[], $2::bigint[], {_GIVEN}) AS new(id, claim, {columns(FEED_STATE)})
-WHERE f.id = new.id AND f.fence = new.claim RETURNING f.id
+WHERE f.id = new.id AND f.fence = new.claim RETURNING f.id, f.host, f.slot, f.fence
 """
 
 
@@ -91,11 +93,14 @@ async def commit_polls(db: Connection, records: Sequence[PollRecord]) -> list[Po
     late: list[PollRecord] = []
     for wave in _waves(records):
         states = [(record.feed_id, record.fence, *feed_state_row(record.state)) for record in wave]
-        held = {row[0] for row in await db.fetch(_SET_STATES, *map(list, zip(*states, strict=True)))}
+        kept = await db.fetch(_SET_STATES, *map(list, zip(*states, strict=True)))
+        held = {row[0] for row in kept}
         late += [record for record in wave if record.feed_id not in held]
         stored = [record for record in wave if record.feed_id in held]
         baseline = {i.id for record in stored if record.baseline for i in record.items if i.id not in record.fresh}
         await _store_versions(db, [item for record in stored for item in record.items], baseline)
+        await postgres_hosts.free(db, [(host, slot, feed_id, fence) for feed_id, host, slot, fence in kept])
+        await postgres_hosts.wait(db, stored)
     hit("in_t1")
     return late
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from monitor.codec import field_names
 from monitor.model import Item, Subscription
+from storage import postgres_hosts
 from storage.postgres_rows import Connection, insert, pairs
 from storage.rows import ITEM, columns, update_to_new
 
@@ -30,6 +31,7 @@ async def drop_subscription(db: Connection, feed_id: str) -> None:
 async def hasten(db: Connection, feed_ids: Sequence[str], at: float) -> None:
     sql = "UPDATE feeds SET due = least(due, $1) WHERE id = ANY($2::text[]) AND health <> 'gone'"
     await db.execute(sql, at, list(feed_ids))
+    await postgres_hosts.look(db, feed_ids)
 
 
 async def told(db: Connection) -> Mapping[str, float]:

@@ -26,7 +26,7 @@ from storage.sqlite_packed import unpack
 from storage.sqlite_rows import vector_of
 
 # What a worker leaves behind for a while, and what is made anew, stays.
-_LEFT = frozenset({"wirewatch_migrations", "seats", "heartbeat"})
+_LEFT = frozenset({"wirewatch_migrations", "seats", "heartbeat", "host_slots", "host_waits"})
 _MADE = {"items": ("words",)}
 _BATCH = 2000
 

@@ -6,6 +6,7 @@ import json
 
 from monitor.codec import dumps
 from monitor.model import Item, StepRecord
+from storage import postgres_hosts
 from storage.postgres_rows import Connection, changed, insert, pairs
 from storage.rows import ITEM, columns
 from storage.vitals import Beat, Depths
@@ -85,7 +86,9 @@ UPDATE feeds f SET due = $1 + $3::float8 * p.n / p.all_of_them FROM places p WHE
 
 
 async def spread_overdue(db: Connection, now: float, over_s: float) -> int:
-    return changed(await db.execute(_SPREAD, now, now + _AHEAD_S, over_s))
+    spread = changed(await db.execute(_SPREAD, now, now + _AHEAD_S, over_s))
+    await db.execute("UPDATE host_slots SET ready = 0 WHERE ready > 0")
+    return spread
 
 
 _RELEASE = "UPDATE feeds SET lease_until = NULL, holder = NULL WHERE lease_until IS NOT NULL AND holder = $1"
@@ -93,4 +96,5 @@ _RELEASE = "UPDATE feeds SET lease_until = NULL, holder = NULL WHERE lease_until
 
 async def release_feeds(db: Connection, worker: str) -> int:
     """What other workers hold stays theirs."""
+    await postgres_hosts.release(db, worker)
     return changed(await db.execute(_RELEASE, worker))

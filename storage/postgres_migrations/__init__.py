@@ -8,9 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from storage.postgres_migrations.first import M0001_TABLES
+from storage.postgres_migrations.hosts import M0002_HOSTS
 
 _STEPS: Mapping[str, Iterable[str]] = {
     "m0001_tables": M0001_TABLES,
+    "m0002_hosts": M0002_HOSTS,
 }
 
 
