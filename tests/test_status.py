@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
 
 from monitor.facts.parsing import Parser
@@ -71,11 +73,32 @@ def test_a_denial_flips_only_its_own_clause(parser: Parser) -> None:
     assert status_of(took, section)[0] == "asserted"
 
 
+def _at(year: int, month: int) -> float:
+    return datetime(year, month, 8, tzinfo=UTC).timestamp()
+
+
+@pytest.mark.parametrize(
+    ("text", "status"),
+    [
+        ("The army captured the town in August.", "historic"),
+        ("The army captured the town in May.", "asserted"),
+        ("The army captured the town in June.", "asserted"),
+        ("The army captured the town on 3 August.", "asserted"),
+        ("The army captured the August bridge.", "asserted"),
+    ],
+)
+def test_a_month_that_is_long_over_is_history(parser: Parser, text: str, status: str) -> None:
+    section = parser.parse(Document(id="1", text=text)).sections[0]
+    token = next(t for t in section.doc if t.text == "captured")
+    assert status_of(token, section, published=_at(2025, 6))[0] == status
+    assert status_of(token, section)[0] == "asserted"
+
+
 def test_this_year_is_not_history(parser: Parser) -> None:
     section = parser.parse(Document(id="1", text="The army captured the town in 2025.")).sections[0]
     token = next(t for t in section.doc if t.text == "captured")
-    assert status_of(token, section, year=2025)[0] == "asserted"
-    assert status_of(token, section, year=2026)[0] == "historic"
+    assert status_of(token, section, published=_at(2025, 6))[0] == "asserted"
+    assert status_of(token, section, published=_at(2026, 6))[0] == "historic"
 
 
 def test_any_token_has_a_status(parser: Parser) -> None:

@@ -355,3 +355,51 @@ def test_frames_missed_before(read: Read, text: str, expected: list[tuple[str | 
 
 def test_areas_in_a_province_are_a_part_of_it(read: Read) -> None:
     assert alertable(read("The army and its allies took control of a highland area in Idlib province.")) == []
+
+
+def test_them_are_all_places_that_the_sentence_told_of(read: Read) -> None:
+    facts = read(
+        "The militia took the villages of Dorin and Kelat south of Aleppo city, then lost control of them to the army."
+    )
+    assert [(f.change, f.place) for f in facts if f.change == "lost"] == [("lost", "Dorin"), ("lost", "Kelat")]
+
+
+def test_a_loss_that_is_made_good_in_the_same_words_is_none(read: Read) -> None:
+    facts = read("Troops retook the villages of Dorin and Kelat after losing control of them hours earlier.")
+    assert [(f.change, f.place, f.gainer) for f in facts] == [
+        ("recaptured", "Dorin", "Troops"),
+        ("recaptured", "Kelat", "Troops"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "gainer"),
+    [
+        ("Heavy shelling forced the militia from the town of Dorin.", None),
+        ("Army artillery fire forced the militia from the town of Dorin.", "Army artillery"),
+        ("Al-Qaeda affiliate Al-Nusra Front seized Saraqib on Monday.", "Al-Nusra Front"),
+    ],
+)
+def test_the_gainer_holds_it(read: Read, text: str, gainer: str | None) -> None:
+    assert [f.gainer for f in alertable(read(text))] == [gainer]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Bodies were still being recovered from the rubble after rebel fighters and soldiers clashed.",
+        "The army fights the Islamic State of Iraq and al-Sham (ISIS) group, which now controls most of the eastern desert.",
+    ],
+)
+def test_neither_bodies_nor_names_of_groups_are_places(read: Read, text: str) -> None:
+    assert not alertable(read(text))
+
+
+def test_a_large_city_tells_the_country(read: Read) -> None:
+    (fact,) = alertable(read("The army took the town of Minian in Aleppo from rebels."))
+    assert (fact.place, fact.country) == ("Minian", "SY")  # not the Minian of Indonesia
+
+
+def test_a_month_is_no_place_around_another(read: Read) -> None:
+    (fact,) = alertable(read("Kurdish-led forces retook Manbij in August."))
+    assert (fact.place, fact.country) == ("Manbij", "SY")

@@ -12,6 +12,7 @@ from spacy.tokens import Span, Token
 from monitor.facts.casualty_tolls import Link
 from monitor.facts.casualty_words import casualty_words
 from monitor.facts.lexicon import load
+from monitor.facts.status import is_recent, months
 
 THIS_YEAR = "this year"
 _WINDOW_LEADS = frozenset({"in", "over", "during", "within", "for", "the", "of", "these"})
@@ -24,15 +25,7 @@ _MEASURES = frozenset({"since", "than", "like", "after", "surpassing", "rivaling
 _ORDINALS = frozenset({"first", "second", "third", "last", "only"})
 _SURELY_PAST = 2010  # a text without a date is younger
 _MANY = 1000  # the dead of a whole war or epidemic, at least
-_SHORT_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _RECENT_DAYS = 45.0  # a month named alone is another time when it lies further back
-
-
-@cache
-def _months() -> dict[str, int]:
-    """Names of months to their numbers."""
-    names = load("numbers")["months"]
-    return {name: _SHORT_MONTHS.index(name[:3]) + 1 for name in names}
 
 
 # ------------------------------------------------------------------------------------------------ starts and windows
@@ -243,7 +236,7 @@ def _ranks(before: Span) -> bool:
 
 def _is_past_day(month: Token, published: float | None) -> bool:
     """ "The October 7 attack": a day of a month, without a year, that lies further back than a story lasts."""
-    if published is None or month.lower_.rstrip(".") not in _months() or not month.text[0].isupper():
+    if published is None or month.lower_.rstrip(".") not in months() or not month.text[0].isupper():
         return False
     doc, i = month.doc, month.i
     after, before = doc[i + 1 : i + 2].text, doc[i - 1].text if i > 0 else ""
@@ -252,7 +245,7 @@ def _is_past_day(month: Token, published: float | None) -> bool:
     if day is None or any(_YEAR.fullmatch(t.text) for t in around):
         return False
     now = datetime.fromtimestamp(published, UTC)
-    behind = (now.month - _months()[month.lower_.rstrip(".")]) * 30.4 + now.day - day
+    behind = (now.month - months()[month.lower_.rstrip(".")]) * 30.4 + now.day - day
     return (behind if behind >= -2 else behind + 365) > _RECENT_DAYS
 
 
@@ -322,7 +315,7 @@ def _bare_date(sentence: Span, token: Token) -> bool:
     """True for "in 2016" and "June 2016", not for a full date such as "8 January 2020"."""
     doc, i = sentence.doc, token.i
     before = [t for t in doc[max(sentence.start, i - 3) : i] if t.text != ","]
-    month = next((t for t in before if t.lower_.rstrip(".") in _months()), None)
+    month = next((t for t in before if t.lower_.rstrip(".") in months()), None)
     words, named = casualty_words(), doc[i + 1 : min(sentence.end, i + 4)]
     if month is None and any(words.has("causes", t) or words.role(t, "noun") for t in named if t.pos_ == "NOUN"):
         return True  # "the 2018 murders of two tourists"
@@ -342,7 +335,7 @@ def _is_year_of(year: str, published: float | None) -> bool:
 def _is_bare_month(sentence: Span, token: Token) -> bool:
     """ "In January", with neither day nor year."""
     doc, i = sentence.doc, token.i
-    if token.lower_ not in _months() or not token.text[0].isupper() or i == sentence.start:
+    if token.lower_ not in months() or not token.text[0].isupper() or i == sentence.start:
         return False
     named = i + 1 < sentence.end and casualty_words().has("causes", doc[i + 1])  # "the March attack"
     if doc[i - 1].lower_ != "in" and not (named and doc[i - 1].pos_ == "DET"):
@@ -355,8 +348,7 @@ def _recent(month: Token, published: float | None) -> bool:
     if published is None:
         return False
     now = datetime.fromtimestamp(published, UTC)
-    behind = (now.month - _months()[month.lower_]) % 12
-    return behind * 30.0 + now.day - 30.0 <= _RECENT_DAYS - 30.0 or behind == 0
+    return is_recent(months()[month.lower_], now)
 
 
 # ------------------------------------------------------------------------------------------------ scope

@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import cache
 from typing import Any, Final
 
@@ -25,6 +26,8 @@ _REACH: Final = 6  # how many words to the left are read for a phrase such as "o
 _CLAUSAL: Final = frozenset({"ccomp", "xcomp", "acl", "advcl", "csubj", "csubjpass", "pcomp", "relcl", "parataxis", "ROOT"})
 _NOMINAL: Final = frozenset({"dobj", "nsubj", "nsubjpass", "pobj", "attr", "appos", "obj", "dep", "oprd", "compound", "nmod"})
 _YEAR: Final = re.compile(r"(?:1[89]|20)\d\d")
+_SHORT_MONTHS: Final = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+_JUST_OVER_DAYS: Final = 15.0  # so long is a month that is over still named alone for what is new
 _Reason = tuple[Status, str]
 
 
@@ -61,11 +64,11 @@ def _words() -> _Words:
     )
 
 
-def status_of(token: Token, section: Section, year: int | None = None) -> tuple[Status, str]:
+def status_of(token: Token, section: Section, published: float | None = None) -> tuple[Status, str]:
     """The status of the clause that the predicate `token` (verb, or noun of an event) governs, and the reason in a few words.
 
-    Never `claimed`: who says so is the caller's to weigh. `year` is the year of publication where it is known: a date in it is
-    not history by itself.
+    Never `claimed`: who says so is the caller's to weigh. `published` is the instant of publication where it is known: a year
+    or a month that was not over then, or hardly, is not history by itself.
     """
     found: list[_Reason] = []
     for node in _path(token):
@@ -76,7 +79,7 @@ def status_of(token: Token, section: Section, year: int | None = None) -> tuple[
         for status, why in found:
             if status == wanted:
                 return status, why
-    history = _history(token, year)
+    history = _history(token, None if published is None else datetime.fromtimestamp(published, UTC))
     if history:
         return "historic", history
     unsettled = [reason for reason in found if reason[0] != "confirmed"]
@@ -310,7 +313,7 @@ def _skipped(token: Token) -> bool:
 # ------------------------------------------------------------------------------------------ another time
 
 
-def _history(token: Token, year: int | None) -> str:
+def _history(token: Token, now: datetime | None) -> str:
     """Why the clause tells of another time, or an empty text."""
     words = _words()
     own = list(_own_words(token))
@@ -327,14 +330,36 @@ def _history(token: Token, year: int | None) -> str:
             return phrase
     for t in own:
         if _YEAR.fullmatch(t.text) and _adverbial(t, token):
-            if (year is not None and int(t.text) >= year) or _first_time(t):
+            if (now is not None and int(t.text) >= now.year) or _first_time(t):
                 continue
             return f"the year {t.text}"
-    if _in_passing(token):
-        for t in own:
-            if t.lower_ in words.sets["months"] and t.text[0].isupper() and t.pos_ == "PROPN" and _adverbial(t, token):
+    for t in own:
+        month = months().get(t.lower_)
+        if month is not None and t.text[0].isupper() and t.pos_ == "PROPN" and _adverbial(t, token):
+            if _in_passing(token):
                 return f"in passing, {t.text}"
+            if now is not None and token.tag_ not in {"VB", "VBG", "VBZ"} and not _dated(t) and not is_recent(month, now):
+                return f"in {t.text}"
     return ""
+
+
+@cache
+def months() -> Mapping[str, int]:
+    """Names of months, whole and short, to their numbers."""
+    names = load("numbers")["months"]
+    return {name: _SHORT_MONTHS.index(name[:3]) + 1 for name in names}
+
+
+def is_recent(month: int, now: datetime) -> bool:
+    """Whether a month that is named alone (1 to 12) may be the present one, or one just over."""
+    behind = (now.month - month) % 12
+    return behind == 0 or (behind - 1) * 30.0 + now.day <= _JUST_OVER_DAYS
+
+
+def _dated(month: Token) -> bool:
+    """ "On 12 August", "August 12": a day stands beside it, which others weigh."""
+    near = month.doc[max(month.sent.start, month.i - 1) : month.i + 2]
+    return any(t.like_num and len(t.text) <= 2 for t in near)
 
 
 def _first_time(date: Token) -> bool:

@@ -22,6 +22,7 @@ from monitor.facts.parsing import Section
 from monitor.facts.status import status_of
 from monitor.facts.territory_frames import Predicate, frames, predicates
 from monitor.facts.territory_items import Mention
+from monitor.facts.territory_parties import INCLUDE, Parties
 from monitor.facts.territory_proof import Find, PlaceJudge
 from monitor.facts.territory_roles import Party, Roles
 from monitor.gazetteer import Gazetteer
@@ -34,7 +35,6 @@ _LEFT_BREAKS: Final = frozenset(
 _NEAR: Final = 400  # code points within which one battle is told
 _SPEAKS: Final = 2  # the strength of predicates that speak of control
 _PERSONS: Final = frozenset({"he", "she", "i", "you"})
-_WE: Final = frozenset({"we", "our forces", "our troops", "our fighters", "our army", "our soldiers"})
 _TAKEN: Final = frozenset({"captured", "recaptured"})
 _DENY: Final = frozenset({"deny", "dispute", "reject", "refute", "dismiss"})
 _CONTESTED: Final = frozenset({"take", "enter", "approach", "hold", "under", "encircle"})
@@ -43,7 +43,6 @@ _RECEIVED: Final = frozenset({"fall", "lose", "hand", "under"})  # frames whose 
 _FELL: Final = re.compile(
     r"\s*(?:$|[.,;]\s*(?!\d)|(?:last|on|overnight|yesterday|earlier|this|after|within|without|hours|days|late|early)\b(?! \d))"
 )
-_INCLUDE: Final = frozenset({"include", "includes", "included"})
 _TOLD: Final[dict[str, Status]] = {"announcers": "claimed", "admitters": "confirmed", "deniers": "denied"}
 _ENTRY_PARTS: Final = {"enter": "part", "approach": "outskirts"}
 
@@ -73,9 +72,10 @@ class _Reader:
         self._doc, self._text = section.doc, section.text.translate(_INVISIBLE)
         self._judge = PlaceJudge(section, context.title, context.gazetteer, context.actors, self._country)
         self._roles = Roles(self._doc, self._text, self._actors)
+        self._parties = Parties(self._text, self._roles, self._judge, self._actors, attributions)
         self._sets = frames().sets
         self._facts: list[TerritoryChange] = []
-        published = context.document.published
+        self._published = published = context.document.published
         self._body = bool(context.document.text.strip())
         self._year = None if published is None else datetime.fromtimestamp(published, UTC).year
 
@@ -111,8 +111,8 @@ class _Reader:
         mentions = self._mentions(predicate, sentence)
         if not mentions:
             return
-        gainer, loser = (self._side(party) for party in self._parties(predicate, limit))
-        if predicate.token.lower_ in _INCLUDE and gainer is None:
+        gainer, loser = (self._parties.side(party) for party in self._parties.named(predicate, limit))
+        if predicate.token.lower_ in INCLUDE and gainer is None:
             return
         if gainer is not None and gainer.name.lower() in _PERSONS:
             return  # "he proceeded to dismember X, annexing Y"
@@ -136,9 +136,9 @@ class _Reader:
             loser and any(self._actors.perhaps_armed(n) for n in (loser.name, loser.phrase))
         ):
             return
-        gainer, loser = self._spoken(predicate, gainer), self._spoken(predicate, loser)
+        gainer, loser = self._parties.spoken(predicate, gainer), self._parties.spoken(predicate, loser)
         parties = [n for p in (gainer, loser) if p is not None for n in (p.name, p.phrase) if n]
-        if not parties and predicate.strength >= _SPEAKS and (party := self._reporter(predicate)) is not None:
+        if not parties and predicate.strength >= _SPEAKS and (party := self._parties.reporter(predicate)) is not None:
             parties, predicate = [party], replace(predicate, told=True)
         for mention in mentions:
             find = self._judge.proved(mention, predicate, parties)
@@ -174,11 +174,19 @@ class _Reader:
         pronoun = re.match(r"\s+(it|them)\b(?!\s+\w+ing)", self._text[predicate.end :])
         if pronoun and predicate.strength >= 2:
             start = predicate.end + pronoun.start(1)
+            if pronoun[1] == "them" and len(several := self._just_told(sentence)) > 1:
+                return several
             back = self._judge.antecedent(Mention(pronoun[1], start, start + len(pronoun[1]), back=True), predicate.token.i)
             return [back] if back else []
-        if predicate.token.dep_ == "relcl":
+        doer = any(c.dep_ == "nsubj" and c.lower_ in {"which", "who", "that"} for c in predicate.token.children)
+        if predicate.token.dep_ == "relcl" and not doer:
             return self._of_antecedent(predicate.token.head, predicate)
         return []
+
+    def _just_told(self, sentence: Span) -> list[Mention]:
+        """The named places that the sentence has told of so far: "retook A and B after losing control of them"."""
+        told = {f.place: f for f in self._facts if f.start >= sentence.start_char and f.place and f.place[0].isupper()}
+        return [Mention(place, fact.start, fact.end, name=place) for place, fact in told.items()]
 
     def _left(self, predicate: Predicate, sentence: Span) -> list[Mention]:
         token = predicate.token
@@ -220,126 +228,6 @@ class _Reader:
                 resolved = self._judge.antecedent(found[-1], predicate.token.i)
                 return [resolved] if resolved else []
         return []
-
-    # ---------------------------------------------------------------------------------------------------------------- parties
-
-    def _parties(self, predicate: Predicate, limit: int) -> tuple[Party | None, Party | None]:
-        """Gainer and loser as the predicate's own grammar gives them."""
-        frame = predicate.frame
-        if predicate.noun:
-            by = self._behind(predicate, limit, "by")
-            if frame in {"fall", "pass"}:
-                return self._behind(predicate, limit, "to"), None
-            if frame == "hand":
-                return self._behind(predicate, limit, "to"), by or self._possessor(predicate)
-            if frame == "lose":
-                return self._behind(predicate, limit, "to"), self._possessor(predicate) or self._announcer(predicate)
-            if frame == "leave":
-                named = Party(predicate.owner, predicate.token.idx, predicate.end) if predicate.owner else None
-                return None, named or by or self._possessor(predicate) or self._announcer(predicate)
-            return by or self._possessor(predicate) or self._announcer(predicate, deed=True), None
-        if frame == "under":
-            owner = predicate.owner
-            if owner:
-                return Party(re.sub(r"['’]s?$", "", owner).removeprefix("the "), predicate.token.idx, predicate.end), None
-            party = self._roles.agent(predicate, limit)
-            return (self._roles.resolved(party, predicate.token, predicate.token) if party else None), None
-        if frame == "fall":
-            return self._behind(predicate, limit, r"(?:in)?to(?: the hands of)?"), self._behind(predicate, limit, "from")
-        if predicate.frame == "expelled":
-            subject = self._roles.subject(predicate)
-            return self._roles.agent(predicate, limit), subject
-        if predicate.passive:
-            agent = self._roles.agent(predicate, limit)
-            agent = self._roles.resolved(agent, predicate.token, predicate.token) if agent else None
-            if frame in {"hand", "lose"}:
-                return self._behind(predicate, limit, "to"), agent
-            return agent, None
-        if predicate.token.lower_ in _INCLUDE:
-            return self._whose_gains(predicate), None
-        subject = self._doer(self._roles.subject(predicate), predicate)
-        if frame in {"lose", "hand"}:
-            return self._behind(predicate, limit, "to"), subject
-        if frame == "leave":
-            return None, subject
-        if frame in {"expel", "repel"} and predicate.owner:
-            owner = re.sub(r"^(?:the|a|an|another|renewed|several|new)\s+(?:renewed\s+)?|['’]s?$", "", predicate.owner)
-            known = owner and owner.lower() not in {"a", "an", "the"}
-            return subject, Party(owner, predicate.token.idx, predicate.end) if known else None
-        return subject, None
-
-    def _doer(self, party: Party | None, predicate: Predicate) -> Party | None:
-        """Who stands behind an operation: "an offensive by X", "the rebel push", "the army opens a front that ..."."""
-        if party is None or not {word.lower() for word in party.name.split()[-1:]} & self._sets["operations"]:
-            return party
-        by = re.match(r"\s+(?:\w+ )?by (?:the )?", self._text[party.end : party.end + 40])
-        agent = self._roles.phrase_at(party.end + by.end(), party.end + 120) if by else None
-        owner = party.name.rpartition(" ")[0]
-        if agent is None and self._actors.perhaps_armed(owner):
-            return replace(party, name=re.sub(r"['’]s?$", "", owner))
-        root = predicate.token.sent.root
-        subject = next((c for c in root.children if c.dep_ == "nsubj" and c.i < predicate.token.i), None)
-        main = self._roles.phrase_around(subject) if agent is None and subject is not None else agent
-        return main if main is not None and self._actors.armed(main.name) else party
-
-    def _behind(self, predicate: Predicate, limit: int, word: str) -> Party | None:
-        match = (
-            re.match(rf"[^.;\n]{{0,90}}?\b{word}\s+(?:the\s+)?", self._text[predicate.end : limit])
-            if not predicate.passive or predicate.frame != "fall"
-            else None
-        )
-        if match is None:
-            return None
-        party = self._roles.phrase_at(predicate.end + match.end(), limit)
-        return party if party is not None and self._actors.perhaps_armed(party.name) else None
-
-    def _possessor(self, predicate: Predicate) -> Party | None:
-        owner = next((c for c in predicate.token.children if c.dep_ == "poss"), None)
-        if owner is None:
-            return None
-        return self._roles.resolved(self._roles.phrase_around(owner), owner, predicate.token)
-
-    def _whose_gains(self, predicate: Predicate) -> Party | None:
-        """ "Rebel gains include X": whoever the gains belong to."""
-        gains = next((c for c in predicate.token.children if c.lower_ in self._sets["gains"] and c.dep_ == "nsubj"), None)
-        owner = next((c for c in gains.children if c.dep_ in {"poss", "compound", "amod"}), None) if gains is not None else None
-        party = self._roles.phrase_around(owner) if owner is not None else None
-        return party if party is not None and self._actors.armed(party.name) else None
-
-    def _side(self, party: Party | None) -> Party | None:
-        """The state, where a ministry or president speaks of what troops did."""
-        name = self._judge.state_of(party.name) if party is not None else None
-        return replace(party, name=name) if party is not None and name is not None else party
-
-    def _reporter(self, predicate: Predicate) -> str | None:
-        """ "X has been captured, the rebels say": a party to the war that tells of it."""
-        start = predicate.token.idx
-        said = source_of(self._said, start, start + len(predicate.token.text))
-        name = said.speaker if said is not None else None
-        return name if name is not None and self._actors.armed(name) else None
-
-    def _spoken(self, predicate: Predicate, party: Party | None) -> Party | None:
-        """ "We have liberated X, the commander said": whoever says it, and theirs are people under arms."""
-        if party is None or party.name.lower() not in _WE:
-            return party
-        start = predicate.token.idx
-        said = source_of(self._said, start, start + len(predicate.token.text))
-        named = said.speaker if said is not None and said.speaker else party.name
-        return replace(party, name=re.sub(r"^the ", "", named, flags=re.IGNORECASE), phrase="our forces")
-
-    def _announcer(self, predicate: Predicate, deed: bool = False) -> Party | None:
-        """ "The army announces the capture of X": the army's own deed. Who admits or denies one need not have done it."""
-        told = self._roles.announcer(predicate.token)
-        if told is not None:
-            return None if deed and told[1] != "announcers" else told[0]
-        head = predicate.token.head
-        if predicate.token.dep_ != "dobj" or head.pos_ != "VERB":
-            return None
-        subject = next((c for c in head.children if c.dep_ == "nsubj"), None)
-        if subject is None:
-            return None
-        party = self._roles.phrase_around(subject)
-        return party if self._actors.armed(party.name) else None
 
     # ------------------------------------------------------------------------------------------------------------------ facts
 
@@ -411,7 +299,7 @@ class _Reader:
     def _clause(self, predicate: Predicate) -> tuple[Status, str]:
         """The status of the clause. What is told in passing of a place is history, unless it is said to be fresh."""
         token = predicate.token
-        status, why = status_of(token, self._section, self._year)
+        status, why = status_of(token, self._section, self._published)
         if status not in LIVE_STATUSES:
             return status, why
         if token.dep_ == "advcl" and any(c.dep_ == "mark" and c.lower_ == "since" for c in token.children):
@@ -554,10 +442,22 @@ def _with_losers(facts: Sequence[TerritoryChange]) -> list[TerritoryChange]:
     return [replace(f, loser=loser(f)) if f.loser is None and f.gainer is not None and f.change in _TAKEN else f for f in facts]
 
 
-def _without_doubles(facts: Iterable[TerritoryChange]) -> list[TerritoryChange]:
+def _made_good(fact: TerritoryChange, others: Iterable[TerritoryChange]) -> bool:
+    """ "Retook A after losing it": the loss is over in the words that tell it."""
+    return fact.change in {"lost", "withdrawn"} and any(
+        f.change in _TAKEN
+        and f.place == fact.place
+        and f.gainer == fact.loser
+        and fact.start <= f.start < f.end <= fact.end
+        and " after " in fact.evidence[f.end - fact.start :]
+        for f in others
+    )
+
+
+def _without_doubles(facts: Sequence[TerritoryChange]) -> list[TerritoryChange]:
     """One fact for a place, change and status in overlapping words; a capture outweighs the entry that led to it."""
     kept: list[TerritoryChange] = []
-    for fact in sorted(facts, key=lambda f: (f.start, f.end)):
+    for fact in sorted((f for f in facts if not _made_good(f, facts)), key=lambda f: (f.start, f.end)):
         double = next(
             (
                 k

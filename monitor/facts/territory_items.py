@@ -409,6 +409,7 @@ class ItemReader:
             and not word.capital
             and word.text.isalpha()
             and not self._in("times")
+            and not self._in("situating")
         )
 
 

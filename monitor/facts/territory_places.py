@@ -135,10 +135,13 @@ class _Phrase(ItemReader):
             return True
         self._quantity()
         self._modifiers()
+        dated = self._in("calendar")
         items = self._described(mark, None) or self._named()
         if not items:
             self._i = mark
             return False
+        if dated:
+            return True
         if found[-1].within is None and items[0].name:
             found[-1] = replace(found[-1], within=items[0].name)
         if found[-1].name is None:

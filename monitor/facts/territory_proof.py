@@ -29,6 +29,7 @@ _OFFICE: Final = re.compile(
     r"|[Gg]eneral [Ss]taff|Ministry)\b"
 )
 _TOWN: Final = 5_000  # inhabitants of a place that is known beyond its country
+_CITY: Final = 100_000  # inhabitants of a city that tells which country a text is about
 _THE: Final = re.compile(r"^the ", re.IGNORECASE)
 _ITS: Final = re.compile(r"\b(?:its|their) (?:[\w-]+ ){0,2}$", re.IGNORECASE)
 _NEAR_KEPT: Final = 6
@@ -51,11 +52,11 @@ class PlaceJudge:
         self._doc, self._text = section.doc, section.text
         self._gazetteer, self._actors = gazetteer, actors
         self._sets, self._nouns = frames().sets, place_nouns()
-        self.scanner = PlaceScanner(section.doc, section.text, self._is_people, self._is_region)
+        self.scanner = self._scanner_of(section)
+        self._title = title
         self.countries = self._likely_countries(country)
         self.war = sum(actors.armed(t.text) for t in section.doc if t.pos_ in {"NOUN", "PROPN"})
         self._near: list[Place] = []
-        self._title = title
         self._named: list[Mention] = []
         self._unread: list[tuple[int, int, int, list[Mention]]] = []  # stretches: start, end, places known by then, of facts
 
@@ -97,7 +98,10 @@ class PlaceJudge:
             )
             return (
                 Find(mention, None)
-                if known_frame and not self._is_person(mention, strength) and not _ACRONYM.fullmatch(mention.name)
+                if known_frame
+                and not self._is_person(mention, strength)
+                and not self._is_common(mention)
+                and not _ACRONYM.fullmatch(mention.name)
                 else None
             )
         if not parties and predicate.told:
@@ -145,7 +149,7 @@ class PlaceJudge:
 
     def _link(self, mention: Mention, parties: Sequence[str]) -> Place | None:
         """The place of the gazetteer: the countries of the text decide, then those of the parties, then what is near."""
-        near = self._near[-_NEAR_KEPT:]
+        near, around = self._near[-_NEAR_KEPT:], None
         theirs = [code for p in parties if (code := self._actors.country_of(p)) and code not in self._sets["peaceful"]]
         countries = list(dict.fromkeys([*self.countries, *theirs]))
         if mention.within:
@@ -153,7 +157,8 @@ class PlaceJudge:
             if around is not None and around.level != "country":
                 near = [*near, around]
         name = mention.name or mention.place
-        return self._gazetteer.link(name, countries, near) or self._abroad(name, parties)
+        found = self._gazetteer.link(name, countries, near) or self._abroad(name, parties)
+        return found if around is None or found is None or found.country == around.country else None
 
     def _abroad(self, name: str, parties: Sequence[str]) -> Place | None:
         """The town of this name in another country, where a state takes it and only one country has such a town."""
@@ -215,19 +220,35 @@ class PlaceJudge:
         span = self._doc.char_span(mention.start, mention.start + len(mention.name or mention.place))
         return span is not None and len(words) > 1 and any(t.ent_type_ == "PERSON" for t in span)
 
+    def _is_common(self, mention: Mention) -> bool:
+        """A common noun, whose capital only begins the sentence: "Bodies were recovered"."""
+        span = self._doc.char_span(mention.start, mention.end)
+        return span is not None and len(span) == 1 and span[0].is_sent_start and span[0].tag_ in {"NN", "NNS"}
+
     def _likely_countries(self, prior: str | None) -> list[str]:
-        """ISO codes, the likeliest first: the document's prior, then those that the text names most."""
+        """ISO codes, the likeliest first: the document's prior, then those that title and text name most, by themselves, by
+        their actors or by their large cities."""
         counts: Counter[str] = Counter()
-        for _, _, name in self.scanner.names:
+        names = [name for _, _, name in self.scanner.names]
+        if self._title is not None:
+            names += [name for _, _, name in self._scanner_of(self._title).names]
+        for name in names:
             bare = _POSSESSIVE.sub("", name)
             code = self._gazetteer.country(bare) or self._gazetteer.country(_POSSESSIVE.sub("", name.split()[0]))
+            actor = self._actors.resolve(bare)
             if code is not None:
                 counts[code] += 2
-            actor = self._actors.resolve(bare)
             if actor is not None and actor.country is not None:
                 counts[actor.country] += 1
+            if code is None and actor is None and (home := self._home_of_city(bare)) is not None:
+                counts[home] += 1
         found = [code for code, _ in counts.most_common(8) if code not in self._sets["peaceful"]]
         return [prior, *(c for c in found if c != prior)] if prior else found
+
+    def _home_of_city(self, name: str) -> str | None:
+        """The country of a large city, where only one country has a large city of this name."""
+        homes = {p.country for p in self._gazetteer.lookup(name) if p.population >= _CITY}
+        return homes.pop() if len(homes) == 1 else None
 
     # ------------------------------------------------------------------------------------------------------------ antecedents
 
@@ -304,5 +325,7 @@ class PlaceJudge:
         return (before[1] or before[2]).lower() if before else None
 
     def _names_of_title(self, title: Section) -> list[Mention]:
-        scanner = PlaceScanner(title.doc, title.text, self._is_people, self._is_region)
-        return list(self._places_named(scanner, 0, len(title.text), 0))
+        return list(self._places_named(self._scanner_of(title), 0, len(title.text), 0))
+
+    def _scanner_of(self, section: Section) -> PlaceScanner:
+        return PlaceScanner(section.doc, section.text, self._is_people, self._is_region)

@@ -85,6 +85,7 @@ _LED: Final = re.compile(
 )
 _FLEEING: Final = re.compile(r"\s+(?:control|occupation|rule|retreat|withdr|flee|fled|pull|abandon|left|surrender)\w*.*$")
 _ALLIED: Final = frozenset({"loyal", "aligned", "allied"})
+_RELATIONS: Final = frozenset({"affiliate", "ally", "branch", "franchise", "offshoot", "proxy", "wing"})
 _RELATIVE: Final = frozenset({"who", "which", "that", "whom"})
 
 
@@ -212,7 +213,14 @@ class Roles:
         return self._party(first, end + 1)
 
     def phrase_around(self, head: Token) -> Party:
-        """The noun phrase of this head: what stands before it, "of"-phrases and one "and" of people behind it."""
+        """The noun phrase of this head: what stands before it, "of"-phrases and one "and" of people behind it. "The Red Army
+        affiliate Blue Front" is the Blue Front."""
+        if head.lower_ in _RELATIONS:
+            named = next(
+                (c for c in head.children if c.dep_ == "appos" and c.pos_ == "PROPN" and c.left_edge.i == head.i + 1), None
+            )
+            if named is not None:
+                return self._party(named.left_edge.i, named.i + 1)
         first = head.i
         for child in head.children:
             if child.i < head.i and child.dep_ in {"det", "amod", "compound", "poss", "nmod", "nummod", "quantmod", "npadvmod"}:
@@ -463,6 +471,7 @@ _OWNED: Final = re.compile(
 def _same(a: str, b: str | None) -> bool:
     if b is None:
         return False
+    a, b = _ARTICLE.sub("", a), _ARTICLE.sub("", b)
     words = set(re.findall(r"\w+", a.lower())) - _GENERIC
     return bool(words & (set(re.findall(r"\w+", b.lower())) - _GENERIC)) or a.lower() == b.lower()
 
