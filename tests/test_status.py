@@ -29,6 +29,7 @@ CASES = [
     ("The army prevented militants from seizing the dam.", "seizing", "negated"),
     ("Rebels have yet to take the hill.", "take", "negated"),
     ("No one was killed.", "killed", "negated"),
+    ("The mission began in 2014 after the militia captured the city.", "captured", "historic"),
     ("Troops vowed to capture the town.", "capture", "planned"),
     ("The army is about to take the town.", "take", "planned"),
     ("Forces loyal to the governor began an operation to retake the port.", "retake", "planned"),

@@ -316,7 +316,6 @@ def _skipped(token: Token) -> bool:
 def _history(token: Token, now: datetime | None) -> str:
     """Why the clause tells of another time, or an empty text."""
     words = _words()
-    own = list(_own_words(token))
     for child in token.children:
         if child.dep_ == "advmod" and child.lower_ in words.sets["past_adverbs"]:
             return str(child.text)
@@ -324,10 +323,23 @@ def _history(token: Token, now: datetime | None) -> str:
         t.lower_ in {"formerly", "previously"} for t in token.doc[max(token.sent.start, token.i - 2) : token.i]
     ):
         return "formerly"
-    text = " ".join(["", *(t.lower_ for t in own), *(t.lower_ for c in token.children if _since(c) for t in c.subtree), ""])
+    own = [t.lower_ for t in _own_words(token)]
+    text = " ".join(["", *own, *(t.lower_ for c in token.children if _since(c) for t in c.subtree), ""])
     for phrase in words.sets["past_phrases"]:
         if f" {phrase} " in text:
             return phrase
+    return _dated_back(token, now) or (_dated_back(token.head, now) if _on_the_occasion(token) else "")
+
+
+def _on_the_occasion(token: Token) -> bool:
+    """A clause that tells when or why the one above it happened shares its date: "the mission began in 2014 after X fell"."""
+    marked = any(c.lower_ in {"after", "when", "as", "because"} and c.dep_ in {"mark", "advmod"} for c in token.children)
+    return token.dep_ == "advcl" and marked and token.head.pos_ in {"VERB", "AUX"}
+
+
+def _dated_back(token: Token, now: datetime | None) -> str:
+    """The year or month of the clause itself, where it lies back."""
+    own = list(_own_words(token))
     for t in own:
         if _YEAR.fullmatch(t.text) and _adverbial(t, token):
             if (now is not None and int(t.text) >= now.year) or _first_time(t):
