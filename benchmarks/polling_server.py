@@ -2,6 +2,7 @@
 
 `/same/N` carries one entry and answers a conditional request with 304.
 `/news/N` carries 30 entries, one of them new whenever `/turn` was asked.
+A number of seconds on the command line is how long each answer takes; the server then has every loopback address.
 """
 
 from __future__ import annotations
@@ -57,25 +58,30 @@ class Site:
 class Connection(asyncio.Protocol):
     """One client; requests have no bodies and may come in pieces."""
 
-    def __init__(self, site: Site) -> None:
-        self._site, self._rest = site, b""
+    def __init__(self, site: Site, wait: float) -> None:
+        self._site, self._wait, self._rest = site, wait, b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = transport
 
     def data_received(self, data: bytes) -> None:
         *whole, self._rest = (self._rest + data).split(b"\r\n\r\n")
-        self._transport.write(b"".join(self._site.answer(request + b"\r\n") for request in whole))
+        said = b"".join(self._site.answer(request + b"\r\n") for request in whole)
+        if self._wait:
+            asyncio.get_running_loop().call_later(self._wait, self._transport.write, said)
+        else:
+            self._transport.write(said)
 
 
-async def serve() -> None:
+async def serve(wait: float) -> None:
     """Until the process is ended; the port stands on stdout."""
     site = Site()
-    server = await asyncio.get_running_loop().create_server(lambda: Connection(site), "127.0.0.1", 0, backlog=4096)
+    host = "0.0.0.0" if wait else "127.0.0.1"  # noqa: S104 - each feed has a loopback address of its own
+    server = await asyncio.get_running_loop().create_server(lambda: Connection(site, wait), host, 0, backlog=4096)
     sys.stdout.write(f"{server.sockets[0].getsockname()[1]}\n")
     sys.stdout.flush()
     await server.serve_forever()
 
 
 if __name__ == "__main__":
-    uvloop.run(serve())
+    uvloop.run(serve(float(sys.argv[1]) if len(sys.argv) > 1 else 0.0))
