@@ -20,27 +20,23 @@ from dataclasses import replace
 
 import numpy as np
 
-from monitor import edits, judging, log, steps
+from monitor import edits, log, steps
 from monitor.clock import Clock, iso
 from monitor.errors import FencedOff, StoreUnavailable
 from monitor.failpoints import hit
 from monitor.gazetteer import Gazetteer
-from monitor.judging import Concern, Judged, Recipients, Standing, StateKey, ToOwner, to_nobody
+from monitor.hearing import Hearing
+from monitor.judging import Judged, Recipients, ToOwner, to_nobody
 from monitor.language import Analysis, Language
-from monitor.ledger import life, merge
+from monitor.ledger import merge
 from monitor.model import (
     Event,
     EventName,
-    Feed,
-    Item,
     Json,
     Kind,
-    LedgerState,
     Observation,
     Pending,
     Placement,
-    RuleState,
-    Silence,
     StepRecord,
     Story,
     Vector,
@@ -49,25 +45,19 @@ from monitor.overlay import Overlay
 from monitor.reembed import embed_anew
 from monitor.requests import EDIT_STORIES
 from monitor.rulebook import Rulebook
-from monitor.steps import Consulted, LedgerKey, Lived, Placed, StoryPlaces
+from monitor.steps import LedgerKey, Lived, Placed, StoryPlaces
 from monitor.stories.group import Grouper
 from monitor.stories.group import Placed as Decided
+from monitor.timers import Timers
 from notifiers.base import Notice
-from rules import unplaced
-from rules.rule import Context
-from rules.unplaced import EVERY, Unplaced
 from storage.base import MOST_DEATHS, Store
 
 BATCH = 64
 """Item versions that are analysed and committed together."""
 
-_TIMERS = 64
 _QUOTES = 4096
 _LIVE_S = 30 * 86400.0
 _MOST_EDITS = 10_000
-_CATCH_UP_S = 3600.0
-"""How long after a start silences that came due meanwhile are judged."""
-
 _PUT_OFF_S = 3600.0
 """How long what could not be decided waits for its next try."""
 
@@ -96,14 +86,13 @@ class Pipeline:
         lives: bool = True,
     ) -> None:
         self._store, self._language, self._book, self._gazetteer, self._clock = store, language, book, gazetteer, clock
-        self._recipients, self._tell, self._to_owner = recipients, tell, to_owner
-        self._lives = lives
-        self._silences: Sequence[Silence] = ()
+        self._tell, self._lives = tell, lives
         self._new_grouper, self._grouper = grouper, grouper()
-        self._feeds: dict[str, Feed] = {}
+        self._hearing = Hearing(store, book, gazetteer, recipients, to_owner, self._centroid)
+        self._timers = Timers(store, self._hearing, gazetteer, _PUT_OFF_S, self._tell_defect)
         self._quotes: OrderedDict[str, Vector] = OrderedDict()
         self._put_off: dict[tuple[str, int], float] = {}
-        self._quiet_until = self._awake_since = 0.0
+        self._quiet_until = 0.0
         self._log = log.get("pipeline")
         self.started = False
         """Set once the live stories are in memory."""
@@ -113,11 +102,14 @@ class Pipeline:
         """How many item versions wait because a defect kept them from being decided."""
         return len(self._put_off)
 
+    def _centroid(self, story_id: str) -> Vector | None:
+        return self._grouper.centroid(story_id)
+
     async def start(self) -> None:
         """Bring the live stories back into memory."""
         self._grouper = self._new_grouper()
-        self._feeds = {feed.id: feed for feed, _ in await self._store.feeds()}
-        self._grouper.set_families({feed.id: feed.family for feed in self._feeds.values()})
+        self._hearing.feeds = {feed.id: feed for feed, _ in await self._store.feeds()}
+        self._grouper.set_families({feed.id: feed.family for feed in self._hearing.feeds.values()})
         live = await self._store.live_items(self._clock.now() - _LIVE_S)
         anew = await embed_anew(self._store, self._language, live, self._clock.now())
         model = self._language.model_id
@@ -125,7 +117,7 @@ class Pipeline:
         made = [kept.edit for kept in reversed(await self._store.story_edits(_MOST_EDITS))]
         self._grouper.calibrate(self._language.threshold)
         self._grouper.rebuild(rows, made)
-        self._awake_since = self._awake_since if self.started else self._clock.now()
+        self._timers.awake_since = self._timers.awake_since if self.started else self._clock.now()
         self.started = True
 
     async def step(self) -> tuple[StepRecord, ...] | None:
@@ -200,7 +192,7 @@ class Pipeline:
 
     async def _commit(self, whole: Sequence[tuple[Pending, Analysis]]) -> tuple[StepRecord, ...]:
         overlay = Overlay(self._store)
-        self._silences = await self._store.silences(self._clock.now())
+        self._hearing.silences = await self._store.silences(self._clock.now())
         records: list[StepRecord] = []
         try:
             await self._look_up(whole, overlay)
@@ -297,62 +289,8 @@ class Pipeline:
         return await overlay.ledgers([story, *steps.ledger_keys(observations, places.keys)])
 
     async def _judge(self, events: Sequence[Event], placed: Placed, overlay: Overlay, now: float, phase: str | None) -> Judged:
-        context = self._context(placed.story, placed.item, placed.feed, phase)
-        concerns = await self._concerned(events, context, overlay)
-        if not concerns:
-            return Judged()
-        states = await overlay.rules(judging.state_keys(concerns))
-        items = await self._items_of(concerns, states, {placed.item.id: placed.item})
-        return self._judged(concerns, states, context, items, now, silent=placed.baseline)
-
-    async def _concerned(self, events: Sequence[Event], context: Context, overlay: Overlay) -> list[Concern]:
-        remembered = await self._remembering(judging.followed_keys(events), overlay)
-        return judging.concerned(self._book.matcher, events, context, remembered)
-
-    async def _remembering(self, keys: Sequence[str], overlay: Overlay) -> dict[str, frozenset[str]]:
-        """By key, the rules that remember it, or wait to tell of it."""
-        found = await overlay.remembering(keys)
-        waiting = await overlay.rules([(EVERY, key) for key, rules in found.items() if EVERY in rules])
-        return found | {key: found[key] | Unplaced.from_json(row).rules for (_, key), row in waiting.items()}
-
-    def _judged(
-        self,
-        concerns: Sequence[Concern],
-        states: Mapping[StateKey, Json],
-        context: Context,
-        items: Mapping[str, Item],
-        now: float,
-        *,
-        silent: bool = False,
-        placed: Unplaced | None = None,
-    ) -> Judged:
-        return judging.judge(concerns, states, context, items, self._standing(), now, silent=silent, placed=placed)
-
-    def _standing(self) -> Standing:
-        return Standing(self._feeds, self._recipients, self._book.in_force, self._silences, self._to_owner)
-
-    def _context(self, story: Story, item: Item | None, feed: Feed | None, phase: str | None) -> Context:
-        about = self._book.about(self._grouper.centroid(story.id)) if self._book.compares else {}
-        return Context(item, feed, story, self._gazetteer, about, phase)
-
-    async def _subject(self, story_id: str, overlay: Overlay, now: float) -> tuple[Story | None, Feed | None, str | None]:
-        """What a timer is about: its story as it is now, or the feed that stands for one, and the story's phase."""
-        if story_id.startswith(steps.FEED):
-            feed = self._feeds.get(story_id.removeprefix(steps.FEED))
-            return (steps.story_of_feed(feed) if feed else None), feed, None
-        story = await self._store.story(story_id)
-        if story is None:
-            return None, None, None
-        row = (await overlay.ledgers([("life", story.id)])).get(("life", story.id))
-        return story, None, life.phase(life.Life.from_json(row), now) if row else None
-
-    async def _items_of(
-        self, concerns: Sequence[Concern], states: Mapping[StateKey, Json], known: dict[str, Item]
-    ) -> dict[str, Item]:
-        """Every item that an event of these rules names, held ones too."""
-        named = {m.event.item_id for c in concerns for m in c.matches} | {i for row in states.values() for i in held_items(row)}
-        missing = [i for i in named if i is not None and i not in known]
-        return known | dict(await self._store.items(missing)) if missing else known
+        context = self._hearing.context(placed.story, placed.item, placed.feed, phase)
+        return await self._hearing.hear(events, context, overlay, now, silent=placed.baseline)
 
     # -- likeness of quotations -------------------------------------------------------------------------------------------
 
@@ -383,111 +321,8 @@ class Pipeline:
 
     async def fire_timers(self) -> tuple[StepRecord, ...]:
         """Fire what is due: held jumps of ledgers, rules that waited. Each is a step of its own."""
-        settled, now = await self.settle(), self._clock.now()
-        ledgers, rules = await self._store.due_timers(now, _TIMERS)
-        return (*settled, *await self._fire((*ledgers, *rules), now))
-
-    async def _fire(self, timers: Sequence[LedgerState | RuleState], now: float) -> tuple[StepRecord, ...]:
-        """Fire and commit these together. Where that fails, one by one, so that only the timer that does it waits."""
-        try:
-            return await self._fire_all(timers, now)
-        except (StoreUnavailable, FencedOff):
-            raise
-        except Exception as error:  # noqa: BLE001 - a defect, which must not hold up the other timers
-            if len(timers) == 1:
-                self._log.exception("timer cannot be fired", timer=_name(timers[0]))
-                return await self._put_timer_off(timers[0], now, f"{type(error).__name__}: {error}")
-            self._log.warning("timers cannot be fired; trying one by one", error=f"{type(error).__name__}: {error}")
-        return tuple([record for timer in timers for record in await self._fire((timer,), now)])
-
-    async def _fire_all(self, timers: Sequence[LedgerState | RuleState], now: float) -> tuple[StepRecord, ...]:
-        overlay, records = Overlay(self._store), []
-        self._silences = await self._store.silences(now)
-        for timer in timers:
-            if isinstance(timer, LedgerState):
-                records.append(await self._fire_ledger(timer, overlay, now))
-            else:
-                records.append(await self._fire_rule(timer, overlay, now))
-            overlay.put(records[-1])
-        if records:
-            await self._store.commit_steps(records)
-        return tuple(records)
-
-    async def _put_timer_off(self, timer: LedgerState | RuleState, now: float, why: str) -> tuple[StepRecord, ...]:
-        later = now + _PUT_OFF_S
-        if isinstance(timer, LedgerState):
-            record = StepRecord(at=now, ledgers=(replace(timer, due=later),))
-        else:
-            record = StepRecord(at=now, rule_states=(replace(timer, due=later),))
-        await self._store.commit_steps([record])
-        await self._tell_defect(f"timer {_name(timer)}", why)
-        return (record,)
-
-    async def _fire_ledger(self, state: LedgerState, overlay: Overlay, now: float) -> StepRecord:
-        if state.ledger in {"life", "feeds"} and state.due is not None and state.due < self._awake_since:
-            # Nobody looked while it came due: what was said meanwhile comes in now.
-            return StepRecord(at=now, ledgers=(replace(state, due=self._awake_since + _CATCH_UP_S),))
-        consulted = await self._fired(state, now)
-        judged = Judged()
-        story, feed, phase = None, None, None
-        if consulted.events:
-            story, feed, phase = await self._subject(consulted.events[0].story_id, overlay, now)
-        if story is not None:
-            context = self._context(story, None, feed, phase)
-            concerns = await self._concerned(consulted.events, context, overlay)
-            states = await overlay.rules(judging.state_keys(concerns))
-            items = await self._items_of(concerns, states, {})
-            judged = self._judged(concerns, states, context, items, now)
-        return _timer_record(now, judged, consulted.ledgers, consulted.events)
-
-    async def _fired(self, state: LedgerState, now: float) -> Consulted:
-        """What a ledger's timer comes to. Stories that went into others and feeds that nobody watches fall silent unheard."""
-        if state.ledger == "life":
-            story = await self._store.story(state.key)
-            if story is None or story.id != state.key:
-                return Consulted((), (replace(state, due=None),))
-            lived = steps.fall_silent(state, story, now, self._book.quiets)
-            return Consulted(lived.events, lived.ledgers)
-        if state.ledger == "feeds":
-            watched = {feed.id: feed for feed, _ in await self._store.feeds()}
-            if state.key not in watched:
-                return Consulted((), (replace(state, due=None),))
-            lived = steps.stop_posting(state, watched[state.key], now, self._book.quiets)
-            return Consulted(lived.events, lived.ledgers)
-        return steps.fire_ledger(state, now, self._gazetteer)
-
-    async def _fire_rule(self, state: RuleState, overlay: Overlay, now: float) -> StepRecord:
-        if state.rule == EVERY:
-            return await self._fire_unplaced(state, overlay, now)
-        rule = self._book.rule(state.rule)
-        row = (await overlay.rules([(state.rule, state.key)]))[state.rule, state.key]
-        story, feed, phase = await self._subject(row["story"], overlay, now)
-        if rule is None or story is None:
-            # The rule is gone, or its story: nobody waits any more.
-            return StepRecord(at=now, rule_states=(replace(state, due=None),))
-        items = dict(await self._store.items(sorted(held_items(row))))
-        context = self._context(story, None, feed, phase)
-        spent = await overlay.rules(judging.budget_keys(rule))
-        args = (context, items, self._standing(), now)
-        return _timer_record(now, judging.fire_rule(rule, replace(state, state=row), spent, *args))
-
-    async def _fire_unplaced(self, state: RuleState, overlay: Overlay, now: float) -> StepRecord:
-        """What waits for a place: its story may have one by now."""
-        key = (EVERY, state.key)
-        row = (await overlay.rules([key]))[key]
-        waiting = Unplaced.from_json(row)
-        story, feed, phase = await self._subject(waiting.story_id, overlay, now)
-        if story is None:
-            return StepRecord(at=now, rule_states=(replace(state, due=None),))
-        if waiting.seen == unplaced.whereabouts(story):
-            after, late = unplaced.looked(waiting, now)
-            return _timer_record(now, Judged(suppressed=late, states=(after.state(),)))
-        items = dict(await self._store.items(sorted(held_items(row))))
-        last = items.get(waiting.waiting[-1].event.item_id or "") if waiting.waiting else None
-        context = self._context(story, last, self._feeds.get(last.feed_id) if last else feed, phase)
-        concerns = judging.released(self._book.matcher, waiting, context)
-        states = await overlay.rules(judging.state_keys(concerns))
-        return _timer_record(now, self._judged(concerns, states, context, items, now, placed=waiting))
+        settled = await self.settle()
+        return (*settled, *await self._timers.fire(self._clock.now()))
 
     # -- by hand ----------------------------------------------------------------------------------------------------------
 
@@ -526,10 +361,10 @@ class Pipeline:
     # -- the rest ---------------------------------------------------------------------------------------------------------
 
     def _know(self, batch: Sequence[Pending]) -> None:
-        fresh = {p.feed.id: p.feed for p in batch if self._feeds.get(p.feed.id) != p.feed}
+        fresh = {p.feed.id: p.feed for p in batch if self._hearing.feeds.get(p.feed.id) != p.feed}
         if fresh:
-            self._feeds |= fresh
-            self._grouper.set_families({feed.id: feed.family for feed in self._feeds.values()})
+            self._hearing.feeds |= fresh
+            self._grouper.set_families({feed.id: feed.family for feed in self._hearing.feeds.values()})
 
     async def _count_death(self, pending: Pending, why: str) -> None:
         item = pending.item
@@ -554,31 +389,6 @@ class Pipeline:
         self._quiet_until = now + _PUT_OFF_S
         again = f"it is tried again at {iso(now + _PUT_OFF_S)} and at every start; others that fail meanwhile stand in the log"
         await self._tell(Notice("a defect of Wirewatch keeps something from being decided", (what, why, again), now))
-
-
-def _name(timer: LedgerState | RuleState) -> str:
-    return f"{timer.ledger if isinstance(timer, LedgerState) else timer.rule}/{timer.key}"
-
-
-def held_items(row: Json) -> set[str]:
-    """The items that a rule's memory still has to tell of."""
-    hold = row.get("hold") or {}
-    events = (*hold.get("events", ()), *hold.get("parts", ()), *(w["event"] for w in row.get("waiting", ())))
-    return {e["item_id"] for e in events if e.get("item_id")}
-
-
-def _timer_record(
-    now: float, judged: Judged, ledgers: tuple[LedgerState, ...] = (), events: tuple[Event, ...] = ()
-) -> StepRecord:
-    return StepRecord(
-        at=now,
-        events=events,
-        ledgers=ledgers,
-        rule_states=judged.states,
-        edges=judged.edges,
-        suppressed=judged.suppressed,
-        deliveries=judged.deliveries,
-    )
 
 
 def _in_order(whole: Sequence[tuple[Pending, Analysis]]) -> list[tuple[Pending, Analysis]]:
