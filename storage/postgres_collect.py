@@ -28,6 +28,7 @@ from storage.rows import (
     update_to_new,
 )
 
+_CONFIGURED = f"SELECT {columns(FEED)} FROM feeds WHERE configured"
 _NEW_FEED = (*FEED, *FEED_STATE, "configured", "added", "fence")
 _UPSERT_CONFIGURED = insert("feeds", _NEW_FEED, f"(id) DO UPDATE SET {update_to_new(FEED[1:])}, configured = true")
 # The configuration wins over what was added by command.
@@ -36,22 +37,24 @@ _UPSERT_ADDED = insert("feeds", _NEW_FEED, f"(id) DO UPDATE SET {_SET_IF_ADDED},
 
 
 async def sync_feeds(db: Connection, feeds: Sequence[Feed], now: float) -> None:
-    ids = [feed.id for feed in feeds]
-    await db.execute("UPDATE feeds SET configured = false WHERE configured AND id <> ALL($1::text[])", ids)
-    in_order = sorted(feeds, key=lambda feed: feed.id)  # two workers that start at once wait for one another, and not in a ring
-    rows = [[*feed_row(feed), *feed_state_row(FeedState(feed.id, due=now)), True, False, 0] for feed in in_order]
+    """Rows that are as they should be are not touched: a worker that starts waits for nobody who polls."""
+    known = {row[0]: feed_of(row) for row in await db.fetch(_CONFIGURED)}
+    gone = sorted(known.keys() - {feed.id for feed in feeds})
+    await db.execute("UPDATE feeds SET configured = false WHERE id = ANY($1::text[])", gone)
+    new = sorted((feed for feed in feeds if known.get(feed.id) != feed), key=lambda feed: feed.id)  # never in a ring
+    rows = [[*feed_row(feed), *feed_state_row(FeedState(feed.id, due=now)), True, False, 0] for feed in new]
     await db.executemany(_UPSERT_CONFIGURED, rows)
-    await postgres_hosts.deal(db)
+    await postgres_hosts.deal(db, bool(gone or new))
 
 
 async def add_feed(db: Connection, feed: Feed, now: float) -> None:
     await db.execute(_UPSERT_ADDED, *feed_row(feed), *feed_state_row(FeedState(feed.id, due=now)), False, True, 0)
-    await postgres_hosts.deal(db)
+    await postgres_hosts.deal(db, True)
 
 
 async def remove_feed(db: Connection, feed_id: str) -> bool:
     gone = changed(await db.execute("UPDATE feeds SET added = false WHERE id = $1 AND added", feed_id)) > 0
-    await postgres_hosts.deal(db)
+    await postgres_hosts.deal(db, gone)
     return gone
 
 

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from monitor.model import PollRecord
 from storage.base import PER_HOST
 from storage.postgres_rows import NOW, Connection, Row
+from storage.postgres_rows import changed as rows_changed
 from storage.rows import FEED, FEED_STATE, columns
 
 _DEALING = 0x484F5354  # "HOST": the advisory lock under which slots are dealt out
@@ -33,11 +34,12 @@ CROSS JOIN generate_series(0, {PER_HOST} - 1) n ON CONFLICT (host, slot) DO UPDA
 _SHUT = "DELETE FROM host_slots s WHERE NOT EXISTS (SELECT FROM feeds f WHERE f.host = s.host AND f.slot = s.slot)"
 
 
-async def deal(db: Connection) -> None:
-    """Find out anew which hosts are crowded; for whenever feeds have come or gone."""
+async def deal(db: Connection, changed: bool) -> None:
+    """Find out anew which hosts are crowded, and let their slots be looked at where feeds have `changed`, or moved."""
     await db.execute("SELECT pg_advisory_xact_lock($1)", _DEALING)
-    for statement in (_DEAL, _OPEN, _SHUT):
-        await db.execute(statement)
+    if rows_changed(await db.execute(_DEAL)) or changed:
+        await db.execute(_OPEN)
+        await db.execute(_SHUT)
 
 
 # ------------------------------------------------------------------------------------------------------------------ claiming

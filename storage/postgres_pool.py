@@ -72,7 +72,7 @@ class Server:
             "application_name": "wirewatch",
             "jit": "off",  # statements are short
             "lock_timeout": f"{max(int(self.busy_s * 1000), 1)}ms",
-            "idle_in_transaction_session_timeout": "60s",
+            "idle_in_transaction_session_timeout": "15s",  # of a worker that stands still, so that others get its locks
             "synchronous_commit": "on" if self.durable else "off",
             "timezone": "UTC",
         }
