@@ -30,6 +30,8 @@ CASES = [
     ("Rebels have yet to take the hill.", "take", "negated"),
     ("No one was killed.", "killed", "negated"),
     ("The mission began in 2014 after the militia captured the city.", "captured", "historic"),
+    ("Last month the group managed to take the hills.", "take", "historic"),
+    ("The earlier capture of the village cost them forty men.", "capture", "historic"),
     ("Troops vowed to capture the town.", "capture", "planned"),
     ("The army is about to take the town.", "take", "planned"),
     ("Forces loyal to the governor began an operation to retake the port.", "retake", "planned"),

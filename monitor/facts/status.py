@@ -319,16 +319,20 @@ def _history(token: Token, now: datetime | None) -> str:
     for child in token.children:
         if child.dep_ == "advmod" and child.lower_ in words.sets["past_adverbs"]:
             return str(child.text)
+        if child.dep_ == "amod" and child.lower_ in words.sets["past_adjectives"]:
+            return str(child.text)
+    governor = token.head if token.dep_ == "xcomp" and token.head.pos_ in {"VERB", "AUX"} else None
     if token.head.lower_ in words.sets["past_adverbs"] or any(
         t.lower_ in {"formerly", "previously"} for t in token.doc[max(token.sent.start, token.i - 2) : token.i]
     ):
         return "formerly"
-    own = [t.lower_ for t in _own_words(token)]
+    own = [t.lower_ for node in (token, governor) if node is not None for t in _own_words(node)]
     text = " ".join(["", *own, *(t.lower_ for c in token.children if _since(c) for t in c.subtree), ""])
     for phrase in words.sets["past_phrases"]:
         if f" {phrase} " in text:
             return phrase
-    return _dated_back(token, now) or (_dated_back(token.head, now) if _on_the_occasion(token) else "")
+    dated = _dated_back(token, now) or (_dated_back(governor, now) if governor is not None else "")
+    return dated or (_dated_back(token.head, now) if _on_the_occasion(token) else "")
 
 
 def _on_the_occasion(token: Token) -> bool:
