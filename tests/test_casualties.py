@@ -552,3 +552,8 @@ def test_whose_deed_is_not_where(read: Any, text: str, place: str | None) -> Non
 )
 def test_who_is_ill_or_back_is_no_casualty(read: Any, text: str, expected: list[tuple[str, int]]) -> None:
     assert brief(read(text)) == expected
+
+
+def test_whom_a_figure_includes_are_not_all_of_it(read: Read) -> None:
+    (fact,) = read("Air strikes kill 11 including children in the port")
+    assert (fact.low, fact.category) == (11, "people")

@@ -256,6 +256,8 @@ def _ends_phrase(doc: Doc, k: int, stop: int, head: Token | None, words: Casualt
     token = doc[k]
     if words.any_role(token, "active", "intransitive") and not words.role(token, "noun"):
         return True
+    if token.lower_ in {"including", "excluding"}:
+        return True  # "kill 11 including children"
     if token.lower_ == "remains" and k + 1 < stop and doc[k + 1].pos_ == "ADJ":
         return True
     if _nominal(token, words) or words.role(token, "noun"):
