@@ -4,7 +4,7 @@
 
 Without --url a server from the package index is started in a temporary folder, with fsync as servers have it. Every worker is
 a process that claims batches of 100 until none is due; then, for each number of workers, feeds are claimed and polled (T1, one
-new item each).
+new item each); in the end once more with ten feeds a host, which are polled two at a time.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from storage.base import DueFeed
 from storage.postgres_open import open_postgres
 
 BATCH = 100
+_WHAT = (("claimed", False, 1), ("claimed and polled", True, 1), ("claimed and polled, ten feeds a host", True, 10))
 
 
 @contextmanager
@@ -47,8 +48,10 @@ def server() -> Iterator[tuple[str, Callable[[], float]]]:
             running.cleanup()
 
 
-def _feed(n: int) -> Feed:
-    return Feed(f"{n:016x}", f"https://outlet-{n}.example/rss.xml", f"Outlet {n}", f"outlet-{n}.example", language="en")
+def _feed(n: int, a_host: int = 1) -> Feed:
+    return Feed(
+        f"{n:016x}", f"https://outlet-{n // a_host}.example/rss-{n}.xml", f"Outlet {n}", f"outlet-{n}.example", language="en"
+    )
 
 
 def _poll(due: DueFeed, now: float) -> PollRecord:
@@ -101,11 +104,11 @@ def run(url: str, workers: int, polls: bool) -> list[tuple[int, float, float]]:
     return found
 
 
-async def _prepare(url: str, feeds: int) -> None:
+async def _prepare(url: str, feeds: int, a_host: int) -> None:
     """All feeds are due, and nobody's."""
     store = open_postgres(url, daemon=True)
     await store.sync_feeds([], 0.0)
-    await store.sync_feeds([_feed(n) for n in range(feeds)], 0.0)
+    await store.sync_feeds([_feed(n, a_host) for n in range(feeds)], 0.0)
     await store.hasten([_feed(n).id for n in range(feeds)], 0.0)
     await store.close()
 
@@ -118,9 +121,9 @@ def main() -> None:
     given = parser.parse_args()
     with server() if given.url is None else _given(given.url) as (url, taken):
         print("| what | workers | feeds | seconds | a second | workers' CPU, s | the server's CPU, s |\n|" + "---|" * 7)
-        for what, polls in (("claimed", False), ("claimed and polled", True)):
+        for what, polls, a_host in _WHAT:
             for workers in given.workers:
-                asyncio.run(_prepare(url, given.feeds))
+                asyncio.run(_prepare(url, given.feeds, a_host))
                 before = taken()
                 found = run(url, workers, polls)
                 count, took = sum(one[0] for one in found), max(one[1] for one in found)

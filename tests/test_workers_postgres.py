@@ -14,6 +14,7 @@ from world import World
 
 from monitor.daemon import Workers
 from storage.postgres_open import open_postgres
+from storage.postgres_pool import Connections
 
 FEEDS = [f"feed{n}" for n in range(6)]
 
@@ -34,9 +35,12 @@ async def poll_all(url: str) -> None:
     await store.close()
 
 
+@pytest.mark.parametrize("heard", [True, False], ids=["heard", "every NOTIFY is lost"])
 async def test_two_daemons_share_one_watch_and_one_takes_over(
-    world: World, workers: Workers, postgres_backend: PostgresBackend
+    world: World, workers: Workers, postgres_backend: PostgresBackend, monkeypatch: pytest.MonkeyPatch, heard: bool
 ) -> None:
+    if not heard:
+        monkeypatch.setattr(Connections, "listen", lambda self, wakes: None)
     for n, feed in enumerate(FEEDS):
         world.publish(feed, "first", f"Kestrel {n} over Oslo")
     path = write(world, *FEEDS, more="baseline_hours: 24")
