@@ -403,3 +403,8 @@ def test_a_large_city_tells_the_country(read: Read) -> None:
 def test_a_month_is_no_place_around_another(read: Read) -> None:
     (fact,) = alertable(read("Kurdish-led forces retook Manbij in August."))
     assert (fact.place, fact.country) == ("Manbij", "SY")
+
+
+def test_a_preposition_is_no_place_that_was_named_before(read: Read) -> None:
+    facts = read("In 2016 government forces captured the east of the city after a siege.", title="Rebels take Aleppo")
+    assert {f.place for f in facts} <= {"Aleppo"}

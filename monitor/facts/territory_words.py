@@ -25,6 +25,9 @@ _QUOTE_MARKS: Final = frozenset("‘’'ʿʾʻʼ`")
 _LINKS_THAT_ARE_WORDS: Final = frozenset({"as", "at", "an"})
 _OF_NAMES: Final = frozenset({"republic", "kingdom"})
 _OF_BARE_NAMES: Final = frozenset({"gulf", "port", "bay", "isle", "cape", "strait", "straits", "horn", "sea"})
+_FUNCTIONS: Final = frozenset(
+    {"CC", "DT", "IN", "PRP", "PRP$", "WDT", "WP", "WRB"}
+)  # tags of words whose capital begins a sentence
 _HEIGHTS: Final = frozenset({"hill", "height", "heights", "point", "hilltop"})
 _SINGULAR_S: Final = frozenset({"headquarters", "barracks", "steelworks", "crossroads", "outskirts"})
 POSSESSIVE: Final = re.compile(r"(?:(?<!\bRa)(?<!\bra)['’]s|(?<=s)['’])\Z")
@@ -103,7 +106,7 @@ class Word:
 
     def __init__(self, form: Form, start: int, tag: str) -> None:
         self.text, self.low, self.possessive = form.text, form.low, form.possessive
-        self.capital, self.named = form.capital, form.named
+        self.capital, self.named = form.capital, form.named and (tag not in _FUNCTIONS or _LINKED.match(form.text) is not None)
         self.start, self.end, self.tag = start, start + len(form.text), tag
 
 
