@@ -7,11 +7,14 @@ import dataclasses
 from collections import Counter
 
 import pytest
+from aiohttp import web
 from conftest import NOW, Make
 from postgres_server import PostgresBackend
+from test_schedule import World
 
 from monitor.address import host_of
 from monitor.model import Feed
+from monitor.schedule import Collector
 from storage.base import PER_HOST, DueFeed, Store
 
 
@@ -117,3 +120,25 @@ async def test_a_feed_that_is_hastened_is_found_behind_a_slot_that_was_idle(pg: 
     await store.hasten(["feeds.example/3"], NOW)
     assert [due.feed.id for due in await store.claim_due_feeds(NOW, 9, 60)] == ["feeds.example/3"]
     await store.close()
+
+
+async def test_what_one_worker_is_asked_holds_for_the_others(pg: PostgresBackend) -> None:
+    first, second = pg.open(), pg.open()
+    async with World(first) as world:
+        for n in range(5):
+            world.pages[f"/{n}"] = lambda _: web.Response(status=429, headers={"Retry-After": "600"})
+        await world.watch(*world.pages)
+        world.clock.advance_to(world.clock.now() + 1)
+        other = Collector(second, world.door, world.parser, world.clock)
+        assert await world.collector.tick() == PER_HOST
+        await world.collector.drain()
+        assert len(world.requests) == PER_HOST
+        for seconds in (1, 60, 500):
+            world.clock.advance_to(world.clock.now() + seconds)
+            assert await other.tick() == 0
+        world.clock.advance_to(world.clock.now() + 120)
+        assert await other.tick() == PER_HOST
+        await other.drain()
+        assert len(world.requests) == 2 * PER_HOST
+    for store in (first, second):
+        await store.close()
