@@ -17,6 +17,7 @@ import time
 from collections.abc import Coroutine, Iterator
 from contextlib import closing
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,7 @@ from conftest import Make
 from monitor.model import CasualtyFigure, Event, Item, LedgerState, Placement, Reading, Statement, StepRecord
 from storage.sqlite_open import open_sqlite
 
-_DAYS, _DAY, _BATCH, _FEEDS = 25, 86_400.0, 200, 500
+_DAYS, _DAY, _BATCH, _FEEDS = 25, 86_400.0, 1000, 500
 _MAKE = Make()
 _SYLLABLES = ("ka", "lo", "mi", "ter", "an", "dor", "vi", "sel", "pra", "nu", "gor", "eth", "ban", "rel", "tos", "mar", "ash")
 
@@ -37,14 +38,23 @@ def _vocabulary(dice: random.Random) -> list[str]:
     return ["".join(dice.choice(_SYLLABLES) for _ in range(dice.randint(1, 3))) for _ in range(30_000)]
 
 
+def _drawn(words: list[str]) -> Iterator[str]:
+    dice, upto = np.random.default_rng(1), np.cumsum(1 / np.arange(10, len(words) + 10))
+    while True:
+        for n in np.searchsorted(upto / upto[-1], dice.random(1_000_000)):
+            yield words[n]
+
+
 @dataclass(frozen=True, slots=True)
 class _World:
+    """Words as often as in texts: the n-th is drawn as 1 / (n + 10). A million are drawn at once, and used up."""
+
     dice: random.Random
     words: list[str]
-    weights: list[float]
+    drawn: Iterator[str]
 
     def text(self, count: int) -> str:
-        return " ".join(self.dice.choices(self.words, cum_weights=self.weights, k=count))
+        return " ".join(islice(self.drawn, count))
 
 
 def _item(world: _World, n: int, at: float) -> Item:
@@ -170,6 +180,8 @@ async def _times(path: Path, count: int, world: _World) -> dict[str, np.ndarray]
         await timed("search, a rare and a common word", store.search(f"{word(5000, 20000)} {word(300, 1000)}", 50))
         await timed("search, two common words", store.search(f"{word(300, 1000)} {word(300, 1000)}", 50))
         await timed("search, one common word", store.search(word(300, 1000), 50))
+        await timed("search, four letters and *", store.search(f"{word(5000, 20000):4.4}*", 50))
+        await timed("search, two letters and *", store.search(f"{word(5000, 20000):2.2}*", 50))
         await timed("story page", page(f"{world.dice.randrange(count // 2):016x}"))
     await store.close()
     return {name: 1000 * np.array(times) for name, times in found.items()}
@@ -178,7 +190,7 @@ async def _times(path: Path, count: int, world: _World) -> dict[str, np.ndarray]
 async def main(count: int, as_json: bool, folder: str | None) -> None:
     dice = random.Random(1)  # noqa: S311 - no secret, the same words in every run
     words = _vocabulary(dice)
-    world = _World(dice, words, list(np.cumsum(1 / np.arange(10, len(words) + 10))))
+    world = _World(dice, words, _drawn(words))
     with tempfile.TemporaryDirectory(dir=folder) as name:
         path = Path(name) / "store.db"
         cpu = await _fill(path, count, world)

@@ -22,11 +22,11 @@ from storage.postgres_rows import Connection, halved
 from storage.postgres_words import document
 from storage.rows import storable
 from storage.sqlite_open import check_file, check_ours, connect, explained, take_lock
-from storage.sqlite_packed import unpack
+from storage.sqlite_packed import unpack, unpack_edges
 from storage.sqlite_rows import vector_of
 
 # What a worker leaves behind for a while, and what is made anew, stays.
-_LEFT = frozenset({"wirewatch_migrations", "seats", "heartbeat", "host_slots", "host_waits"})
+_LEFT = frozenset({"wirewatch_migrations", "seats", "workers", "host_slots", "host_waits", "prepared"})
 _MADE = {"items": ("words",)}
 _BATCH = 2000
 
@@ -104,7 +104,7 @@ async def _table(source: sqlite3.Connection, target: Connection, table: str, whe
 def _batches(source: sqlite3.Connection, table: str, kinds: dict[str, str]) -> Iterator[list[list[Any]]]:
     names = ", ".join(f'"{name}"' for name in kinds)
     rows = source.execute(f'SELECT {names} FROM "{table}"')
-    read = [_READ.get(kind, _plain) for kind in kinds.values()]
+    read = [_READ_OWN.get((table, name)) or _READ.get(kind, _plain) for name, kind in kinds.items()]
     while batch := rows.fetchmany(_BATCH):
         yield [[None if value is None else of(value) for of, value in zip(read, row, strict=True)] for row in batch]
 
@@ -124,6 +124,7 @@ _READ: dict[str, Callable[[Any], Any]] = {
     "json": _json,
     "jsonb": _json,
 }
+_READ_OWN: dict[tuple[str, str], Callable[[Any], Any]] = {("deliveries", "edges"): unpack_edges}
 
 
 def _with_made(table: str, kinds: dict[str, str], row: list[Any]) -> list[Any]:

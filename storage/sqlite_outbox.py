@@ -10,9 +10,9 @@ from monitor.codec import dumps
 from monitor.errors import FencedOff
 from monitor.model import Delivery, Json
 from storage.base import Attempt, Sent
-from storage.records import NEW_DELIVERY, new_delivery_row
-from storage.rows import DELIVERY, columns, delivery_of, storable
-from storage.sqlite_rows import Connection, insert
+from storage.records import NEW_DELIVERY
+from storage.rows import DELIVERY, columns, storable
+from storage.sqlite_rows import Connection, delivery_of, insert, new_delivery_row
 
 # Statements name their partial index: left to itself the planner goes through all that is pending, by its state.
 _UNSENT = "state IN ('pending', 'sending')"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TypeVar, cast
 
@@ -17,7 +16,6 @@ from storage.rows import (
     ITEM,
     STORY,
     columns,
-    delivery_of,
     edge_of,
     feed_of,
     feed_state_of,
@@ -25,7 +23,8 @@ from storage.rows import (
     story_of,
 )
 from storage.sqlite_packed import unpack
-from storage.sqlite_rows import Connection, vector_of
+from storage.sqlite_rows import Connection, delivery_of, vector_of
+from storage.words import terms, words
 
 V = TypeVar("V")
 
@@ -140,19 +139,28 @@ def edges(db: Connection, since: float, limit: int, alert: str | None) -> list[A
 
 # ------------------------------------------------------------------------------------------------------------------- search
 
-_TERM = re.compile(r'"([^"]*)"?|([^\s"]+)')
+_MOST_WORDS = 1000  # that a beginning is put into words for
+_BEGIN_SO = "SELECT term FROM items_words WHERE term >= ? AND term < ? LIMIT ?"
+_LAST = "\U0010ffff"
 
 
-def match_expression(query: str) -> str | None:
+def match_expression(db: Connection, query: str) -> str | None:
     """The query as an FTS5 expression: every word and every "phrase" must be there, `word*` is a beginning. None where
     nothing can be looked up. Operators, brackets and other signs are plain text, so no query is an error."""
-    terms = []
-    for phrase, word in _TERM.findall(query.replace("\x00", " ").encode("utf-8", "replace").decode()):
-        text = phrase or word.rstrip("*")
-        if any(c.isalnum() for c in text):
-            # The index knows no term for signs alone; quoted, they separate words.
-            terms.append(f'"{text}"' + ("*" if word.endswith("*") else ""))
-    return " ".join(terms) or None
+    # The index knows no term for signs alone; quoted, they separate words.
+    asked = [(text, begins) for text, begins in terms(query) if any(c.isalnum() for c in text)]
+    return " AND ".join(_beginning(db, text) if begins else f'"{text}"' for text, begins in asked) or None
+
+
+def _beginning(db: Connection, text: str) -> str:
+    """A beginning as the words of the index that have it: the newest rows of each are found by the index, those of a beginning
+    only after all its rows are read. A beginning of very many words stays one."""
+    begin = f'"{text}"*'
+    folded = words(text)
+    if len(folded) != 1:  # several: a phrase, whose last word begins so
+        return begin
+    found = [row[0] for row in db.execute(_BEGIN_SO, [folded[0], folded[0] + _LAST, _MOST_WORDS + 1])]
+    return begin if not 0 < len(found) <= _MOST_WORDS else "(" + " OR ".join(f'"{word}"' for word in found) + ")"
 
 
 # The best are picked by the index alone: a common word stands in more rows than anybody wants to have read.
@@ -167,7 +175,7 @@ SELECT {columns(ITEM, "i")} FROM (
 
 
 def search(db: Connection, query: str, limit: int) -> list[Item]:
-    expression = match_expression(query)
+    expression = match_expression(db, query)
     return [] if expression is None else [Item(*row) for row in db.execute(_SEARCH, [expression, limit])]
 
 

@@ -7,10 +7,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from monitor.model import Vector
-from storage.rows import columns
+from monitor.model import Delivery, Vector
+from storage import records, rows
+from storage.rows import DELIVERY, Row, columns
+from storage.sqlite_packed import pack_edges, unpack_edges
 
 Connection = sqlite3.Connection
+_EDGES = DELIVERY.index("edges")
 
 
 def insert(table: str, names: Sequence[str], conflict: str = "") -> str:
@@ -26,3 +29,16 @@ def vector_blob(vector: Vector) -> bytes:
 
 def vector_of(blob: bytes) -> Vector:
     return np.frombuffer(blob, dtype="<f2").astype(np.float32)
+
+
+def new_delivery_row(delivery: Delivery, digest: bool) -> Row:
+    """`records.new_delivery_row` with packed edges: they stand in `alert_edges`, too."""
+    row = list(records.new_delivery_row(delivery, digest))
+    row[_EDGES] = pack_edges(row[_EDGES])
+    return row
+
+
+def delivery_of(row: Row) -> Delivery:
+    values = list(row)
+    values[_EDGES] = unpack_edges(values[_EDGES])
+    return rows.delivery_of(values)

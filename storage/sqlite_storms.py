@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from storage.records import digest_of
-from storage.rows import DELIVERY, columns, delivery_of
+from storage.rows import DELIVERY, columns
 from storage.sqlite_outbox import add_deliveries, lead
-from storage.sqlite_rows import Connection
+from storage.sqlite_rows import Connection, delivery_of
 
 # As the index `deliveries_fresh` has it.
 _UNTRIED = "state = 'pending' AND attempts = 0 AND digest = 0 AND folded_into IS NULL AND needs <> '[]'"

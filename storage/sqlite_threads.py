@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from monitor.model import Delivery
-from storage.rows import DELIVERY, columns, delivery_of
-from storage.sqlite_rows import Connection
+from storage.rows import DELIVERY, columns
+from storage.sqlite_rows import Connection, delivery_of
 
 # Lanes begin with the rule, so that the rules which told of a story name its lanes.
 _TOLD = f"""

@@ -34,6 +34,7 @@ from aiohttp import web
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
 from monitor.failpoints import NAMES
+from storage.sqlite_packed import unpack_edges
 
 Row = tuple[str, str]
 """A receiver and the word of an item: what must be told once."""
@@ -413,8 +414,8 @@ class Torture:
                 self.outcome.unexplained.append(f"life {self._lives}, {how}: {' '.join(row)} was accepted {words}")
 
     def _read_states(self) -> dict[Row, str]:
-        rows = self._rows("SELECT notifier, edges, state FROM deliveries WHERE edges <> '[]' AND recipient <> ?", REFUSED)
-        return {(name, word_of(json.loads(edges)[0]["title"])): state for name, edges, state in rows}
+        rows = self._rows("SELECT notifier, edges, state FROM deliveries WHERE needs <> '[]' AND recipient <> ?", REFUSED)
+        return {(name, word_of(json.loads(unpack_edges(edges))[0]["title"])): state for name, edges, state in rows}
 
     def _rows(self, sql: str, *values: object) -> list[Any]:
         if not self._db.exists():
@@ -454,7 +455,7 @@ class Torture:
         o.duplicates = sum(o.twice.values())
         o.keys_twice = sum(len(keys) > 1 for keys in world.keys.values())
         o.faults = {name: count for name, count in world.answers.items() if count}
-        o.states = dict(self._rows("SELECT state, count(*) FROM deliveries WHERE edges <> '[]' GROUP BY state"))
+        o.states = dict(self._rows("SELECT state, count(*) FROM deliveries WHERE needs <> '[]' GROUP BY state"))
         o.stuck = o.states.get("sending", 0) + o.states.get("pending", 0)
         dead = "SELECT count(*) FROM deliveries WHERE state = 'dead' AND recipient = ? AND error LIKE '%550%'"
         o.refused_told_dead = int(self._rows(dead, REFUSED)[0][0])

@@ -9,6 +9,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -20,7 +21,7 @@ from storage import migrations
 from storage.open import open_store
 from storage.sqlite_files import backup, check, restore
 from storage.sqlite_open import connect, open_sqlite
-from storage.sqlite_packed import pack, unpack
+from storage.sqlite_packed import pack, pack_edges, unpack, unpack_edges
 from storage.sqlite_reads import match_expression
 from storage.sqlite_writer import Writer
 
@@ -300,9 +301,27 @@ async def test_a_caller_who_leaves_does_not_stop_the_writer(path):
     assert 2 in rows(path)
 
 
-def test_the_queries_that_the_index_is_asked():
-    assert match_expression('saraqib "cease fire" sara* OR ( 🙂 a"b') == '"saraqib" "cease fire" "sara"* "OR" "a" "b"'
-    assert match_expression("🙂 ( -") is None
+@pytest.fixture
+def index() -> Iterator[sqlite3.Connection]:
+    """An index of a few words."""
+    with closing(sqlite3.connect(":memory:")) as db:
+        db.execute("CREATE VIRTUAL TABLE items_fts USING fts5(text, tokenize='unicode61 remove_diacritics 2')")
+        db.execute("CREATE VIRTUAL TABLE items_words USING fts5vocab(items_fts, row)")
+        db.execute("INSERT INTO items_fts VALUES ('Saraqib Sarmin Sārah sarah OR Šarić Serbia')")
+        yield db
+
+
+def test_the_queries_that_the_index_is_asked(index):
+    asked = match_expression(index, 'saraqib "cease fire" sara* OR ( 🙂 a"b')
+    assert asked == '"saraqib" AND "cease fire" AND ("sarah" OR "saraqib") AND "OR" AND "a" AND "b"'
+    assert match_expression(index, "🙂 ( -") is None
+    assert match_expression(index, "Šâr*") == '("sarah" OR "saraqib" OR "saric" OR "sarmin")'
+    assert match_expression(index, "idl* cease-f*") == '"idl"* AND "cease-f"*', "no such word, and two words"
+
+
+def test_a_beginning_of_very_many_words_is_asked_as_it_is(index):
+    index.executemany("INSERT INTO items_fts VALUES (?)", [[f"day{n}"] for n in range(1001)])
+    assert match_expression(index, "day*") == '"day"*' and match_expression(index, "day100*").count("OR") == 1
 
 
 # ------------------------------------------------------------------------------------------------------------------ crashes
@@ -379,3 +398,9 @@ def test_ledgers_that_were_packed_by_an_older_version_are_read():
     said |= {"first": 1_700_000_000.0, "last": 1_700_000_000.0, "story": "s", "origins": ["source:mayor"]}
     state = {"v": 1, "speaker": "mayor", "said": [said]}
     assert unpack(packed) == state == unpack(pack(state))
+
+
+def test_edges_that_were_packed_by_an_older_version_are_read():
+    packed = base64.b85decode("L&^w=pa@0J1eoa<mcZQdi%KdLAi=GWnWx~LT3iAwtAOqY00")
+    edges = '[{"alert":"a1","edge":"opened","severity":"high","title":"Forty killed in Kestrel"}]'
+    assert unpack_edges(packed) == edges == unpack_edges(pack_edges(edges))

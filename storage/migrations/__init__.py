@@ -20,6 +20,7 @@ from storage.migrations.first import (
     m0003_alerts_and_outbox,
     m0004_iso_views,
 )
+from storage.migrations.lean import m0015_lean_deliveries
 from storage.migrations.packed import m0014_packed_ledgers
 from storage.migrations.readings import m0008_readings
 from storage.migrations.silences import m0007_silences
@@ -45,6 +46,7 @@ _STEPS = (
     m0012_vitals,
     m0013_space,
     m0014_packed_ledgers,
+    m0015_lean_deliveries,
 )
 
 _migrations = Migrations("wirewatch")
