@@ -19,7 +19,7 @@ from monitor.collect.parse import Parsed
 from monitor.collect.service import PARSER_DOWN, body_hash
 from monitor.collect.websub import Offer
 from monitor.collect.window import Names, Seen, Windows
-from monitor.errors import FencedOff, FetchError
+from monitor.errors import FencedOff, FetchError, StoreUnavailable
 from monitor.failpoints import hit
 from monitor.model import Feed, FeedState, Item, PollRecord
 from monitor.net import Door, Response, Slots
@@ -68,6 +68,7 @@ class Pace:
     strikes: int = 2
 
 
+_STORE_TRIES = 5  # of a poll that is to be stored, a second apart: a server that is restarted is back by then
 _PARSER_AWAY_S = 30.0  # until a feed that no parser could read is due again
 _DOWN = {"timeout", "connect", "dns"}
 _REMEDIES = {
@@ -225,6 +226,10 @@ class Collector:
         """One poll, whatever happens in it: nothing of one feed may stop the others."""
         try:
             record = await self._record(due, claimed)
+        except StoreUnavailable as error:  # not the feed's fault
+            _about(due).warning("poll broken off: the store failed", error=str(error))
+            now = self._clock.now()
+            record = PollRecord(due.feed.id, due.fence, now, politeness.put_off(due.feed, due.state, now))
         except Exception as error:  # noqa: BLE001 - a defect: it is logged, and the feed backs off as for any other error
             _about(due).exception("poll failed")
             record = self._failed(due, FetchError(due.feed.url, "internal", f"{type(error).__name__}; see the log"))
@@ -232,7 +237,7 @@ class Collector:
             return
         stored = False
         try:
-            await self._commits.put(record)
+            await self._put(record)
             stored = True
             _about(due).debug("polled", items=len(record.items), health=record.state.health, error=record.state.error)
             await self._after(due, record)
@@ -242,6 +247,15 @@ class Collector:
             _about(due).exception("poll not stored")
         finally:
             self._windows.settle(due.feed.id, stored)
+
+    async def _put(self, record: PollRecord) -> None:
+        """A store that cannot just now is asked again: what it does not take is polled once more when the lease has ended."""
+        for _ in range(_STORE_TRIES - 1):
+            try:
+                return await self._commits.put(record)
+            except StoreUnavailable:
+                await self._clock.sleep(1.0)
+        return await self._commits.put(record)
 
     async def _after(self, due: DueFeed, record: PollRecord) -> None:
         """Tell those who wait for what was stored."""

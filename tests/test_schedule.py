@@ -16,7 +16,7 @@ from monitor.collect.fast import Engine
 from monitor.collect.parse import Parsed, parse
 from monitor.collect.politeness import NEVER
 from monitor.collect.service import Parser, parser_worker
-from monitor.errors import FetchError
+from monitor.errors import FetchError, StoreUnavailable
 from monitor.model import Feed, FeedState, Item
 from monitor.net import Door
 from monitor.schedule import Collector, Pace
@@ -353,6 +353,42 @@ async def test_a_poll_that_lost_its_lease_stores_nothing(world: World) -> None:
     await world.collector.drain()
     assert await world.items() == []
     assert again.fence == 2
+
+
+class Away:
+    """A store whose server is away for so many calls of one method."""
+
+    def __init__(self, store: Store, method: str, calls: int) -> None:
+        self._store, self._method, self.calls = store, method, calls
+
+    def __getattr__(self, name: str) -> Any:
+        if name == self._method and self.calls:
+            return self._fail
+        return getattr(self._store, name)
+
+    async def _fail(self, *_: object) -> None:
+        self.calls -= 1
+        raise StoreUnavailable("its server is restarted; nothing was written")
+
+
+async def test_a_poll_waits_for_a_store_that_is_away_for_seconds(store: Store) -> None:
+    away = Away(store, "commit_poll", 3)
+    async with World(away) as world:  # type: ignore[arg-type]
+        world.pages["/a"] = rss(1)
+        await world.watch("/a")
+        await world.poll()
+        assert [item.title for item in await world.items()] == ["Title 1"] and not away.calls
+
+
+async def test_what_the_store_fails_at_is_not_the_feeds_fault(store: Store) -> None:
+    async with World(Away(store, "known_entries", 1)) as world:  # type: ignore[arg-type]
+        world.pages["/a"] = rss(1)
+        await world.watch("/a")
+        await world.poll()
+        state = await world.state()
+        assert (state.errors, state.error, state.health) == (0, None, "new") and state.due <= world.clock.now() + 30
+        await world.poll()
+        assert [item.title for item in await world.items()] == ["Title 1"]
 
 
 async def test_a_defect_is_an_error_of_its_feed_only(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
