@@ -86,6 +86,8 @@ class EmbedderService:
             os.environ["HF_HUB_OFFLINE"] = "1"
             os.environ["TRANSFORMERS_OFFLINE"] = "1"
         os.environ["TOKENIZERS_PARALLELISM"] = "false"
+        # Machine code for so many shapes of matrices is kept: the thousand that oneDNN keeps by itself hold 100 MiB.
+        os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "16")
         _keep_off_executable_memory()
         name = str(packaged_model()) if model == "auto" else model
         loaded = _load(name, offline)
