@@ -1,28 +1,26 @@
-"""How the daemon fares, gathered from its parts for the pages, the metrics and its sign of life."""
+"""How a worker fares, gathered from its parts for the pages, the metrics and its sign of life."""
 
 from __future__ import annotations
 
 import asyncio
 import importlib.metadata
 import os
+import socket
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, Protocol
 
 from monitor.clock import Clock, SystemClock
-from monitor.feedwatch import FeedWatch
-from monitor.language import Language
 from monitor.loops import Loop
 from monitor.model import Json
-from monitor.outgoing import Outgoing
-from monitor.pipeline import Pipeline
 from monitor.pulse import LoopLag, StoreWatch, memory_of
-from monitor.rulebook import WatchedRulebook
+from monitor.roles import Roles, in_order
 from monitor.web.server import Health
 from monitor.web.status import of_store
 from monitor.worker import Worker
 from storage.base import Store
+from storage.vitals import Beat
 
 _FRESH_S = 3.0
 _COUNTS_S = 60.0  # counting every row of a large store takes a while
@@ -32,20 +30,34 @@ _DAEMON = "daemon"
 
 
 @dataclass(frozen=True, slots=True)
+class Fares:
+    """How a duty fares: whether it does its work, if with less than it would like; what does not work as it should, each in one
+    line; more of it by name; which of its components serve."""
+
+    ready: bool = True
+    degraded: tuple[str, ...] = ()
+    figures: Json = field(default_factory=dict)
+    up: Mapping[str, int] = field(default_factory=dict)
+
+
+class Faring(Protocol):
+    """Something that says how it fares; a `monitor.duties.base.Duty`."""
+
+    def fares(self) -> Fares: ...
+
+
+@dataclass(frozen=True, slots=True)
 class Parts:
-    """What is looked at."""
+    """What is looked at. `processes` are those that its duties may start."""
 
     store: Store
     clock: Clock
+    roles: Roles
     loops: Sequence[Loop]
     lag: LoopLag
-    language: Language
-    pipeline: Pipeline
-    book: WatchedRulebook
-    outgoing: Outgoing
-    feeds: FeedWatch
     storing: StoreWatch
-    workers: Sequence[Any]
+    duties: Sequence[Faring]
+    processes: Sequence[Any]
 
 
 class Condition:
@@ -61,64 +73,65 @@ class Condition:
     async def look(self) -> Health:
         """All of it."""
         memory = await asyncio.to_thread(self._memory)  # the kernel walks all their pages for it
-        return Health(self.ready, tuple(self.degraded()), self._own(memory) | await self._stored())
+        fares = self._fares()
+        return Health(self._ready(fares), tuple(self._degraded(fares)), self._own(fares, memory) | await self._stored())
 
-    @property
-    def ready(self) -> bool:
-        """Whether it does its work, if with less than it would like."""
+    def sign(self, ended: float | None = None) -> Beat:
+        """What is kept in the store: all but what the store knows itself."""
+        fares = self._fares()
+        health = {"ready": self._ready(fares), "degraded": self._degraded(fares)} | self._own(fares, {})
+        return Beat(
+            at=self._parts.clock.now(),
+            health=health,
+            host=socket.gethostname(),
+            pid=os.getpid(),
+            roles=in_order(self._parts.roles),
+            version=self.version,
+            started=self._started,
+            seat=bool(health.get("seat")),
+            ended=ended,
+        )
+
+    def _fares(self) -> list[Fares]:
+        return [duty.fares() for duty in self._parts.duties]
+
+    def _ready(self, fares: Sequence[Fares]) -> bool:
         parts = self._parts
-        return parts.pipeline.started and parts.storing.failing is None and not any(loop.failing for loop in parts.loops)
+        works = all(one.ready for one in fares)
+        return works and parts.storing.failing is None and not any(loop.failing for loop in parts.loops)
 
-    def degraded(self) -> list[str]:
+    def _degraded(self, fares: Sequence[Fares]) -> list[str]:
         """What does not work as it should, each in one line."""
         parts = self._parts
         found = [f"{loop.name}: {loop.failing}" for loop in parts.loops if loop.failing]
-        if not parts.pipeline.started:
-            found.append("starting: the models are being loaded; what is polled is analysed as soon as they are")
         if parts.storing.failing is not None:
             found.append(f"store: {parts.storing.failing}; nothing is polled")
-        found += [f"{name}: {why}" for name, why in parts.language.degraded.items()]
-        found += [f"{w.name}: {w.down}" for w in self._processes() if w.down and w.name not in parts.language.degraded]
-        found += [f"rules: {line}" for line in (*parts.book.refused, *parts.book.waiting)]
-        found += [f"paused: {name}: {why}" for name, why in parts.outgoing.paused.items()]
-        if parts.pipeline.put_off:
-            found.append(f"items that a defect keeps from being decided: {parts.pipeline.put_off}; the log names them")
-        found += [f"rule {one.rule} is blind: it hears no working feed" for one in parts.feeds.blind]
+        found += [line for one in fares for line in one.degraded]
+        down = {name for one in fares for name, up in one.up.items() if not up}
+        found += [f"{w.name}: {w.down}" for w in self._processes() if w.down and w.name not in down]
         if isinstance(parts.clock, SystemClock) and parts.clock.ahead > _BEHIND_S:
             found.append(f"clock: it was set back by {parts.clock.ahead:.0f} s; time goes at half its speed until both meet")
         return found
 
-    def sign(self) -> Json:
-        """What is kept in the store beside the daemon's sign of life: all but what the store knows itself."""
-        return {"ready": self.ready, "degraded": self.degraded()} | self._own({})
-
-    def _own(self, memory: Mapping[str, int | None]) -> Json:
+    def _own(self, fares: Sequence[Fares], memory: Mapping[str, int | None]) -> Json:
         parts = self._parts
-        return {
+        own: Json = {
             "version": self.version,
             "started": self._started,
             "pid": os.getpid(),
-            "rules": len(parts.book.rules),
-            "rules_by_hand": list(parts.book.overridden),
-            "refused": [*parts.book.refused, *parts.book.waiting],
-            "refused_count": len(parts.book.refused) + len(parts.book.waiting),
-            "blind": [one.rule for one in parts.feeds.blind],
-            "blind_count": len(parts.feeds.blind),
-            "put_off": parts.pipeline.put_off,
-            "up": self._components(),
-            "paused_flags": {name: int(name in parts.outgoing.paused) for name in parts.outgoing.notifiers},
+            "roles": list(in_order(parts.roles)),
+            "up": {name: up for one in fares for name, up in one.up.items()} | {"store": int(parts.storing.failing is None)},
             "loops_failing": {loop.name: int(loop.failing is not None) for loop in parts.loops},
             "loop_lag": parts.lag.worst,
             "intake_paused": int(parts.storing.failing is not None),
             "workers": self._workers(memory),
         }
-
-    def _components(self) -> dict[str, int]:
-        up = {name: int(name not in self._parts.language.degraded) for name in ("embedder", "reader")}
-        return up | {"store": int(self._parts.storing.failing is None)}
+        for one in fares:
+            own |= one.figures
+        return own
 
     def _processes(self) -> list[Worker]:
-        return [worker for worker in self._parts.workers if isinstance(worker, Worker)]
+        return [worker for worker in self._parts.processes if isinstance(worker, Worker)]
 
     def _memory(self) -> dict[str, int | None]:
         pids = {_DAEMON: os.getpid()} | {worker.name: worker.pid for worker in self._processes()}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 
 from monitor import log
 
@@ -59,3 +59,23 @@ class Loop:
                 self._log.exception("a run failed; it is tried again")
             finally:
                 self._begun = None
+
+
+class Bells:
+    """Wakes the loops of this worker by name. One that another worker runs is woken there: by the store, or when it looks by
+    itself."""
+
+    def __init__(self) -> None:
+        self._loops: dict[str, Loop] = {}
+
+    def hang(self, loops: Iterable[Loop]) -> None:
+        self._loops |= {loop.name: loop for loop in loops}
+
+    def wake(self, name: str) -> None:
+        if (loop := self._loops.get(name)) is not None:
+            loop.wake()
+
+    def busy(self, name: str, at: float) -> float:
+        """`Loop.busy` of the loop of this name; 0 where there is none."""
+        loop = self._loops.get(name)
+        return 0.0 if loop is None else loop.busy(at)

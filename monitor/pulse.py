@@ -20,7 +20,6 @@ from pathlib import Path
 from monitor import log
 from monitor.clock import Clock
 from monitor.errors import StoreUnavailable, WirewatchError
-from monitor.model import Json
 from notifiers.base import Notice
 from storage.base import Store
 from storage.vitals import Beat
@@ -115,9 +114,9 @@ Tell = Callable[[Notice], Awaitable[None]]
 
 
 class StoreWatch:
-    """Call `tick` every few seconds. `look` gives what the daemon says of itself, to be kept with its sign of life; `polling`
-    how many polls are under way; `speed` how fast `clock` runs beside the wall's. Without `folder` and `ballast` the disk is
-    somebody else's business: a server's."""
+    """Call `tick` every few seconds. `look` gives the sign of life that is kept; `polling` how many polls are under way;
+    `polls` whether this worker polls at all; `speed` how fast `clock` runs beside the wall's. Without `folder` and `ballast`
+    the disk is somebody else's business: a server's."""
 
     def __init__(
         self,
@@ -126,16 +125,17 @@ class StoreWatch:
         folder: Path | None,
         ballast: Ballast | None,
         tell: Tell,
-        look: Callable[[], Json],
+        look: Callable[[], Beat],
         polling: Callable[[], int] = lambda: 0,
         *,
         reserve: int = RESERVE,
         speed: float = 1.0,
+        polls: bool = True,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._store, self._clock, self._folder, self._ballast = store, clock, folder, ballast
         self._tell, self._look, self._polling = tell, look, polling
-        self._reserve, self._speed, self._monotonic = reserve, speed, monotonic
+        self._reserve, self._speed, self._polls, self._monotonic = reserve, speed, polls, monotonic
         self._since = self._answered = self._looked = monotonic()
         self._instant = clock.now()
         self._untold: list[Notice] = []
@@ -172,7 +172,7 @@ class StoreWatch:
     async def _probe(self) -> str | None:
         try:
             async with asyncio.timeout(_ANSWER_S):
-                await self._store.beat(Beat(self._clock.now(), self._look()))
+                await self._store.beat(self._look())
         except TimeoutError:
             return f"the store has not answered for {self.unanswered():.0f} s"
         except WirewatchError as error:
@@ -225,6 +225,8 @@ class StoreWatch:
             await self._spread()
 
     async def _spread(self) -> None:
+        if not self._polls:
+            return
         late = (await self._store.depths(self._clock.now())).overdue_feeds
         with suppress(StoreUnavailable):  # then they are polled as they are due
             await self._store.spread_overdue(self._clock.now(), late * SPREAD_S * self._speed)

@@ -60,8 +60,10 @@ from storage.base import (
 )
 from storage.exports import Page
 from storage.postgres_pool import Connections, Server, Unit
-from storage.postgres_rows import DUE, PENDING, Connection
+from storage.postgres_prepared import PostgresShelf, release_all
+from storage.postgres_rows import DUE, PENDING, PREPARED, Connection
 from storage.postgres_seat import Seat
+from storage.prepared import Shelf
 from storage.vitals import Beat, Depths
 
 T = TypeVar("T")
@@ -77,6 +79,7 @@ class PostgresStore:
         self._pool = Connections(server, connections)
         self._turns = postgres_outbox.Turns()
         self._seat = Seat(self._worker)
+        self.shelf: Shelf | None = PostgresShelf(self._pool, self._write, self._now, self._seat, self._worker)
 
     async def _write(self, unit: Unit[T]) -> T:
         if not self._worker:
@@ -93,6 +96,7 @@ class PostgresStore:
     async def _release(self, db: Connection) -> None:
         """What this worker holds is free at once."""
         await self._seat.leave(db)
+        await release_all(db, self._worker)
         await postgres_vitals.release_feeds(db, self._worker)
         await postgres_outbox.release_deliveries(db, self._worker)
 
@@ -166,8 +170,8 @@ class PostgresStore:
     async def versions(self, item_id: str) -> list[Item]:
         return await self._pool.snapshot(lambda db: postgres_feeds.versions(db, item_id))
 
-    async def listen(self, pending: Wake, due: Wake) -> None:
-        self._pool.listen({PENDING: pending, DUE: due})
+    async def listen(self, pending: Wake, due: Wake, prepared: Wake | None = None) -> None:
+        self._pool.listen({PENDING: pending, PREPARED: prepared or pending, DUE: due})
 
     async def take_seat(self, now: float) -> int | None:
         return await self._write(lambda db: self._seat.take(db, self._now(now)))
@@ -390,10 +394,10 @@ class PostgresStore:
     # -- health -----------------------------------------------------------------------------------------------------------
 
     async def beat(self, beat: Beat) -> None:
-        await self._write(lambda db: postgres_vitals.beat(db, beat))
+        await self._write(lambda db: postgres_vitals.beat(db, self._worker, self._now(beat.at), beat))
 
-    async def last_beat(self) -> Beat | None:
-        return await self._pool.read(postgres_vitals.last_beat)
+    async def beats(self) -> list[Beat]:
+        return await self._pool.read(postgres_vitals.beats)
 
     async def depths(self, now: float) -> Depths:
         return await self._pool.snapshot(lambda db: postgres_vitals.depths(db, now))

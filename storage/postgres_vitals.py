@@ -7,24 +7,36 @@ import json
 from monitor.codec import dumps
 from monitor.model import Item, StepRecord
 from storage import postgres_hosts
-from storage.postgres_rows import Connection, changed, insert, pairs
+from storage.postgres_rows import NOW, Connection, changed, insert, pairs
 from storage.rows import ITEM, columns
-from storage.vitals import Beat, Depths
+from storage.vitals import SILENT_S, Beat, Depths
 
 _WATCHED = "(configured OR added)"
 _FREE = "(lease_until IS NULL OR lease_until <= $1)"
 _AHEAD_S = 60.0  # clocks of hosts differ by less
 
-_KEEP_BEAT = insert("heartbeat", ("one", "at", "health"), "(one) DO UPDATE SET at = excluded.at, health = excluded.health")
+_SAID = ("host", "pid", "roles", "version", "started", "seat", "ended", "health")
+# All signs are by one clock, so that a worker whose own is wrong neither looks silent nor makes others look so.
+_KEEP_BEAT = f"""
+INSERT INTO workers (at, holder, {columns(_SAID)}) VALUES ({NOW}, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+ON CONFLICT (holder) DO UPDATE SET at = excluded.at, {", ".join(f"{name} = excluded.{name}" for name in _SAID)}
+"""
+_FORGET = f"DELETE FROM workers WHERE at <= {NOW} - $2"
+_BEATS = f"SELECT at, holder, {columns(_SAID)} FROM workers ORDER BY at DESC, holder"
 
 
-async def beat(db: Connection, beat: Beat) -> None:
-    await db.execute(_KEEP_BEAT, 1, beat.at, dumps(beat.health))
+async def beat(db: Connection, worker: str, now: float | None, beat: Beat) -> None:
+    roles = ",".join(beat.roles)
+    row = (beat.host, beat.pid, roles, beat.version, beat.started, beat.seat, beat.ended, dumps(beat.health))
+    await db.execute(_KEEP_BEAT, now, worker, *row)
+    await db.execute(_FORGET, now, SILENT_S)
 
 
-async def last_beat(db: Connection) -> Beat | None:
-    row = await db.fetchrow("SELECT at, health FROM heartbeat")
-    return None if row is None else Beat(row[0], json.loads(row[1]))
+async def beats(db: Connection) -> list[Beat]:
+    return [
+        Beat(at, json.loads(health), host, pid, tuple(filter(None, roles.split(","))), version, started, seat, ended, holder)
+        for at, holder, host, pid, roles, version, started, seat, ended, health in await db.fetch(_BEATS)
+    ]
 
 
 _DEPTHS = f"""

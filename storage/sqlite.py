@@ -61,6 +61,7 @@ from storage.base import (
     Wake,
 )
 from storage.exports import Page
+from storage.prepared import Shelf
 from storage.sqlite_readers import Readers
 from storage.sqlite_writer import Unit, Writer
 from storage.vitals import Beat, Depths
@@ -83,6 +84,7 @@ class SqliteStore:
         self._readers = Readers(read_only, path)
         self._writer = None if lock is None else Writer(writable(), path)
         self._turns = sqlite_outbox.Turns()
+        self.shelf: Shelf | None = None  # one process does all of it
 
     async def _write(self, unit: Unit[T]) -> T:
         if self._writer is None:
@@ -165,7 +167,7 @@ class SqliteStore:
     async def versions(self, item_id: str) -> list[Item]:
         return await self._readers.run(lambda db: sqlite_feeds.versions(db, item_id))
 
-    async def listen(self, pending: Wake, due: Wake) -> None:
+    async def listen(self, pending: Wake, due: Wake, prepared: Wake | None = None) -> None:
         return None  # nobody else writes
 
     async def take_seat(self, now: float) -> int | None:
@@ -396,8 +398,8 @@ class SqliteStore:
     async def beat(self, beat: Beat) -> None:
         await self._write(lambda db: sqlite_vitals.beat(db, beat))
 
-    async def last_beat(self) -> Beat | None:
-        return await self._readers.run(sqlite_vitals.last_beat)
+    async def beats(self) -> list[Beat]:
+        return await self._readers.run(sqlite_vitals.beats)
 
     async def depths(self, now: float) -> Depths:
         return await self._readers.run(lambda db: sqlite_vitals.depths(db, now))

@@ -14,16 +14,25 @@ _WATCHED = "(configured = 1 OR added = 1)"
 _FREE = "(lease_until IS NULL OR lease_until <= :now)"
 _AHEAD_S = 60.0  # clocks of one machine differ by less
 
-_KEEP_BEAT = insert("heartbeat", ("one", "at", "health"), "(one) DO UPDATE SET at = excluded.at, health = excluded.health")
+_HOLDER = "daemon"  # the only worker of a file: the next one takes its row
+_BEAT = ("holder", "at", "host", "pid", "roles", "version", "started", "seat", "ended", "health")
+_KEEP_BEAT = "INSERT OR REPLACE" + insert("workers", _BEAT).removeprefix("INSERT")
+_BEATS = f"SELECT {columns(_BEAT)} FROM workers ORDER BY at DESC, holder"
 
 
 def beat(db: Connection, beat: Beat) -> None:
-    db.execute(_KEEP_BEAT, [1, beat.at, dumps(beat.health)])
+    roles = ",".join(beat.roles)
+    row = [_HOLDER, beat.at, beat.host, beat.pid, roles, beat.version, beat.started, beat.seat, beat.ended, dumps(beat.health)]
+    db.execute(_KEEP_BEAT, row)
 
 
-def last_beat(db: Connection) -> Beat | None:
-    row = db.execute("SELECT at, health FROM heartbeat").fetchone()
-    return None if row is None else Beat(row[0], json.loads(row[1]))
+def beats(db: Connection) -> list[Beat]:
+    return [
+        Beat(
+            at, json.loads(health), host, pid, tuple(filter(None, roles.split(","))), version, started, bool(seat), ended, name
+        )
+        for name, at, host, pid, roles, version, started, seat, ended, health in db.execute(_BEATS)
+    ]
 
 
 _COUNTS = {

@@ -8,6 +8,9 @@ from typing import Protocol
 
 from monitor.model import Item, Json
 
+SILENT_S = 86400.0
+"""So long a worker that says nothing is remembered."""
+
 
 @dataclass(frozen=True, slots=True)
 class Depths:
@@ -27,20 +30,33 @@ class Depths:
 
 @dataclass(frozen=True, slots=True)
 class Beat:
-    """The daemon's last sign of life, with what it said of itself."""
+    """A worker's last sign of life, with what it said of itself: which process of which host it is, in which roles, since when;
+    whether it is the one that decides (`Store.take_seat`); when it ended, where it did so in order. `holder` is its name in the
+    leases that it has: the store fills it in."""
 
     at: float
     health: Json
+    host: str = ""
+    pid: int = 0
+    roles: tuple[str, ...] = ()
+    version: str = ""
+    started: float = 0.0
+    seat: bool = False
+    ended: float | None = None
+    holder: str = ""
 
 
 class Vitals(Protocol):
     """See `storage.base` for what holds of every method."""
 
     async def beat(self, beat: Beat) -> None:
-        """A small write: it succeeds where writing does. It takes the place of the last one."""
+        """A small write: it succeeds where writing does. It takes the place of this worker's last one, and what workers said
+        that have been silent for `SILENT_S` goes."""
         ...
 
-    async def last_beat(self) -> Beat | None: ...
+    async def beats(self) -> list[Beat]:
+        """The last sign of life of every worker, the latest first."""
+        ...
 
     async def depths(self, now: float) -> Depths:
         """What waits. Reads indexes over what waits only, so it stays quick however much is stored."""

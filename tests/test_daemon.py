@@ -18,7 +18,7 @@ import pytest
 import structlog
 from world import World, free_port
 
-from monitor import watch
+from monitor import daemon as daemon_module
 from monitor.clock import SystemClock
 from monitor.daemon import Daemon, Workers
 from monitor.errors import ConfigError, StoreLocked, WorkerDied
@@ -339,8 +339,8 @@ async def test_a_page_address_that_is_taken_ends_with_the_code_for_configuration
 
 async def test_an_end_under_load_gives_up_what_hangs(world: World, workers: Workers, monkeypatch: pytest.MonkeyPatch) -> None:
     """A feed and a receiver that never answer hold the end up for no longer than its grace; their rows are still due."""
-    assert 3 * watch._GRACE_S < 20
-    monkeypatch.setattr(watch, "_GRACE_S", 0.2)
+    assert 3 * daemon_module._GRACE_S < 20
+    monkeypatch.setattr(daemon_module, "_GRACE_S", 0.2)
     path, clock = write(world, "alpha", "hanging"), JumpClock()
     async with running(path, clock, workers, world) as daemon:
         await world.until(lambda: world.stored("alpha") and world.polls["hanging"])

@@ -18,7 +18,6 @@ from monitor import pulse
 from monitor.clock import SystemClock, VirtualClock
 from monitor.errors import StoreUnavailable
 from monitor.loops import Loop
-from monitor.model import Json
 from monitor.pulse import Ballast, LoopLag, Signs, StoreWatch, memory_of, stalled
 from notifiers.base import Notice
 from storage.base import Store
@@ -101,8 +100,8 @@ class Bench:
             self.store, self.clock, self.folder, made, self.tell, self.sign, reserve=reserve, monotonic=lambda: self.ticks
         )
 
-    def sign(self) -> Json:
-        return {"ready": True}
+    def sign(self) -> Beat:
+        return Beat(self.clock.now(), {"ready": True}, pid=7)
 
     def advance(self, seconds: float, wall: float | None = None) -> None:
         self.ticks += seconds
@@ -252,4 +251,5 @@ async def test_after_a_long_sleep_feeds_are_polled_one_after_the_other(
 async def test_the_last_sign_of_life_is_kept(bench: Bench) -> None:
     watch = bench.watch()
     await watch.tick()
-    assert await bench.store.last_beat() == Beat(NOW, {"ready": True})
+    (said,) = await bench.store.beats()
+    assert (said.at, said.health, said.pid) == (NOW, {"ready": True}, 7)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 
-from conftest import NOW, Make
+from conftest import NOW, Backend, Make
+from postgres_server import PostgresBackend
 
 from monitor.model import LedgerState, RuleState
 from storage.base import Store
@@ -13,11 +14,26 @@ from storage.vitals import Beat, Depths
 NEVER = 1e12
 
 
-async def test_the_last_beat_takes_the_place_of_the_one_before(store: Store) -> None:
-    assert await store.last_beat() is None
-    for at in (NOW, NOW + 5):
-        await store.beat(Beat(at, {"ready": at > NOW, "degraded": ["é"]}))
-    assert await store.last_beat() == Beat(NOW + 5, {"ready": True, "degraded": ["é"]})
+async def test_a_workers_beat_takes_the_place_of_its_last(store: Store) -> None:
+    assert await store.beats() == []
+    said = Beat(NOW, {"ready": False}, "host1", 7, ("collect", "web"), "1.2", NOW - 9, seat=True)
+    later = dataclasses.replace(said, at=NOW + 5, health={"ready": True, "degraded": ["é"]}, seat=False, ended=NOW + 5)
+    for one, wanted in ((said, said), (later, later), (Beat(NOW + 9, {}), Beat(NOW + 9, {}))):
+        await store.beat(one)
+        (found,) = await store.beats()
+        assert found.holder and dataclasses.replace(found, holder="") == wanted
+
+
+async def test_a_silent_worker_is_remembered_for_a_day(store: Store, backend: Backend) -> None:
+    await store.beat(Beat(NOW, {}, "host1", 1))
+    if not isinstance(backend, PostgresBackend):
+        await store.close()  # one daemon owns a file: the next takes the row, too
+    other = backend.open()
+    await other.beat(Beat(NOW + 86399, {}, "host2", 2))
+    assert [one.host for one in await other.beats()] == ["host2", "host1"][: 2 if isinstance(backend, PostgresBackend) else 1]
+    await other.beat(Beat(NOW + 86400, {}, "host2", 2))
+    assert [one.host for one in await other.beats()] == ["host2"]
+    await other.close()
 
 
 async def test_what_waits_is_counted(store: Store, make: Make) -> None:

@@ -31,7 +31,6 @@ _LIMITS = Limits(connect=5.0, total=5.0, redirects=0)
 _ANY = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "[::]": "[::1]"}  # noqa: S104 - nothing is bound here
 _HERE = ("127.0.0.0/8", "::1/128")
 _EVERY_S = 2.0
-_SILENT_S = 60.0
 _STYLES = {"!": "bold red", "blind": "yellow"}
 
 
@@ -109,15 +108,15 @@ async def _read(settings: Config) -> Json:
     now = time.time()
     store = open_store(settings.store_url, daemon=False)
     try:
-        found, beat = await said.of_store(store, now), await store.last_beat()
+        found, beat = await said.of_store(store, now), said.spokesman(await store.beats(), now)
     finally:
         await store.close()
     if beat is None:
         return {"from": "store", "ready": False, "degraded": ["no daemon has run on this store yet"]} | found
-    silent = now - beat.at
     figures = {"from": "store", "beat": beat.at} | beat.health | found
-    if silent > _SILENT_S:
-        line = f"no sign of the daemon since {iso(beat.at)}: it does not run, or hangs"
+    if not said.lives(beat, now):
+        hangs = f"no sign of the daemon since {iso(beat.at)}: it does not run, or hangs"
+        line = hangs if beat.ended is None else f"the daemon ended at {iso(beat.ended)}"
         figures |= {"ready": False, "degraded": [line, *beat.health.get("degraded", ())], "workers": []}
     return figures
 

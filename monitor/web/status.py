@@ -4,7 +4,7 @@ and as a page of text."""
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +14,16 @@ from monitor.clock import iso
 from monitor.collect import health
 from monitor.model import Json
 from storage.base import Store
+from storage.vitals import Beat
 
 _ALERTS = 10
+_LISTED = 50  # workers; those that speak come first
 _ALERTS_FOR_S = 7 * 86400.0
 
 
 async def of_store(store: Store, now: float) -> Json:
-    """Queues, feeds and the latest alerts: `queues`, `feeds` by health, `failing_feeds`, `alerts`."""
-    depths, feeds = await store.depths(now), await store.feeds()
+    """Queues, feeds, the latest alerts, and who works: `queues`, `feeds` by health, `failing_feeds`, `alerts`, `fleet`."""
+    depths, feeds, beats = await store.depths(now), await store.feeds(), await store.beats()
     edges = await store.edges(now - _ALERTS_FOR_S, _ALERTS)
     return {
         "now": now,
@@ -46,7 +48,37 @@ async def of_store(store: Store, now: float) -> Json:
             {"at": e.at, "rule": e.rule, "edge": str(e.edge), "severity": e.severity, "title": e.title, "alert": e.alert}
             for e in edges
         ],
+        "fleet": [
+            {
+                "worker": f"{beat.host}/{beat.pid}",
+                "roles": list(beat.roles),
+                "version": beat.version,
+                "started": beat.started,
+                "age": max(0.0, now - beat.at),
+                "lives": lives(beat, now),
+                "ended": beat.ended,
+                "seat": beat.seat,
+                "ready": bool(beat.health.get("ready")),
+                "degraded": list(beat.health.get("degraded", ())),
+            }
+            for beat in beats
+        ],
     }
+
+
+SILENT_S = 60.0
+"""A worker that has said nothing for so long does not run, or hangs."""
+
+
+def lives(beat: Beat, now: float) -> bool:
+    """Whether the worker still works, as far as it says."""
+    return beat.ended is None and now - beat.at <= SILENT_S
+
+
+def spokesman(beats: Sequence[Beat], now: float) -> Beat | None:
+    """The worker whose word is taken for how all of it fares: of those that live the one that decides; else the latest."""
+    living = [beat for beat in beats if lives(beat, now)]
+    return next((beat for beat in living if beat.seat), next(iter(living or beats), None))
 
 
 def _age(since: float | None, now: float) -> float:
@@ -63,6 +95,8 @@ def _daemon(figures: Json) -> list[tuple[str, str]]:
         return []
     state = "ready" if figures["ready"] else "NOT READY"
     found = [("state", state), ("version", str(figures.get("version", "")))]
+    if figures.get("roles"):
+        found.append(("roles", ", ".join(figures["roles"])))
     if "started" in figures:
         found.append(("started", iso(figures["started"])))
     if "loop_lag" in figures:
@@ -110,6 +144,23 @@ def _rules(figures: Json) -> list[tuple[str, str]]:
     return [("in force", str(figures["rules"])), *blind, *(("by hand", line) for line in figures.get("rules_by_hand", ()))]
 
 
+def _fleet(figures: Json) -> list[tuple[str, str]]:
+    fleet = figures.get("fleet", ())
+    return [(w["worker"], _member(w)) for w in fleet[:_LISTED]] if len(fleet) > 1 else []
+
+
+def _member(worker: Mapping[str, Any]) -> str:
+    if worker["ended"] is not None:
+        state = f"ended {iso(worker['ended'])}"
+    elif not worker["lives"]:
+        state = f"SILENT for {_span(worker['age'])}"
+    else:
+        state = f"{'ready' if worker['ready'] else 'NOT READY'}, heard {_span(worker['age'])} ago"
+    decides = ", decides" if worker["seat"] and worker["lives"] else ""
+    why = f": {'; '.join(worker['degraded'])}" if worker["degraded"] and worker["lives"] else ""
+    return f"{','.join(worker['roles'])}, {state}{decides}, {worker['version']} since {iso(worker['started'])}{why}"
+
+
 def _workers(figures: Json) -> list[tuple[str, str]]:
     return [(w["name"], _worker(w)) for w in figures.get("workers", ())]
 
@@ -130,6 +181,7 @@ _SECTIONS = (
     ("Queues", _queues),
     ("Feeds", _feeds),
     ("Rules", _rules),
+    ("Workers", _fleet),
     ("Processes", _workers),
     ("Latest alerts", _alerts),
 )

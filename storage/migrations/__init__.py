@@ -28,6 +28,7 @@ from storage.migrations.space import m0013_space
 from storage.migrations.stories import m0006_story_edits
 from storage.migrations.threads import m0010_threads
 from storage.migrations.vitals import m0012_vitals
+from storage.migrations.workers import m0016_workers
 
 APPLICATION_ID = 0x57495245  # "WIRE": PRAGMA application_id of every store
 
@@ -47,6 +48,7 @@ _STEPS = (
     m0013_space,
     m0014_packed_ledgers,
     m0015_lean_deliveries,
+    m0016_workers,
 )
 
 _migrations = Migrations("wirewatch")
