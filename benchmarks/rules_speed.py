@@ -28,8 +28,8 @@ from monitor import judging
 from monitor.gazetteer import Gazetteer
 from monitor.harness.engine import Models, loaded_models, opened
 from monitor.harness.stored import Remembering
-from monitor.language import Analysis, Language
-from monitor.model import Reading, Vector
+from monitor.language import Language
+from monitor.model import Analysis, Reading, Vector
 from rules.load import Surroundings, load_texts
 from rules.rule import Rule
 from storage.base import Past

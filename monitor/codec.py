@@ -25,6 +25,7 @@ from monitor.model import (
     Item,
     Json,
     Kind,
+    Reading,
     Statement,
     TerritoryChange,
     Value,
@@ -95,6 +96,15 @@ def whole_fact_to_json(fact: Fact) -> Json:
     if "within" in row:
         row["in"] = row.pop("within")
     return row
+
+
+def reading_to_json(reading: Reading) -> Json:
+    return _row(reading) | {"facts": [whole_fact_to_json(fact) for fact in reading.facts]}
+
+
+def reading_from_json(row: Mapping[str, Any]) -> Reading:
+    facts = tuple(fact_from_json(fact) for fact in row.get("facts") or ())
+    return _make(Reading, row, facts=facts, **_tuples(row, "names", "places", "countries"))
 
 
 def _bounds_from_json(row: Mapping[str, Any] | None) -> Bounds | None:

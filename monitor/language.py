@@ -5,15 +5,16 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from typing import Any, Protocol, TypeVar
 
 from monitor import log
 from monitor.clock import Clock
+from monitor.codec import reading_from_json
 from monitor.config import EmbedderSettings
 from monitor.errors import WorkerDied, WorkerError
 from monitor.facts.version import reader_id
-from monitor.model import Document, Feed, Item, Json, Reading, Vector, fact_from_json
+from monitor.model import NOTHING, Analysis, Document, Feed, Item, Json, Reading, Vector
 from monitor.stories import embed
 from monitor.worker import Worker
 
@@ -23,24 +24,10 @@ _BASE_DEADLINE = 60.0
 _PER_ITEM = 2.0
 _RETRY_MODEL = 300.0
 _READER_MEMORY = 6 << 30
-NOTHING = Reading(language=None)
 _PROBE = "A word."
 _PROBE_DOCUMENT = asdict(Document(id="probe", text=_PROBE))
 _TURN = 8  # texts that are embedded at a time, so that a decision which wants a quotation compared need not wait for a batch
 _MOST_AHEAD = 512  # item versions; half of them at a time
-
-
-@dataclass(frozen=True, slots=True)
-class Analysis:
-    """What language work makes of one item version. `killed`: it ended a worker; `failed`: a worker raised on it. Either says
-    why, and the item has no whole analysis."""
-
-    vector: Vector | None = None
-    model_id: str | None = None
-    reading: Reading = NOTHING
-    killed: str | None = None
-    failed: str | None = None
-    reader: str | None = None  # which version of the reader made `reading`; None where none did
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +90,10 @@ class Language:
     async def embed_texts(self, texts: Sequence[str]) -> list[Vector | None]:
         """Vectors of these texts; None for each where there is no model."""
         if not texts or not await self._usable(self._embedder):
+    async def serves(self) -> bool:
+        """Whether texts are embedded and read now."""
+        return await self._usable(self._embedder) and await self._usable(self._reader)
+
             return [None] * len(texts)
         try:
             return list(await self._encode(list(texts)))
@@ -195,7 +186,7 @@ class Language:
 
     async def _read(self, documents: list[Json]) -> list[Reading]:
         rows = await self._reader.call("read", documents, deadline=_deadline(len(documents)))
-        return [reading_of(row) for row in rows]
+        return [reading_from_json(row) for row in rows]
 
     async def _start(self, worker: Calls) -> bool:
         try:
@@ -236,15 +227,3 @@ def document_of(item: Item, feed: Feed) -> Json:
         outlet=item.outlet,
     )
     return asdict(document)
-
-
-def reading_of(row: Json) -> Reading:
-    """A reading as it came over the wire."""
-    return replace(
-        NOTHING,
-        language=row["language"],
-        facts=tuple(fact_from_json(f) for f in row["facts"]),
-        names=tuple(row["names"]),
-        places=tuple(row["places"]),
-        countries=tuple(row["countries"]),
-    )

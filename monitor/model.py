@@ -346,6 +346,22 @@ class Reading:
     countries: tuple[str, ...] = ()
 
 
+NOTHING = Reading(language=None)
+
+
+@dataclass(frozen=True, slots=True)
+class Analysis:
+    """What language work makes of one item version. `killed`: it ended a worker; `failed`: a worker raised on it. Either says
+    why, and the item has no whole analysis."""
+
+    vector: Vector | None = None
+    model_id: str | None = None
+    reading: Reading = NOTHING
+    killed: str | None = None
+    failed: str | None = None
+    reader: str | None = None  # which version of the reader made `reading`; None where none did
+
+
 # ------------------------------------------------------------------------------------------------------------------ stories
 
 

@@ -27,9 +27,10 @@ from monitor.failpoints import hit
 from monitor.gazetteer import Gazetteer
 from monitor.hearing import Hearing
 from monitor.judging import Judged, Recipients, ToOwner, to_nobody
-from monitor.language import Analysis, Language
+from monitor.language import Language
 from monitor.ledger import merge
 from monitor.model import (
+    Analysis,
     Event,
     EventName,
     Json,
@@ -42,6 +43,7 @@ from monitor.model import (
     Vector,
 )
 from monitor.overlay import Overlay
+from monitor.preparing import Analyses, InMemory
 from monitor.reembed import embed_anew
 from monitor.requests import EDIT_STORIES
 from monitor.rulebook import Rulebook
@@ -65,9 +67,10 @@ Tell = Callable[[Notice], Awaitable[None]]
 
 
 class Pipeline:
-    """Analyses what is pending and fires what is due. `step` and `fire_timers` return what they committed.
+    """Decides what is pending and fires what is due. `step` and `fire_timers` return what they committed.
 
-    Without `lives` it does not follow how stories live and feeds post, for rules that do not ask.
+    `analyses` says where those of items come from; None: they are made here, when they are wanted. Without `lives` it does not
+    follow how stories live and feeds post, for rules that do not ask.
 
     What a defect of ours keeps from being decided is put off for an hour, stays pending and is told (`tell`); the rest goes on.
     """
@@ -84,8 +87,10 @@ class Pipeline:
         grouper: Callable[[], Grouper] = Grouper,
         to_owner: ToOwner = to_nobody,
         lives: bool = True,
+        analyses: Analyses | None = None,
     ) -> None:
         self._store, self._language, self._book, self._gazetteer, self._clock = store, language, book, gazetteer, clock
+        self._analyses = analyses or InMemory(language)
         self._tell, self._lives = tell, lives
         self._new_grouper, self._grouper = grouper, grouper()
         self._hearing = Hearing(store, book, gazetteer, recipients, to_owner, self._centroid)
@@ -107,6 +112,7 @@ class Pipeline:
 
     async def start(self) -> None:
         """Bring the live stories back into memory."""
+        await self._analyses.start()
         self._grouper = self._new_grouper()
         self._hearing.feeds = {feed.id: feed for feed, _ in await self._store.feeds()}
         self._grouper.set_families({feed.id: feed.family for feed in self._hearing.feeds.values()})
@@ -121,23 +127,22 @@ class Pipeline:
         self.started = True
 
     async def step(self) -> tuple[StepRecord, ...] | None:
-        """Analyse the oldest pending item versions; None where there is none. While they are decided the workers are busy with
-        the next ones, which stay pending until their own turn."""
+        """Decide the oldest pending item versions that are analysed; None where there is none. While they are decided the
+        workers are busy with the next ones, which stay pending until their own turn."""
         settled = await self.settle()
         due = await self._due()
-        batch, following = due[:BATCH], due[BATCH:]
-        if not batch:
+        taken = await self._analyses.take(due, BATCH) if due else []
+        if not taken:
             return settled or None
-        self._know(batch)
-        analyses = await self._language.analyse([(pending.item, pending.feed) for pending in batch])
-        self._language.begin([(pending.item, pending.feed) for pending in following])
+        self._know([pending for pending, _ in taken])
         hit("analysing")
         whole: list[tuple[Pending, Analysis]] = []
-        for pending, analysis in zip(batch, analyses, strict=True):
+        for pending, analysis in taken:
             if analysis.killed is not None:
                 await self._count_death(pending, analysis.killed)
             elif analysis.failed is not None:
                 await self._put_item_off(pending, analysis.failed)
+                await self._analyses.forget(pending)
             else:
                 whole.append((pending, analysis))
         return (*settled, *await self._decide(whole))

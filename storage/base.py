@@ -37,6 +37,7 @@ from monitor.model import (
     Vector,
 )
 from storage.exports import Page
+from storage.prepared import Shelf
 from storage.vitals import Vitals
 
 MOST_DEATHS = 3
@@ -161,6 +162,9 @@ class Attempt:
 class Store(Vitals, Protocol):
     """See the module's docstring for what holds of every method."""
 
+    shelf: Shelf | None
+    """What workers prepare for the one that decides; None where no other process can."""
+
     async def close(self) -> None:
         """Finish what was begun and let the store go."""
         ...
@@ -250,9 +254,9 @@ class Store(Vitals, Protocol):
         """All stored versions of an item, the first one first; none for an unknown id."""
         ...
 
-    async def listen(self, pending: Wake, due: Wake) -> None:
-        """From now on call these in this event loop when another worker has stored something to analyse, or to deliver. A hint:
-        one may be lost, so what waits is looked for all the same."""
+    async def listen(self, pending: Wake, due: Wake, prepared: Wake | None = None) -> None:
+        """From now on call these in this event loop when another worker has stored something to analyse, to deliver, or to
+        decide (None: as `pending`). A hint: one may be lost, so what waits is looked for all the same."""
         ...
 
     async def take_seat(self, now: float) -> int | None:

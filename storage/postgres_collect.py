@@ -11,6 +11,7 @@ from monitor.failpoints import hit
 from monitor.model import Feed, FeedState, Item, PollRecord
 from storage import postgres_hosts
 from storage.base import DueFeed
+from storage.postgres_prepared import forget
 from storage.postgres_rows import PENDING, Connection, changed, insert
 from storage.postgres_words import document
 from storage.rows import (
@@ -183,4 +184,5 @@ WHERE item_id = $2 AND version = $3 RETURNING deaths
 
 
 async def record_death(db: Connection, item_id: str, version: int, most: int) -> int:
+    await forget(db, [(item_id, version)])
     return await db.fetchval(_DEATH, most, item_id, version) or 0

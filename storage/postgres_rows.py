@@ -33,8 +33,8 @@ class Connection(Protocol):
     def transaction(self, **how: Any) -> AbstractAsyncContextManager[Any]: ...
 
 
-PENDING, DUE = "wirewatch_pending", "wirewatch_due"
-"""The channels on which workers hear that there is something to analyse, and to deliver."""
+PENDING, PREPARED, DUE = "wirewatch_pending", "wirewatch_prepared", "wirewatch_due"
+"""The channels on which workers hear that there is something to analyse, to decide, and to deliver."""
 
 NOW = "coalesce($1::float8, extract(epoch FROM clock_timestamp())::float8)"
 """The instant that leases go by: the first value of the statement, else the server's clock."""

@@ -18,6 +18,7 @@ _HELD = f"SELECT holder, fence FROM seats WHERE name = '{_NAME}' FOR SHARE"
 _HOLDER = f"""
 SELECT holder FROM seats WHERE name = '{_NAME}' AND lease_until > extract(epoch FROM clock_timestamp())
 """
+_ASK_FOR = f"UPDATE seats SET maker = $1 WHERE name = '{_NAME}' AND holder = $2 AND fence = $3 RETURNING fence"
 _LEAVE = f"UPDATE seats SET lease_until = 0 WHERE name = '{_NAME}' AND holder = $1"
 
 
@@ -40,6 +41,11 @@ class Seat:
         self._asked = True
         self._fence = await db.fetchval(_TAKE, now, self._worker, SEAT_S)
         return self._fence
+
+    async def ask_for(self, db: Connection, maker: str) -> None:
+        """Say by which maker things are to be prepared. Raises FencedOff where another has the seat."""
+        if await db.fetchval(_ASK_FOR, maker, self._worker, self._fence) is None:
+            raise FencedOff("another worker analyses since; it says what is to be prepared")
 
     async def hold(self, db: Connection) -> None:
         """For a transaction that only who has the seat may make. Raises FencedOff where it went to another; who never asked

@@ -10,6 +10,7 @@ from monitor.failpoints import hit
 from monitor.model import LedgerState, Placement, RuleState, StepRecord
 from storage.postgres_history import keep_reading
 from storage.postgres_outbox import add_deliveries, lock_lanes
+from storage.postgres_prepared import forget_decided
 from storage.postgres_rows import Connection, changed, halved, insert
 from storage.postgres_seat import Seat
 from storage.postgres_stories import apply_edit, keep_story, recount
@@ -39,6 +40,7 @@ async def commit_steps(db: Connection, steps: Sequence[StepRecord], seat: Seat) 
     await lock_lanes(db, {delivery.lane for step in steps for delivery in step.deliveries})
     for step in steps:
         await _commit_step(db, step)
+    await forget_decided(db, steps)
     hit("in_t2")
 
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from monitor.config import EmbedderSettings
 from monitor.facts.version import reader_id
 from monitor.harness.engine import Models
-from monitor.language import Analysis, Language
-from monitor.model import Feed, Item, Kind, Reading, Vector
+from monitor.language import Language
+from monitor.model import Analysis, Feed, Item, Kind, Reading, Vector
 from monitor.stories.embed import id_of
 from monitor.stories.pinned import Pin
 from storage.base import Past
