@@ -87,13 +87,13 @@ class Language:
         """Whether the reader serves now; one that is down is started anew when it is time for that."""
         return await self._usable(self._reader)
 
-    async def embed_texts(self, texts: Sequence[str]) -> list[Vector | None]:
-        """Vectors of these texts; None for each where there is no model."""
-        if not texts or not await self._usable(self._embedder):
     async def serves(self) -> bool:
         """Whether texts are embedded and read now."""
         return await self._usable(self._embedder) and await self._usable(self._reader)
 
+    async def embed_texts(self, texts: Sequence[str]) -> list[Vector | None]:
+        """Vectors of these texts; None for each where there is no model."""
+        if not texts or not await self._usable(self._embedder):
             return [None] * len(texts)
         try:
             return list(await self._encode(list(texts)))
