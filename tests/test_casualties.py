@@ -557,3 +557,12 @@ def test_who_is_ill_or_back_is_no_casualty(read: Any, text: str, expected: list[
 def test_whom_a_figure_includes_are_not_all_of_it(read: Read) -> None:
     (fact,) = read("Air strikes kill 11 including children in the port")
     assert (fact.low, fact.category) == (11, "people")
+
+
+def test_those_among_the_dead_do_not_name_all_of_them(read: Read) -> None:
+    assert read("They put the death toll at 255, among them 24 civilians.")[0].category == "people"
+
+
+def test_what_a_toll_stood_at_is_superseded(read: Read) -> None:
+    facts = read("The toll, which stood at 218 on Thursday night, climbed to 242 on Friday.")
+    assert [(f.low, f.status) for f in facts] == [(218, "superseded"), (242, "asserted")]

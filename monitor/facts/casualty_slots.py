@@ -118,8 +118,8 @@ def among_category(doc: Doc, link: Link, stop: int) -> str | None:
             continue
         found = None
         for t in doc[token.i + 1 : min(stop, token.i + 8)]:
-            if t.pos_ in {"VERB", "AUX", "ADP"} or t.text in ",.;":
-                break
+            if t.pos_ in {"VERB", "AUX", "ADP"} or t.text in ",.;" or t.lower_ in {"them", "those", "whom"} or t.like_num:
+                break  # "among them 24 civilians" are some of the toll
             found = words.category(t.lower_) or found
         if found and found != "people":
             return found

@@ -154,8 +154,16 @@ class Tolls(Frames):
         """True where the noun at k is itself counted ("12 deaths"): it names no toll."""
         return any(f.start < k < f.end or (f.start <= k < f.end) for f in self._figures)
 
+    def _rises(self, i: int) -> bool:
+        """Whether a toll comes to the figure behind i: "climbed to", "reached"."""
+        at = i - 1 if self._low(i) == "to" else i
+        return self._has("rise", at) or self._low(at) in {"reached", "hit", "passed"}
+
     def _is_old(self, figure: Figure) -> bool:
-        """The old figure in "from 35 to 32" and "to 54 from 50"."""
+        """The old figure in "from 35 to 32", "to 54 from 50" and "which stood at 50, rose to 54"."""
+        relative = any(self._low(k) in {"which", "that"} for k in range(max(self._start, figure.start - 6), figure.start))
+        if relative and any(0 < f.start - figure.end < _TOLL_REACH and self._rises(f.start - 1) for f in self._figures):
+            return True
         if self._low(figure.start - 1) != "from":
             return False
         others = [f for f in self._figures if f is not figure and abs(f.start - figure.start) < 8]
