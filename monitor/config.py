@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError, model_validator
 
 from monitor import deprecated
 from monitor.collect.lists import read_list
@@ -195,6 +195,13 @@ class Config(_Part):
         description="where everything is kept: `sqlite:` and a path, or `postgresql://user@host/database`",
     )
     storage_password: SecretRef | None = Field(default=None, description="the password of a PostgreSQL store")
+    storage_replica: str | None = Field(
+        default=None,
+        description="a read replica of a PostgreSQL store: commands that only look read it, and the store where it is away",
+    )
+    storage_replica_password: SecretRef | None = Field(
+        default=None, description="the password of the replica, where it is another than that of the store"
+    )
     rules: str = Field(default="rules/", description="the folder of rule files, `*.yaml`")
     embedder: EmbedderSettings = Field(default=EmbedderSettings(), description="see below")
     net: NetSettings = Field(default=NetSettings(), description="see below")
@@ -233,11 +240,17 @@ class Config(_Part):
         scheme, _, rest = self.storage.partition(":")
         if scheme == "sqlite":
             return Address(f"sqlite:{self.folder / rest}")
+        password = self._password("storage_password", self.storage_password)
+        if self.storage_replica is None:
+            return Address(self.storage, password)
+        of_replica = self._password("storage_replica_password", self.storage_replica_password) or password
+        return Address(self.storage, password, Address(self.storage_replica, of_replica))
+
+    def _password(self, key: str, given: SecretRef | None) -> SecretStr | None:
         try:
-            password = None if self.storage_password is None else self.storage_password.resolve(self.folder)
+            return None if given is None else given.resolve(self.folder)
         except ValueError as error:
-            raise ConfigError(f"storage_password: {error}") from None
-        return Address(self.storage, password)
+            raise ConfigError(f"{key}: {error}") from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -415,7 +428,7 @@ def _cross_check(config: Config, root: Node | None, report: Report, secrets: Lit
         )
     tell = report.error if secrets == "error" else report.warning
     try:
-        check_address(config.storage)
+        check_address(config.storage, config.storage_replica)
         _ = config.store_url
     except ConfigError as error:
         tell(_locate(root, ("storage",)), "storage", str(error))

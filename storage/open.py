@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
-from monitor.errors import ConfigError
+from monitor.errors import ConfigError, StoreMissing, StoreUnavailable
 from storage import sqlite_files
 from storage.base import Store
 from storage.sqlite_open import open_sqlite
@@ -21,6 +21,8 @@ class Address:
 
     url: str
     password: SecretStr | None = None
+    replica: Address | None = None
+    """Where the same can be read, a little later."""
 
     def __str__(self) -> str:
         return self.url
@@ -33,6 +35,7 @@ class Wish:
     daemon: bool
     durable: bool
     alone: bool
+    replica: bool = False
 
 
 Opener = Callable[[Address, Path, Wish], Store]
@@ -61,7 +64,9 @@ def _postgres(address: Address, base: Path, wish: Wish) -> Store:
     except ImportError as error:
         raise ConfigError(f"storage: {error}; install what PostgreSQL needs: pip install 'wirewatch[postgres]'") from error
     password = None if address.password is None else address.password.get_secret_value()
-    return open_postgres(address.url, daemon=wish.daemon, password=password, durable=wish.durable, alone=wish.alone)
+    return open_postgres(
+        address.url, daemon=wish.daemon, password=password, durable=wish.durable, alone=wish.alone, looking=wish.replica
+    )
 
 
 def _check_postgres(address: Address, base: Path) -> list[str]:
@@ -98,17 +103,36 @@ def open_store(where: Address | str, *, daemon: bool, base: Path = Path(), durab
     return _kind(address)[0](address, base, Wish(daemon, durable, alone))
 
 
+def open_to_look(where: Address | str) -> tuple[Store, str | None]:
+    """Open the replica of a store, where it has one, for what decides nothing: it may be seconds late, and nothing can be
+    written to it, no request either. Where it cannot be had, the store itself, and the reason.
+
+    Raises what `open_store` does of the store."""
+    address, why = _address(where), None
+    if address.replica is not None:
+        try:
+            return _kind(address.replica)[0](address.replica, Path(), Wish(False, True, False, replica=True)), None
+        except (StoreUnavailable, StoreMissing, ConfigError) as error:
+            why = f"the replica was not used: {error}"
+    return open_store(address, daemon=False), why
+
+
 def check_store(where: Address | str, base: Path = Path()) -> list[str]:
     """What is wrong in the whole store, one finding a line; empty where it is sound. Reads all of it."""
     address = _address(where)
     return _kind(address)[1](address, base)
 
 
-def check_address(url: str) -> None:
-    """Raises ConfigError where the address has a password in it, or names no kind of store."""
-    _kind(Address(url))
-    if not has_file(url) and urlsplit(url).password is not None:
-        raise ConfigError("storage: a password has no place in an address; write `storage_password: {file: path}` beside it")
+def check_address(url: str, replica: str | None = None) -> None:
+    """Raises ConfigError where an address has a password in it, or names no kind of store, or none that has replicas."""
+    for key, address in (("storage", url), ("storage_replica", replica)):
+        if address is None:
+            continue
+        _kind(Address(address))
+        if not has_file(address) and urlsplit(address).password is not None:
+            raise ConfigError(f"{key}: a password has no place in an address; write `{key}_password: {{file: path}}` beside it")
+    if replica is not None and (has_file(url) or has_file(replica)):
+        raise ConfigError("storage_replica: only a PostgreSQL store has replicas, and they are its copies; take the key out")
 
 
 def has_file(where: Address | str) -> bool:

@@ -33,14 +33,15 @@ def open_postgres(
     alone: bool = False,
     own_time: bool = False,
     connections: int = 8,
+    looking: bool = False,
 ) -> PostgresStore:
     """Open the store in this database; a daemon also makes its tables, or brings them up to date, and is one worker of any
     number. `alone`: only where no worker has the seat (`Store.take_seat`). `durable`, `busy_s`: see `Server`; `own_time`,
-    `connections`: see `PostgresStore`.
+    `connections`: see `PostgresStore`. `looking`: for reading from a replica, `ask` is refused, too.
 
     Raises StoreLocked, ConfigError (a password in the address, no such database, made by a newer version), StoreCorrupt
     (another program's tables), StoreMissing, StoreUnavailable. Blocks while it connects."""
-    server = Server(_checked(url), password, durable, busy_s)
+    server = Server(_checked(url), password, durable, busy_s, read_only=looking)
     server = replace(server, vectors=blocking(_prepare(server, daemon, alone)))
     worker = f"{socket.gethostname()}/{os.getpid()}/{uuid.uuid4().hex[:8]}" if daemon else None
     return PostgresStore(server, worker, own_time=own_time, connections=connections)

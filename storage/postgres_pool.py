@@ -58,6 +58,7 @@ class Server:
     durable: bool = True
     busy_s: float = 5.0
     vectors: str = "public"
+    read_only: bool = False
 
     def __repr__(self) -> str:
         return f"Server({self.dsn!r})"
@@ -75,6 +76,7 @@ class Server:
             "idle_in_transaction_session_timeout": "15s",  # of a worker that stands still, so that others get its locks
             "synchronous_commit": "on" if self.durable else "off",
             "timezone": "UTC",
+            "default_transaction_read_only": "on" if self.read_only else "off",
         }
         return {
             "dsn": self.dsn,

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from monitor import requests
-from monitor.cli.common import change, config_option, json_option, run, seconds, show, since_option, store_of, when
+from monitor.cli.common import change, config_option, copy_of, json_option, run, seconds, show, since_option, when
 from monitor.cli.looking import limit_option
 from monitor.cli.silence import by_option
 from monitor.model import AlertEdge, Gate
@@ -48,7 +48,7 @@ def _list(config_path: Path, since: str, limit: int, as_json: bool) -> None:
     from notifiers.render import value
 
     async def rows() -> list[dict[str, Any]]:
-        async with store_of(config_path) as store:
+        async with copy_of(config_path) as store:
             found = await store.edges(time.time() - seconds(since), limit)
         return [edge_json(e) | {"change": f"{value(e.old) or ''} → {value(e.new) or ''}".strip(" →")} for e in found]
 
@@ -74,7 +74,7 @@ def show_alert(alert: str, config_path: Path, as_json: bool) -> None:
     """
 
     async def found() -> list[dict[str, Any]]:
-        async with store_of(config_path) as store:
+        async with copy_of(config_path) as store:
             edges = await store.edges(0.0, 1000, alert)
             said = (await store.acknowledgements([alert])).get(alert, ())
         told = [(e.at, _edge_row(e)) for e in edges]
@@ -141,7 +141,7 @@ def stats(config_path: Path, since: str, as_json: bool) -> None:
 
     async def rows() -> list[dict[str, Any]]:
         now = time.time()
-        async with store_of(config_path) as store:
+        async with copy_of(config_path) as store:
             counts = await store.rule_counts(now - seconds(since), now + 1.0)
         return [
             {

@@ -20,7 +20,7 @@ from monitor.clock import iso
 from monitor.errors import StoreLocked
 from monitor.model import Json
 from storage.base import Store
-from storage.open import open_store
+from storage.open import open_store, open_to_look
 
 T = TypeVar("T")
 _UNBROKEN = 100_000
@@ -41,6 +41,19 @@ since_option = click.option("--since", default="7d", show_default=True, help="Ho
 def run(task: Coroutine[Any, Any, T]) -> T:
     """Run a command's work."""
     return asyncio.run(task)
+
+
+@asynccontextmanager
+async def copy_of(path: Path) -> AsyncIterator[Store]:
+    """The configured store to look into, by its read replica where it has one that can be reached: what it says may be some
+    seconds old."""
+    store, notice = open_to_look(config.require(path, secrets="warning").store_url)
+    if notice is not None:
+        click.echo(notice, err=True)
+    try:
+        yield store
+    finally:
+        await store.close()
 
 
 @asynccontextmanager

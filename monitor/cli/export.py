@@ -15,7 +15,7 @@ from typing import Any, BinaryIO, Protocol
 
 import click
 
-from monitor.cli.common import config_option, run, seconds, store_of
+from monitor.cli.common import config_option, copy_of, run, seconds
 from monitor.errors import WirewatchError
 from storage.base import Store
 from storage.exports import EXPORTS, Column, Page
@@ -56,7 +56,7 @@ def export(kind: str, config_path: Path, since: str | None, form: str, output: P
 
 async def _copy(config_path: Path, kind: str, since: float, sheet: _Sheet) -> int:
     count = 0
-    async with store_of(config_path) as store:
+    async with copy_of(config_path) as store:
         async for page in _pages(store, kind, since):
             sheet.write(page.rows)
             count += len(page.rows)

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from monitor.cli.common import config_option, json_option, run, show, store_of, when
+from monitor.cli.common import config_option, copy_of, json_option, run, show, when
 
 limit_option = click.option("--limit", default=50, show_default=True, help="At most so many rows.")
 
@@ -24,7 +24,7 @@ def search(query: tuple[str, ...], config_path: Path, limit: int, as_json: bool)
     """
 
     async def rows() -> list[dict[str, Any]]:
-        async with store_of(config_path) as store:
+        async with copy_of(config_path) as store:
             found = await store.search(" ".join(query), limit)
         return [
             {

@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 from monitor import config, edits, sheet, steps
-from monitor.cli.common import config_option, json_option, run, seconds, show, since_option, store_of
+from monitor.cli.common import config_option, copy_of, json_option, run, seconds, show, since_option
 from monitor.cli.looking import limit_option
 from monitor.errors import StoreLocked
 from monitor.gazetteer import Gazetteer
@@ -57,7 +57,7 @@ def list_stories(config_path: Path, since: str, limit: int, as_json: bool) -> No
 
     async def rows() -> list[Json]:
         now = time.time()
-        async with store_of(config_path) as store:
+        async with copy_of(config_path) as store:
             found = await store.stories(now - seconds(since), limit)
             return [sheet.to_json(await sheet.look(store, story, now)) for story in found]
 
@@ -86,7 +86,7 @@ def show_story(story: str, config_path: Path, as_json: bool) -> None:
     """
 
     async def look() -> Json | None:
-        async with store_of(config_path) as store:
+        async with copy_of(config_path) as store:
             found = await store.story(story)
             if found is None:
                 return None
@@ -114,7 +114,7 @@ def list_edits(story: str | None, config_path: Path, limit: int, as_json: bool) 
     """
 
     async def rows() -> list[Json]:
-        async with store_of(config_path) as store:
+        async with copy_of(config_path) as store:
             return [sheet.edit_to_json(kept) for kept in await store.story_edits(limit, story_id=story)]
 
     columns = {
