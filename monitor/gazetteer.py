@@ -24,6 +24,7 @@ from monitor.errors import ConfigError
 
 _EARTH_KM: Final = 6371.0
 _NEAR_KM: Final = 300.0
+_AS_KNOWN: Final = 1_000_000  # people of a town that is called like a country of another part of the world
 _LEADING: Final = re.compile(
     r"^(?:the )?(?:(?:strategic|key|northern|southern|eastern|western|central|port|border|capital|besieged) )*"
     r"(?:city|town|village|settlement|province|district|governorate|region|state|port|oblast|area|municipality)s? of (?:the )?",
@@ -114,7 +115,10 @@ class Gazetteer:
         where the likely countries are known: a wrong place is worse than none.
         """
         best: tuple[float, Place] | None = None
+        nation = self._code(name)
         for hit in self._hits(name):
+            if nation not in {None, hit.place.country} and hit.place.population < _AS_KNOWN and hit.place.level != "region":
+                continue  # "Lebanon" is no small town of another country
             score = self._score(hit, countries, near)
             if score is not None and (best is None or score > best[0]):
                 best = (score, hit.place)

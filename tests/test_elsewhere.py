@@ -166,11 +166,12 @@ def test_a_rule_that_told_nothing_of_the_other_story_tells_this_one() -> None:
     assert world.tells("two", 1, fact(920, **QUAKE))
 
 
-def test_no_country_no_memory() -> None:
+def test_without_a_country_a_story_remembers_alone() -> None:
     world = World()
     assert world.tells("one", 0, fact(920, country=None), country=None)
     assert world.tells("two", 1, fact(920, country=None), country=None)
-    assert not world.memories
+    assert set(world.memories) == {"killed one", "killed two"}
+    assert not world.tells("one", 2, fact(920, country=None, scope="cumulative"), country=None)
 
 
 def test_within_a_story_only_the_very_number_of_an_earlier_item_is_silent() -> None:
@@ -233,3 +234,38 @@ def test_events_that_are_no_news_have_no_twins(steps: list[tuple[str, CasualtyFi
         assert not event.twins or (event.newsworthy and event.name in elsewhere.TELLS)
         assert event.key not in event.twins
         assert event.name is not EventName.IGNORED or not event.twins
+
+
+def test_more_than_a_number_is_that_number() -> None:
+    world = World()
+    assert world.tells("one", 0, fact(1300, **TOWN))
+    assert not world.tells("two", 1, fact(1301, qualifier="more_than", high=None, **TOWN))
+
+
+def test_a_number_that_another_story_left_behind_is_old() -> None:
+    world = World()
+    assert world.tells("one", 0, fact(920, **TOWN))
+    assert world.tells("one", 5, fact(1300, **TOWN))
+    assert not world.tells("two", 6, fact(920, **TOWN))
+
+
+def test_within_a_story_a_share_of_the_crowd_and_the_next_count_are_no_step() -> None:
+    world = World()
+    assert world.tells("one", 0, fact(34, **TOWN))
+    assert not world.tells("one", 1, fact(37, place=None, place_id=None))
+    assert not world.tells("one", 2, fact(30, category="civilians", **TOWN))
+    assert world.tells("one", 3, fact(50, place=None, place_id=None))
+
+
+def test_one_small_number_without_a_place_is_the_same_people_for_a_day() -> None:
+    world = World()
+    assert world.tells("one", 0, fact(8, **TOWN))
+    assert not world.tells("two", 5, fact(8, category="other", place=None, place_id=None))
+    assert world.tells("three", 60, fact(8, place=None, place_id=None))
+
+
+def test_rows_of_the_first_version_are_read() -> None:
+    row = ["k", "one", 0.0, [920, 920, "exact"], "people", "incident", None, "Town", "xa-town", None, None, 2, "i"]
+    (told,) = Elsewhere.from_json("killed XA", {"v": 1, "rows": [row]}).rows
+    assert (told.origins, told.item, told.past) == (2, "i", ())
+    assert Elsewhere.from_json("killed XA", Elsewhere("killed XA", (told,)).to_json()).rows == (told,)

@@ -8,8 +8,9 @@ twin's figure for its own last one (`rules.alert`), and one that has not tells a
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from monitor.ledger import bounds as b
 from monitor.ledger.figures import NARROWER, Inside
@@ -22,12 +23,15 @@ HOUR = 3600.0
 KEPT_S = 7 * 24 * HOUR
 MAX_ROWS = 128
 TELLING, MANY, LARGE = 3, 10, 100
-"""From which number on an equal one is the same people at one place; in one country; and from which on two figures of one
-country are the same event's, unless their causes differ."""
+"""From which number on an equal one is the same people at one place, or where one tells of no place; in one country; and from
+which on two figures of one country are the same event's, unless their causes differ."""
 NEAR = 1.2
 """How many times a new figure a known one may be without another story that backs it."""
 CLOSE = 0.2
 """Share by which two running totals of one war may differ."""
+STEP, STEP_SHARE = 5, 0.10
+"""Up to how many more is no step (FACTS.md section 3): both must be passed."""
+MAX_PAST = 8
 
 _E = EventName
 TELLS = frozenset({_E.NEW_FIGURE, _E.INCREASED, _E.REFINED})
@@ -65,7 +69,7 @@ LOCAL: Mapping[str, str] = {
 @dataclass(frozen=True, slots=True)
 class Told:
     """A series of some story with the figure that stands for it. `at` is when it was last heard, `origins` are those that
-    carried that figure."""
+    carried that figure, `past` the numbers that it had before. A whole country is no `place`: the memory is the country's."""
 
     key: str
     story: str
@@ -80,6 +84,7 @@ class Told:
     since: str | None = None
     origins: int = 1
     item: str = ""
+    past: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +98,7 @@ class Elsewhere:
         rows = [
             [
                 *(r.key, r.story, r.at, (r.value.low, r.value.high, r.value.qualifier)),
-                *(r.category, r.scope, r.name, r.place, r.place_id, r.cause, r.since, r.origins, r.item),
+                *(r.category, r.scope, r.name, r.place, r.place_id, r.cause, r.since, r.origins, r.item, list(r.past)),
             ]
             for r in self.rows
         ]
@@ -102,27 +107,42 @@ class Elsewhere:
     @classmethod
     def from_json(cls, key: str, row: Json | None) -> Elsewhere:
         rows = row["rows"] if row else []
-        return cls(key, tuple(Told(key, story, at, Bounds(*value), *rest) for key, story, at, value, *rest in rows))
+        return cls(key, tuple(_told(*row) for row in rows))
+
+
+def _told(key: str, story: str, at: float, value: Sequence[Any], *slots: Any) -> Told:
+    """A row as it was stored; the first version had no numbers of the past."""
+    past: Sequence[int] = slots[_STORED] if len(slots) > _STORED else ()
+    return replace(Told(key, story, at, Bounds(*value), *slots[:_STORED]), past=tuple(past))
+
+
+_STORED = 9  # slots of a row behind its figure, before the numbers of the past
 
 
 def memory_key(o: Observation) -> str | None:
-    """The memory that a figure belongs to; None where no country is known, or it is no figure."""
+    """The memory that a figure belongs to: its country's, or its story's where none is known. None for what is no figure."""
     fact = o.fact
     if not isinstance(fact, CasualtyFigure) or not fact.anchored:
         return None
     country = fact.country or (o.country if fact.place_id is None else None)
-    return f"{fact.metric} {country}" if country else None
+    return f"{fact.metric} {country or o.story_id}"
 
 
 # --------------------------------------------------------------------------------------------------------------------- hearing
 
 
-def hear(memory: Elsewhere, event: Event, o: Observation, inside: Inside) -> tuple[Elsewhere, Event]:
-    """The memory after an event, and the event with its twins, the closest in number first."""
+def hear(
+    memory: Elsewhere, event: Event, o: Observation, inside: Inside, nations: Collection[str] = ()
+) -> tuple[Elsewhere, Event]:
+    """The memory after an event, and the event with its twins, the closest in number first. `nations` are the ids of
+    places that are whole countries."""
     fact, value = o.fact, event.new
     if not isinstance(fact, CasualtyFigure) or not isinstance(value, Bounds) or event.fact != fact:
         return memory, event
     now = o.seen
+    place, place_id = (fact.place, fact.place_id) if fact.place else (o.place, o.place_id)
+    if place_id in nations:
+        place = place_id = None
     told = Told(
         event.key,
         event.story_id,
@@ -131,8 +151,8 @@ def hear(memory: Elsewhere, event: Event, o: Observation, inside: Inside) -> tup
         fact.category,
         fact.scope,
         fact.name,
-        fact.place or o.place,
-        fact.place_id or (o.place_id if fact.place is None else None),
+        place,
+        place_id,
         fact.cause,
         fact.since,
         len(event.origins),
@@ -150,15 +170,18 @@ def _with(memory: Elsewhere, told: Told) -> Elsewhere:
     """Open slots keep what the series had before."""
     before = next((row for row in memory.rows if row.key == told.key), None)
     if before is not None:
-        told = replace(told, cause=told.cause or before.cause, since=told.since or before.since, at=max(told.at, before.at))
+        past = before.past if b.same(before.value, told.value) else (*before.past, _number(before.value))[-MAX_PAST:]
+        at = max(told.at, before.at)
+        told = replace(told, cause=told.cause or before.cause, since=told.since or before.since, at=at, past=past)
     rows = [row for row in memory.rows if row.key != told.key and row.at > told.at - KEPT_S]
     return replace(memory, rows=(*rows, told)[-MAX_ROWS:])
 
 
 def _is_near(row: Told, told: Told) -> bool:
-    """Whether a known figure is at most a little above the new one, or its story's own: a misread one must not silence all
-    that follow elsewhere."""
-    return row.story == told.story or b.level(row.value) <= NEAR * b.level(told.value)
+    """Whether a known figure is at most a little above the new one, or passed it, or is its story's own: a misread one must
+    not silence all that follow elsewhere."""
+    new = b.level(told.value)
+    return row.story == told.story or b.level(row.value) <= NEAR * new or new <= max(row.past, default=0)
 
 
 def _backs(other: Told, row: Told) -> bool:
@@ -210,12 +233,13 @@ def _kinds_clash(p: _Pair) -> bool:
 
 
 def _same_people(p: _Pair) -> bool:
-    """Equal categories; for an equal number also one that is among the other, or that no other word is known for."""
+    """Equal categories, in one story also one that is among the other; for an equal number such a one in every story, and one
+    that no other word is known for."""
     old, new = p.old.category, p.new.category
-    if old == new:
+    nested = new in NARROWER.get(old, ()) or old in NARROWER.get(new, ())
+    if old == new or (nested and p.old.story == p.new.story):
         return True
-    narrow = new in NARROWER.get(old, ()) or old in NARROWER.get(new, ()) or "other" in {old, new}
-    return narrow and _equal(p, TELLING)
+    return (nested or "other" in {old, new}) and _equal(p, TELLING)
 
 
 def _one_place(p: _Pair) -> bool:
@@ -238,10 +262,36 @@ def _same_number_in_country(p: _Pair) -> bool:
     return _equal(p, MANY)
 
 
+def _same_number_of_nowhere(p: _Pair) -> bool:
+    return _equal(p, TELLING) and _nowhere(p)
+
+
+def _same_large_number(p: _Pair) -> bool:
+    return _equal(p, LARGE)
+
+
+def _nowhere(p: _Pair) -> bool:
+    """Whether one of the two tells of no place within the country."""
+    return p.old.place is None or p.new.place is None
+
+
+def _covers_here(p: _Pair) -> bool:
+    """ "Over 40" at a place where 42 were told."""
+    old, new = p.levels
+    loose = p.new.value.high is None or p.new.value.qualifier in b.ROUGH
+    return loose and old >= MANY and new <= old <= new / ENOUGH and p.old.category == p.new.category and _one_place(p)
+
+
 def _equal(p: _Pair, least: int) -> bool:
     old, new = p.levels
     words = {p.old.value.qualifier, p.new.value.qualifier} & b.WORDS
-    return old == new >= least and not words
+    number = _number(p.new.value)
+    return min(old, new) >= least and not words and (number == _number(p.old.value) or number in p.old.past)
+
+
+def _number(value: Bounds) -> int:
+    """The number that was written: "more than 1,300" is 1,301 at least."""
+    return b.level(value) - (value.qualifier == "more_than")
 
 
 def _one_catastrophe(p: _Pair) -> bool:
@@ -267,7 +317,10 @@ _INCIDENT, _TOTAL, _EITHER = frozenset({"incident"}), frozenset({"cumulative"}),
 TABLE: tuple[tuple[Callable[[_Pair], bool], frozenset[str], float], ...] = (
     (_same_person, _EITHER, 7 * 24 * HOUR),
     (_same_number_here, _EITHER, 36 * HOUR),
-    (_same_number_in_country, _EITHER, 36 * HOUR),
+    (_same_number_of_nowhere, _EITHER, 36 * HOUR),
+    (_same_number_in_country, _EITHER, 72 * HOUR),
+    (_same_large_number, _EITHER, 7 * 24 * HOUR),
+    (_covers_here, _INCIDENT, 36 * HOUR),
     (_one_catastrophe, _INCIDENT, 72 * HOUR),
     (_one_accident, _INCIDENT, 36 * HOUR),
     (_both_large, _INCIDENT, 72 * HOUR),
@@ -296,12 +349,22 @@ def _scopes(p: _Pair) -> frozenset[str]:
 
 def _told_twice(p: _Pair) -> bool:
     """Within one story a series of its own has its reason, but for what an earlier item told of the same place: the very
-    number, or one that an open bound only covers ("dozens" after 34)."""
-    here = None in {p.old.place, p.new.place} or _one_place(p)
-    told = p.old.item != p.new.item and 0 <= p.apart <= 36 * HOUR
-    return told and here and (_equal(p, TELLING) or _only_covers(p))
+    number, one that an open bound only covers ("dozens" after 34), or no step more."""
+    here = _nowhere(p) or _one_place(p)
+    told = p.old.item != p.new.item and 0 <= p.apart <= 72 * HOUR
+    return told and here and (_equal(p, TELLING) or _only_covers(p) or _no_step(p))
 
 
 def _only_covers(p: _Pair) -> bool:
     old, new = p.levels
-    return p.old.category == p.new.category and p.old.scope == p.new.scope and p.new.value.high is None and new <= old
+    return p.old.scope == p.new.scope and p.new.value.high is None and new <= old
+
+
+def _no_step(p: _Pair) -> bool:
+    """Most of those who were told of, or hardly more: two shares of one crowd, or the next count of it. Figures of different
+    scopes are compared only where they are nearly the same."""
+    old, new = p.levels
+    hardly = new - old < STEP or b.within_share(old, new, STEP_SHARE)
+    if p.old.scope != p.new.scope:
+        return min(old, new) >= MANY and b.within_share(old, new, STEP_SHARE)
+    return hardly and 2 * new >= old

@@ -163,7 +163,12 @@ def _is_revised_down(s: Series, f: Figure) -> bool:
 
 
 def _is_decreased(s: Series, f: Figure) -> bool:
-    return s.metric in FALLING and s.best is not None and b.below(f.value, s.best) and not _is_share_of_item(s, f)
+    """The wounded seldom grow fewer: where neither who told the best figure says so nor a cue does, it is another's count."""
+    if s.metric not in FALLING or s.best is None or not b.below(f.value, s.best) or _is_share_of_item(s, f):
+        return False
+    best = [row for row in s.rows if b.same(row.value, s.best)]
+    own = not best or any(row.family == f.family and row.speaker == f.speaker for row in best)
+    return s.metric != "wounded" or own or f.revision == "down"
 
 
 def _is_share_of_item(s: Series, f: Figure) -> bool:
