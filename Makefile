@@ -73,7 +73,7 @@ endif
 uninstall:
 	rm -rf $(DESTDIR)$(PREFIX)/.venv $(DESTDIR)/usr/share/doc/wirewatch
 	rm -f $(DESTDIR)$(COMMANDS)/wirewatch
-	rm -f $(DESTDIR)$(UNITS)/wirewatch.service $(DESTDIR)$(UNITS)/wirewatch-*.service $(DESTDIR)$(UNITS)/wirewatch-*.timer
+	rm -f $(DESTDIR)$(UNITS)/wirewatch.service $(DESTDIR)$(UNITS)/wirewatch@.service $(DESTDIR)$(UNITS)/wirewatch-*.service $(DESTDIR)$(UNITS)/wirewatch-*.timer
 	rm -f $(DESTDIR)/etc/wirewatch/wirewatch.yaml.example
 
 # build/wirewatch_VERSION_ARCHITECTURE.deb, 560 MB, in some three minutes, for the Python of this Debian. Needs dpkg-deb, python3-venv.

@@ -18,7 +18,8 @@ from monitor.supervisor import Supervisor
 
 FOLDER = Path(__file__).parents[1] / "systemd"
 UNIT = FOLDER / "wirewatch.service"
-SERVICES = ("wirewatch.service", "wirewatch-backup.service")
+WORKER = FOLDER / "wirewatch@.service"
+SERVICES = ("wirewatch.service", "wirewatch@.service", "wirewatch-backup.service")
 needs_systemd = pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd-analyze is not installed")
 
 
@@ -37,8 +38,26 @@ def test_the_unit_is_hardened(unit: str) -> None:
     command = ["systemd-analyze", "security", "--offline=true", "--threshold=13", str(FOLDER / unit)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout[-300:]
-    score = re.search(rf"exposure level for {unit}: ([\d.]+)", done.stdout)
+    score = re.search(r"exposure level for \S+: ([\d.]+)", done.stdout)
     assert score is not None and float(score[1]) <= 1.3
+
+
+def test_a_worker_is_as_hardened_as_the_daemon_and_its_instance_is_its_roles() -> None:
+    daemon, worker = set(UNIT.read_text().splitlines()), set(WORKER.read_text().splitlines())
+    keys = {line.partition("=")[0] for line in daemon - worker if not line.startswith("#")}
+    assert keys == {"Description", "Documentation", "ExecStart", "RestartPreventExitStatus"}
+    assert "ExecStart=/opt/wirewatch/.venv/bin/wirewatch run -c /etc/wirewatch/wirewatch.yaml --roles %I" in worker
+    assert "User=wirewatch" in worker, "one user for all workers of a host: they share the index of places"
+
+
+@pytest.mark.skipif(shutil.which("systemd-escape") is None, reason="systemd-escape is not installed")
+def test_several_roles_are_an_instance() -> None:
+    command = ["systemd-escape", "--template=wirewatch@.service", "collect,deliver"]
+    unit = subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    assert unit == r"wirewatch@collect\x2cdeliver.service", "as the unit's own words and the documents have it"
+    assert unit.removesuffix(".service") in WORKER.read_text()
+    back = ["systemd-escape", "--unescape", "--instance", unit]
+    assert subprocess.run(back, capture_output=True, text=True, check=True).stdout.strip() == "collect,deliver"
 
 
 def test_the_backup_is_taken_of_the_store_that_the_daemon_writes() -> None:
