@@ -11,6 +11,7 @@ import re
 import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
 from urllib.parse import urlsplit
 
@@ -33,6 +34,7 @@ _BIGRAMS = 1 << 16  # the first codes are for pairs of words, by their hash: now
 _HOUR = 3600.0
 
 
+@lru_cache(maxsize=1024)  # an item asks for its own again and again
 def canonical_link(link: str | None) -> str:
     """What a link points at, without scheme, query, fragment and a trailing slash; "" where there is none."""
     if not link:
@@ -84,6 +86,11 @@ class WordWeights:
         self._stems.append(stem)
         self._expected.append(_BACKGROUND * expected_share(stem))
         return found
+
+    def numbers(self, stems: Iterable[str]) -> list[int]:
+        """The numbers of stems."""
+        known = self._numbers.get
+        return [known(stem) or self.number(stem) for stem in stems]
 
     def stem(self, number: int) -> str:
         """The stem that has this number."""
@@ -138,7 +145,8 @@ def sketch(item: Item, vector: Vector | None, weights: WordWeights, extra_names:
         masks[stem] |= NAME
     for stem in slug_words(link):
         masks[stem] = masks.get(stem, 0) | SLUG
-    numbered = {weights.number(s): m | NUMBER if s[0].isdigit() and m & LEAD else m for s, m in masks.items()}
+    standing = [m | NUMBER if m & LEAD and s[0].isdigit() else m for s, m in masks.items()]
+    numbered = dict(zip(weights.numbers(masks), standing, strict=True))
     numbered |= {zlib.crc32(f"{a} {b}".encode()) % _BIGRAMS: BIGRAM for a, b in pairwise(title)}
     codes = np.fromiter(numbered, np.int32, len(numbered))
     order = np.argsort(codes)
@@ -148,6 +156,7 @@ def sketch(item: Item, vector: Vector | None, weights: WordWeights, extra_names:
     return Sketch(item.id, codes[order], where[order], plain, link, vector)
 
 
+@lru_cache(maxsize=4096)  # feeds and sections come again and again
 def _hash(text: str) -> int:
     """A number that floats hold exactly."""
     return int(make_id(text)[:12], 16) if text else 0

@@ -7,10 +7,10 @@ are chained on tentative changes, and become lasting when the store has them.
 
 from __future__ import annotations
 
+from array import array
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
@@ -94,6 +94,10 @@ class _Undo:
     states: tuple[tuple[str, StoryState | None], ...]
 
 
+def _no_rows() -> array[int]:
+    return array("i")
+
+
 class Index:
     """Live items and stories. Rows are reused; nothing depends on which row an item has."""
 
@@ -102,7 +106,7 @@ class Index:
         self._members: dict[str, Member] = {}
         self._stories: dict[str, StoryState] = {}
         self._gists: dict[str, tuple[StoryState, Gist]] = {}
-        self._words: defaultdict[int, set[int]] = defaultdict(set)
+        self._words: defaultdict[int, array[int]] = defaultdict(_no_rows)
         self._links: defaultdict[str, set[int]] = defaultdict(set)
         self._sketches: list[Sketch | None] = []
         self._at: list[Member | None] = []
@@ -202,7 +206,7 @@ class Index:
         if not len(codes):
             return np.zeros(0, np.int64)
         found = [self._words[c] for c in codes.tolist()]
-        flat = np.fromiter(chain.from_iterable(found), np.int64)
+        flat = np.concatenate([np.frombuffer(rows, np.int32) for rows in found])
         each = np.repeat(worth, [len(rows) for rows in found])
         worths = np.bincount(flat, each)
         sharing = np.flatnonzero(worths)
@@ -286,7 +290,7 @@ class Index:
         codes = sketch.codes[sketch.masks & ~np.uint8(BIGRAM) > 0]
         self._counts()[codes] += 1
         for code in codes.tolist():
-            self._words[code].add(row)
+            self._words[code].append(row)
         if sketch.link:
             self._links[sketch.link].add(row)
         if sketch.vector is not None:
@@ -314,7 +318,7 @@ class Index:
             codes = sketch.codes[sketch.masks & ~np.uint8(BIGRAM) > 0]
             self._having[codes] -= 1
             for code in codes.tolist():
-                self._words[code].discard(row)
+                self._words[code].remove(row)
                 if not self._words[code]:
                     del self._words[code]
             if sketch.link:

@@ -53,13 +53,19 @@ def words(text: str) -> list[str]:
     return [found[1] for raw in _WORD.findall(text) if (found := _counted(raw))]
 
 
+_OTHER, _PLAIN, _CAPITAL = range(3)
+
+
 @lru_cache(maxsize=50_000)  # a few thousand words make most of all text
 def _counted(raw: str) -> tuple[int, str] | None:
-    """A word's folded length and its stem, or a number; None for what is not counted."""
+    """How a word is written, and its stem or number; None for what is not counted. Numbers and very short words may be either
+    name or not."""
     word = fold(raw)
     if raw[0].isdigit():
-        return len(word), number(raw)
-    return (len(word), stem(word)) if len(word) > 1 and word not in _STOP else None
+        return _OTHER, number(raw)
+    if len(word) < 2 or word in _STOP:
+        return None
+    return (_OTHER if len(word) == 2 else _CAPITAL if raw[0].isupper() else _PLAIN), stem(word)
 
 
 def number(raw: str) -> str:
@@ -88,19 +94,19 @@ def read(text: str) -> tuple[list[str], set[str]]:
     doubtful: set[str] = set()
     begins, capitals, plain, last = True, 0, 0, 0
     for match in _WORD.finditer(text):
-        raw, start = match.group(), match.start()
-        begins = begins or (start > last + 1 and not _SENTENCE_MARKS.isdisjoint(text[last:start]))
-        last = match.end()
-        counted = _counted(raw)
+        start, end = match.span()
+        if start > last + 1 and not begins:
+            begins = not _SENTENCE_MARKS.isdisjoint(text[last:start])
+        last = end
+        counted = _counted(match[0])
         if counted:
-            length, word = counted
+            written, word = counted
             stems.append(word)
-            if length > 2 and not raw[0].isdigit():
-                if raw[0].isupper():
-                    capitals += 1
-                    (doubtful if begins else found).add(word)
-                else:
-                    plain += 1
+            if written == _CAPITAL:
+                capitals += 1
+                (doubtful if begins else found).add(word)
+            elif written == _PLAIN:
+                plain += 1
         begins = False
     if plain < max(1, capitals // 3):
         doubtful |= found
