@@ -51,9 +51,12 @@ def clean_title(text: str) -> str:
 
 def fold(text: str) -> str:
     """Text as it is matched: NFKC, case folded, no accents or joiners, single blanks. "Ḥomṣ" and "HOMS" agree."""
+    if text.isascii():
+        return " ".join((text if text.isprintable() else _UNSEEN.sub("", text)).casefold().split())
     text = _JOINERS.sub("", _UNSEEN.sub("", unicodedata.normalize("NFKC", _SURROGATES.sub("\ufffd", text))))
-    marked = unicodedata.normalize("NFKD", text.casefold())
-    bare = "".join(c for c in marked if not unicodedata.combining(c) or _is_letter_mark(c))
+    bare = unicodedata.normalize("NFKD", text.casefold())
+    if any(map(unicodedata.combining, bare)):
+        bare = "".join(c for c in bare if not unicodedata.combining(c) or _is_letter_mark(c))
     return " ".join(unicodedata.normalize("NFC", bare).split())
 
 

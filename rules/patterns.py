@@ -68,11 +68,17 @@ class Readable:
 
 def mark_words(text: str) -> str:
     """The text with a mark before and behind every word."""
+    return " ".join(map(_marked, text.split(" ")))
+
+
+@functools.lru_cache(16384)
+def _marked(run: str) -> str:
+    """Of what stands between two blanks, which are in no word. Most such runs come again and again."""
     out, last = [], 0
-    for word in _WORDS.finditer(text):
-        out += [text[last : word.start()], MARK, word.group(), MARK]
+    for word in _WORDS.finditer(run):
+        out += [run[last : word.start()], MARK, word.group(), MARK]
         last = word.end()
-    return "".join(out) + text[last:]
+    return "".join(out) + run[last:]
 
 
 @functools.lru_cache(4096)

@@ -10,6 +10,7 @@ import re
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from monitor.text import fold as text_fold
 from rules.patterns import Readable
@@ -25,7 +26,8 @@ _NO_SPACES = (
     r"\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff"
 )
 _SIGNS = r"\u0900-\u0dff\u0300-\u036f\u0483-\u0487\u0591-\u05bd\u05bf\u0610-\u061a\u064b-\u065f\u0670\u0f00-\u0fff\u200c\u200d"
-_WORD = re.compile(rf"[{_NO_SPACES}]|(?:(?![{_NO_SPACES}])[\w{_SIGNS}](?<![\u0964\u0965]))+")
+# A plain word, which most are, is told by its letters alone.
+_WORD = re.compile(rf"[A-Za-z0-9_]++(?![^\x00-\x7f])|[{_NO_SPACES}]|(?:(?![{_NO_SPACES}])[\w{_SIGNS}](?<![\u0964\u0965]))+")
 # What may stand between the words of a phrase: "al-Sham" is "al Sham", "Shi'ite" is "Shi ite". A comma or a full stop ends it.
 _GLUE = re.compile(r"[\s\-‐‑‒–'’‘ʼ`·\"“”«»&/]*")
 _STOPPED = re.compile(r"\.?[\s\-‐‑'’]*")
@@ -43,8 +45,7 @@ def fold(text: str) -> str:
     return text.lower() if text.isascii() else text_fold(text).translate(_PLAIN)
 
 
-@dataclass(frozen=True, slots=True)
-class Word:
+class Word(NamedTuple):
     """A word of a text: folded, as written, where it stands."""
 
     text: str
@@ -66,10 +67,11 @@ class Words:
 
     def __post_init__(self) -> None:
         for found in _WORD.finditer(self.source):
-            word = Word(fold(found.group()), found.group(), found.start(), found.end())
-            for form in _forms(word.text):
+            written = found.group()
+            text = fold(written)
+            for form in (text,) if text.isascii() else _forms(text):
                 self.at.setdefault(form, []).append(len(self.words))
-            self.words.append(word)
+            self.words.append(Word(text, written, *found.span()))
 
     @property
     def readable(self) -> Readable:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from monitor import text
 
@@ -34,6 +35,7 @@ def key_of(name: str) -> str:
     return " ".join(words(name))
 
 
+@lru_cache(maxsize=8192)
 def fold(name: str) -> str:
     """Without case, accents and signs; words parted by single blanks."""
     return _GAPS.sub(" ", text.fold(name).translate(_STOPS)).strip()
