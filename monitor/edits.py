@@ -9,8 +9,10 @@ that it makes when it settles an hour are carried out like those by hand.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+import asyncio
+from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import cast
 
 from monitor.errors import WirewatchError
 from monitor.ledger import life, merge
@@ -21,6 +23,7 @@ from monitor.stories.group import Grouper
 from rules import alert_state, unplaced
 from storage.base import KeptEdit, Store
 
+Edits = tuple[StoryEdit, ...]
 KINDS = ("merge", "split", "pin", "undo")
 
 
@@ -235,7 +238,7 @@ async def carried_out(
 async def settled(store: Store, grouper: Grouper, inside: Inside, quiets: Sequence[float], now: float) -> StepRecord | None:
     """Settle what came since the last time (`Grouper.settle`), and store what that changes; None where it changes nothing."""
     try:
-        made = grouper.settle(now)
+        made = await _let_others_run(grouper.settling(now))
         record = await carried_out(store, grouper, made, inside, quiets, now) if made else None
         if record is not None:
             await store.commit_steps([record])
@@ -244,6 +247,16 @@ async def settled(store: Store, grouper: Grouper, inside: Inside, quiets: Sequen
         raise
     grouper.commit()
     return record
+
+
+async def _let_others_run(slices: Generator[None, None, Edits]) -> Edits:
+    """What these steps return. Hundreds of items take a second: polls and the watchdog run in between."""
+    while True:
+        try:
+            next(slices)
+        except StopIteration as done:
+            return cast(Edits, done.value)
+        await asyncio.sleep(0)
 
 
 def _named(edits: Sequence[StoryEdit]) -> list[str]:

@@ -138,6 +138,27 @@ def test_so_many_items_are_settled_at_once(embed: Embed) -> None:
     assert settled(grouper, START) == ()
 
 
+def test_others_run_while_many_are_settled_and_what_is_given_up_left_no_trace(embed: Embed) -> None:
+    items = [one for n in range(4) for one in told([(f"{t} {n}", b) for t, b in (*MATCH_ONE, *STRIKE_ONE)], f"y{n}-")]
+    grouper = Grouper()
+    arrive(grouper, items, embed(items), START)
+    before = parts(grouper, items)
+    slices = grouper.settling(START + HOUR)
+    breaths = 0
+    for _ in slices:
+        breaths += 1
+        if breaths == 4:
+            break
+    slices.close()
+    grouper.rollback()
+    assert parts(grouper, items) == before
+    assert grouper.unsettled(START + HOUR)
+    whole = grouper.settling(START + HOUR)
+    assert sum(1 for _ in whole) >= 5  # 24 items: compared in two slices, looked at twice in three
+    grouper.rollback()
+    settled(grouper, START + HOUR)  # the same again, to the end
+
+
 def test_after_a_restart_the_hour_is_still_open(embed: Embed) -> None:
     items = told(STRIKE_ONE, "x", every=60)
     rows = [

@@ -13,7 +13,7 @@ Edits by hand go the same way: `grouper.apply(StoryEdit(...))`.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import TypeVar
@@ -40,6 +40,7 @@ _DIGITS = 5  # the last bits of a product depend on the row's place in the matri
 _SAMPLED, _STRIDE = 4096, 16
 THRESHOLD = 0.6  # the packaged model's cosine from which a pair of the learned days is rather one event than two
 _REBUILT = 256  # stored items that are taken back at once
+_SLICE = 16  # items that are settled between two breaths
 _COPY_COLUMNS = [FEATURES.index(name) for name in ("same_link", "title_cos", "lead_contained")]
 _LIKENESS = [FEATURES.index(name) for name in ("same_link", "title_cos")]
 _COPY_LIKELY = 0.5  # below this in all of them nothing was reprinted
@@ -209,16 +210,31 @@ class Grouper:
         return waiting >= self.settings.settles or (waiting > 0 and now // _HOUR * _HOUR > self.index.hour)
 
     def settle(self, now: float) -> tuple[StoryEdit, ...]:
+        """`settling`, without a break."""
+        slices = self.settling(now)
+        while True:
+            try:
+                next(slices)
+            except StopIteration as done:
+                return tuple(done.value)
+
+    def settling(self, now: float) -> Generator[None, None, tuple[StoryEdit, ...]]:
         """The edits, to be applied in order, after which the items placed since the last settling stand as if they had come
-        in the order in which they were published, and each had then been looked at once more. Only between commits; nothing
-        has changed but that with the next commit these items are settled."""
+        in the order in which they were published, and each had then been looked at once more. Only between commits; in the end
+        nothing has changed but that with the next commit these items are settled. Yields now and then, so that others may
+        run; until it is over nothing may be placed or edited, and one that is given up is rolled back."""
         movable, start = self._hour.start(self.index)
         self.index.apply(start)
         concerned = {i: None for state in start.replaced for i in state.members}
         concerned |= {m.item_id: None for m in movable}
         opened: set[str] = set()
-        ordered = self._compare(sorted(movable, key=age))
-        for ahead in (*ordered, *ordered):  # the second time each sees those that came after it, too
+        waiting, ordered = sorted(movable, key=age), list[Ahead]()
+        for at in range(0, len(waiting), _SLICE):
+            ordered += self._compare(waiting[at : at + _SLICE])
+            yield
+        for n, ahead in enumerate((*ordered, *ordered)):  # the second time each sees those that came after it, too
+            if n % _SLICE == 0:
+                yield
             self._take_out(ahead.member.item_id)
             placed = self._decide(self._look(ahead, None, self.index.hour), None, self.index.hour)
             self.index.apply(placed.change)
