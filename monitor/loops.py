@@ -71,9 +71,10 @@ class Bells:
     def hang(self, loops: Iterable[Loop]) -> None:
         self._loops |= {loop.name: loop for loop in loops}
 
-    def wake(self, name: str) -> None:
-        if (loop := self._loops.get(name)) is not None:
-            loop.wake()
+    def wake(self, *names: str) -> None:
+        for name in names:
+            if (loop := self._loops.get(name)) is not None:
+                loop.wake()
 
     def busy(self, name: str, at: float) -> float:
         """`Loop.busy` of the loop of this name; 0 where there is none."""

@@ -11,6 +11,7 @@ from typing import Protocol
 
 from monitor import log
 from monitor.clock import Clock
+from monitor.errors import StoreUnavailable
 from monitor.facts.version import reader_id
 from monitor.language import Language
 from monitor.model import Analysis, Pending
@@ -76,12 +77,18 @@ class Shelved:
 
     async def start(self) -> None:
         self._asked = None
+        await self._ask()
 
-    async def take(self, due: Sequence[Pending], most: int) -> Taken:
+    async def _ask(self) -> str:
+        """Have things prepared by the models that serve here."""
         maker = maker_of(self._language)
         if maker != self._asked:
             await self._shelf.ask_for(maker)
             self._asked = maker
+        return maker
+
+    async def take(self, due: Sequence[Pending], most: int) -> Taken:
+        maker = await self._ask()
         found = await self._shelf.find([_version(pending) for pending in due], maker)
         missing = [version for pending in due if (version := _version(pending)) not in found]
         self._since = {version: self._since[version] for version in missing if version in self._since}
@@ -135,9 +142,10 @@ class Preparer:
 
     async def tick(self) -> None:
         """Prepare what is pending and nobody's."""
-        async with asyncio.TaskGroup() as lanes:
-            for _ in range(_LANES):
-                lanes.create_task(self._lane())
+        ended = await asyncio.gather(*(self._lane() for _ in range(_LANES)), return_exceptions=True)
+        for error in ended:
+            if error is not None:
+                raise error
 
     async def _lane(self) -> None:
         while not self._stop.is_set() and await self._batch():
@@ -163,7 +171,8 @@ class Preparer:
     async def _beat(self, claimed: Sequence[Claimed]) -> None:
         while True:
             await asyncio.sleep(_BEAT_S)
-            await self._shelf.hold(self._clock.now(), claimed, LEASE_S)
+            with suppress(StoreUnavailable):  # it may be back before the lease ends
+                await self._shelf.hold(self._clock.now(), claimed, LEASE_S)
 
     async def _put(self, claimed: Sequence[Claimed], analyses: Sequence[Analysis], maker: str) -> bool:
         """Whether all of it was worth keeping."""

@@ -64,7 +64,8 @@ class Watch:
         stop = self._common.stop
         await self._store.sync_feeds(config.all_feeds(self._settings), self._clock.now())
         await self._storing.start()
-        await self._store.listen(lambda: self._bells.wake("analyse"), lambda: self._bells.wake("deliver"))
+        wake = self._bells.wake
+        await self._store.listen(lambda: wake("prepare", "analyse"), lambda: wake("deliver"), prepared=lambda: wake("analyse"))
         scheduler = AsyncIOScheduler(timezone=UTC)
         self._server = await self._serve()
         for duty in self._duties:

@@ -1,4 +1,5 @@
-"""T2: what is pending is analysed, and all that goes with having the say: timers, requests, rules, retention, reports."""
+"""T2: what is pending is prepared and decided; and all that goes with having the say: timers, requests, rules, retention,
+reports."""
 
 from __future__ import annotations
 
@@ -17,8 +18,10 @@ from monitor.gazetteer import Gazetteer
 from monitor.language import Language
 from monitor.loops import Loop
 from monitor.pipeline import Pipeline
+from monitor.preparing import Preparer, Shelved
 from monitor.rulebook import WatchedRulebook
 from rules.load import Surroundings
+from storage.prepared import Shelf
 
 _RETAIN_ROWS = 500
 _SETTLE_MS = 300
@@ -42,17 +45,27 @@ class Understanding(Idle):
         self._accepted: set[Path] = set()
         self._watching: asyncio.Task[None] | None = None
         self._feed_watch = FeedWatch(common.store, common.clock, lambda: book.rules, common.tell)
+        shelf = common.store.shelf
         self._pipeline = Pipeline(
             common.store, language, book, gazetteer, common.clock, common.outgoing.recipients, common.tell,
-            to_owner=common.outgoing.to_owner,
+            to_owner=common.outgoing.to_owner, analyses=Shelved(shelf, language, common.clock) if shelf is not None else None,
         )  # fmt: skip
         self.work = Work(
-            [Loop("analyse", self._analyse), Loop("chores", self._do_chores)],
+            [Loop("analyse", self._analyse), Loop("chores", self._do_chores), *self._preparing(shelf)],
             [
                 Job("retention", self._retain, "interval", {"hours": 1}),
                 Job("reports", self._report, "cron", {"minute": 5}),
             ],
         )
+
+    def _preparing(self, shelf: Shelf | None) -> list[Loop]:
+        """Where workers share the store each of them prepares, whoever decides."""
+        if shelf is None:
+            return []
+        preparer = Preparer(
+            shelf, self._language, self._clock, lambda: self._bells.wake("analyse"), lambda: self._seat is not None, self._stop
+        )
+        return [Loop("prepare", preparer.tick)]
 
     async def start(self) -> None:
         self._watching = asyncio.create_task(self._watch_rules(), name="watch rules")
