@@ -66,6 +66,7 @@ class EmbedderSettings(_Part):
     prompt: str | None = Field(
         default=None, description="what texts begin with; otherwise what the model itself asks for, such as `query: ` for E5"
     )
+    device: Literal["auto", "cpu", "cuda"] = Field(default="auto", description="`auto`: a GPU by CUDA where there is one")
     threshold: float | None = Field(
         default=None, gt=0, lt=1,
         description="the model's cosine from which two headlines are rather one event than two; known for `auto` and E5 (.87)",

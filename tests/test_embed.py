@@ -122,3 +122,24 @@ def test_the_worker_can_be_awaited_from_two_tasks() -> None:
         return [len(a) for a in answers]
 
     assert asyncio.run(both()) == [1, 2]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "there", "device"),
+    [("auto", True, "cuda"), ("auto", False, "cpu"), ("cpu", True, "cpu"), ("cuda", True, "cuda")],
+)
+def test_a_gpu_is_used_where_there_is_one(wanted: str, there: bool, device: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: there)
+    assert embed.device_of(wanted) == device
+
+
+def test_a_gpu_that_is_wanted_and_not_there_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(ModelUnavailable, match=r"embedder\.device"):
+        embed.EmbedderService(device="cuda")
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="this machine has no GPU")
+def test_a_gpu_gives_the_vectors_that_the_cpu_gives() -> None:
+    on_gpu, on_cpu = (np.array(embed.EmbedderService(device=device).embed(TEXTS)) for device in ("cuda", "cpu"))
+    assert float((on_gpu * on_cpu).sum(axis=1).min()) > 0.999

@@ -74,12 +74,12 @@ class EmbedderService:
     """Holds one model. `model` is `auto`, a folder, or a name that the local model cache knows; `offline` False lets a name be
     fetched. `prompt` is put before every text; None means what the model asks for. `threshold` is the cosine from which two
     texts are rather of one event than of two; None means that of the model's family, if it is known. `bf16` multiplies in half
-    the bits; None means where the CPU does that fast. Raises `ModelUnavailable` when it cannot be loaded from safetensors
-    without remote code."""
+    the bits; None means where the CPU does that fast. `device` is `cpu`, `cuda`, or `auto`: CUDA where there is one. Raises
+    `ModelUnavailable` when it cannot be loaded from safetensors without remote code, or the device is not there."""
 
     def __init__(
         self, model: str = "auto", offline: bool = True, prompt: str | None = None, threshold: float | None = None,
-        bf16: bool | None = None,
+        bf16: bool | None = None, device: str = "auto",
     ) -> None:  # fmt: skip
         if offline:
             # Read by the loader at import: nothing is looked up in the network.
@@ -90,7 +90,7 @@ class EmbedderService:
         os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "16")
         _keep_off_executable_memory()
         name = str(packaged_model()) if model == "auto" else model
-        loaded = _load(name, offline)
+        loaded = _load(name, offline, device_of(device))
         self.prompt = _prompt_of(name, loaded) if prompt is None else prompt
         self.threshold = _E5_THRESHOLD if threshold is None and _is_e5(name) else threshold
         self.model_id = id_of(model, prompt)
@@ -184,7 +184,7 @@ def _is_e5(name: str) -> bool:
     return "e5" in re.split(r"[^a-z0-9]+", Path(name).name.lower())
 
 
-def _load(name: str, offline: bool) -> Any:
+def _load(name: str, offline: bool, device: str) -> Any:
     import torch
     from sentence_transformers import SentenceTransformer
 
@@ -192,6 +192,7 @@ def _load(name: str, offline: bool) -> Any:
     try:
         return SentenceTransformer(
             name,
+            device=device,
             trust_remote_code=False,
             local_files_only=offline,
             model_kwargs={"use_safetensors": True},
@@ -200,6 +201,19 @@ def _load(name: str, offline: bool) -> Any:
         raise ModelUnavailable(
             f"embedding model {name} cannot be loaded: {error}. Name a folder with safetensors weights, or set it to auto"
         ) from error
+
+
+def device_of(wanted: str) -> str:
+    """The device that a configured one means here. Raises `ModelUnavailable` where it is not there."""
+    import torch
+
+    if wanted == "cpu":
+        return "cpu"
+    if torch.cuda.is_available():
+        return "cuda"
+    if wanted == "cuda":
+        raise ModelUnavailable("embedder.device is cuda, but PyTorch finds none here: mend driver and build, or set it to auto")
+    return "cpu"
 
 
 def _runner(model: Any, bf16: bool) -> Callable[[Sequence[Sequence[int]]], Tensor]:
@@ -219,10 +233,10 @@ class _Modules:
     def __call__(self, texts: Sequence[Sequence[int]]) -> Tensor:
         import torch
 
-        padded = self._model.tokenizer.pad({"input_ids": texts}, return_tensors="pt")
+        padded = self._model.tokenizer.pad({"input_ids": texts}, return_tensors="pt").to(self._model.device)
         with torch.autocast("cpu", dtype=torch.bfloat16, enabled=self._bf16):
             made: Tensor = self._model(dict(padded))["sentence_embedding"]
-        return made
+        return made.cpu()
 
 
 def id_of(model: str, prompt: str | None = None) -> str:
