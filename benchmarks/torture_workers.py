@@ -1,6 +1,6 @@
 """Three workers over one PostgreSQL under fire: SIGKILL, SIGSTOP past the lease, servers that end at once. Nothing is lost.
 
-    python benchmarks/torture_workers.py [--kills 200] [--stops 100] [--restarts 25] [--seed 1] [--every 4] [--json FILE]
+    python benchmarks/torture_workers.py [--kills 200] [--stops 100] [--restarts 25] [--seed 1] [--every 3] [--json FILE]
 
 See `tests/workers_world.py`. `--every` is how many seconds pass between two kills, about. Ends with 1 where a promise was
 broken.
@@ -33,7 +33,7 @@ def main() -> int:
     parser.add_argument("--stops", type=int, default=100)
     parser.add_argument("--restarts", type=int, default=25)
     parser.add_argument("--workers", type=int, default=3)
-    parser.add_argument("--every", type=float, default=4.0)
+    parser.add_argument("--every", type=float, default=3.0)
     parser.add_argument("--rate", type=float, default=2.0, help="items a second")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--folder", type=Path, help="where configurations and logs go; a temporary folder")

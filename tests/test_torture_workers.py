@@ -29,10 +29,10 @@ async def test_kills_stops_and_a_server_that_ends_lose_nothing(tmp_path: Path, s
 
 def test_the_count_finds_what_was_told_twice_for_no_reason() -> None:
     first, again = Accepted(10.0, "w", "k", 1, lost=False), Accepted(20.0, "w", "k", 2, lost=False)
-    kill = Blow("kill", 12.0, 1, frozenset(["k"]))
+    kill = Blow("kill", 12.0, 1, frozenset(["w"]))
     assert explain([first, again], [kill]) == ({"kill": 1}, [])
     for other in (
-        Blow("kill", 12.0, 3, frozenset(["k"])),
+        Blow("kill", 12.0, 3, frozenset(["w"])),
         Blow("kill", 12.0, 1, frozenset()),
         Blow("stop", 21.0, 1, kill.exposed),
     ):

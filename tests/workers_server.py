@@ -24,7 +24,7 @@ from monitor.collect.service import ParserService
 from monitor.daemon import Daemon, Workers
 from monitor.gazetteer import Gazetteer
 from monitor.stories.embed import encode_vector
-from storage import postgres_seat
+from storage import postgres_pool, postgres_seat
 from storage.base import SEAT_S
 
 _SEND_SHARE = 0.45  # of a delivery's lease, in which it must be sent
@@ -62,6 +62,14 @@ def run_worker(job: dict[str, Any], workers: Workers, speed: float) -> None:
 
 def shorten(speed: float) -> None:
     """What the speed of a daemon does not shorten."""
+    settings = postgres_pool.Server.settings
+
+    def shortened(server: postgres_pool.Server) -> dict[str, Any]:
+        made = settings(server)
+        made["server_settings"] |= {"idle_in_transaction_session_timeout": f"{max(15_000 * speed, 500):.0f}ms"}
+        return made
+
+    postgres_pool.Server.settings = shortened  # type: ignore[method-assign]
     postgres_seat.SEAT_S = max(2 * SEAT_S * speed, 1.0)
     dispatch._SEND_LIMIT_S = _SEND_SHARE * dispatch.LEASE_S * speed
     pulse._JUMP_S = float("inf")  # the clock is the wall's all the same

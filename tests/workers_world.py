@@ -31,6 +31,7 @@ from postgres_server import Server
 from storage.open import check_store
 from storage.postgres_open import open_postgres
 
+WORD = re.compile(r"Signal (\w+) reported")
 HOSTS = 6
 FEEDS = 15  # the first host has ten of them, the others one each
 SHOWN = 80  # entries of a feed
@@ -46,7 +47,8 @@ SELECT key, lease_until FROM deliveries WHERE state = 'sending' AND holder LIKE 
 UNION ALL SELECT id, lease_until FROM feeds WHERE lease_until > extract(epoch FROM clock_timestamp()) AND holder LIKE $1
 UNION ALL SELECT name, lease_until FROM seats WHERE lease_until > extract(epoch FROM clock_timestamp()) AND holder LIKE $1
 """
-_SENDING = "SELECT key FROM deliveries WHERE state = 'sending' AND holder LIKE $1"
+_SENDING = "SELECT edges::text FROM deliveries WHERE state = 'sending' AND holder LIKE $1"
+_SENT = "SELECT edges::text FROM deliveries WHERE state = 'sent'"
 _HOLDERS = """
 SELECT split_part(holder, '/', 2)::int AS pid FROM deliveries WHERE state = 'sending' AND holder IS NOT NULL
 UNION SELECT split_part(holder, '/', 2)::int FROM feeds WHERE lease_until > extract(epoch FROM clock_timestamp())
@@ -80,7 +82,7 @@ class Load:
     lost: float = 0.02
     error: float = 0.02
     feed_s: tuple[float, float] = (0.02, 0.15)
-    hook_s: tuple[float, float] = (0.02, 0.8)
+    hook_s: tuple[float, float] = (0.02, 0.4)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +98,7 @@ class Accepted:
 
 @dataclass(frozen=True, slots=True)
 class Blow:
-    """Something that befell a worker (`life`) or the server (None), and the keys that might come again because of it."""
+    """Something that befell a worker (`life`) or the server (None), and the words that might come again because of it."""
 
     kind: str
     at: float
@@ -132,6 +134,7 @@ class Outcome:
     stuck: int = 0
     accepted: int = 0
     duplicates: int = 0
+    digests: int = 0  # messages that told of several items, because they had to wait together
     lost_answers: int = 0
     exposed: dict[str, int] = field(default_factory=dict)
     explained: dict[str, int] = field(default_factory=dict)
@@ -171,7 +174,7 @@ class Site:
         self.published: dict[str, float] = {}
         self._entries: list[list[str]] = [[] for _ in range(FEEDS)]
         self.accepted: list[Accepted] = []
-        self.refused = 0
+        self.refused = self.digests = 0
         self._open: Counter[tuple[str, int]] = Counter()
         """Requests under way, by host and life."""
         self.spoiled: set[int] = set()
@@ -234,16 +237,15 @@ class Site:
         life = life_of(request)
         self._open["hook", life] += 1
         try:
-            said = (await request.json())["subject"]
+            told = WORD.findall(" ".join(edge["title"] for edge in (await request.json()).get("edges", ())))
             await asyncio.sleep(self._chance.uniform(*self._load.hook_s))
             if self._chance.random() < self._load.error:
                 self.refused += 1
                 return web.Response(status=500)
-            found = re.search(r"Signal (\w+) reported", said)
-            if found is None:
-                return web.Response(status=204)  # a notice
-            lost = self._chance.random() < self._load.lost
-            self.accepted.append(Accepted(time.time(), found[1], request.headers["webhook-id"], life, lost))
+            lost = bool(told) and self._chance.random() < self._load.lost
+            key = request.headers["webhook-id"]
+            self.accepted += [Accepted(time.time(), word, key, life, lost) for word in dict.fromkeys(told)]
+            self.digests += len(told) > 1
         finally:
             self._open["hook", life] -= 1
         if lost and request.transport is not None:
@@ -288,10 +290,10 @@ class Forks:
 
 
 class Torture:
-    """`workers` of them over the store of a server, their leases `shorter` by this factor than those shipped: a fortieth means
-    7.5 s for a feed, 4.5 s for a delivery. Open it as a context, then `run`."""
+    """`workers` of them over the store of a server, their leases `shorter` by this factor than those shipped: a thirtieth means
+    10 s for a feed, 6 s for a delivery. Open it as a context, then `run`."""
 
-    def __init__(self, folder: Path, server: Server, seed: int, load: Load, workers: int = 3, shorter: float = 40.0) -> None:
+    def __init__(self, folder: Path, server: Server, seed: int, load: Load, workers: int = 3, shorter: float = 30.0) -> None:
         self._shorter = shorter
         self._folder, self._server, self._load, self._workers = folder, server, load, workers
         self._chance = random.Random(seed)
@@ -322,7 +324,8 @@ class Torture:
             await self._begin()
         publishing = asyncio.create_task(self._site.publish(done))
         keeping = asyncio.create_task(self._keep(done))
-        await asyncio.gather(self._kill(kills, every_s), self._stop(stops), self._restart(restarts, restart_every_s))
+        halves = stops // 2, stops - stops // 2  # two may be stopped at a time
+        await asyncio.gather(self._kill(kills, every_s), *map(self._stop, halves), self._restart(restarts, restart_every_s))
         done.set()
         await asyncio.gather(publishing, keeping)
         await self._drain()
@@ -368,11 +371,11 @@ class Torture:
             await self._note("kill", life)
 
     async def _stop(self, count: int) -> None:
-        while self.outcome.stops < count:
+        while count:
             await asyncio.sleep(self._chance.uniform(0.0, 0.5))
             life = await self._any_holding()
-            tell(life.pid, signal.SIGSTOP)
             life.stopped = True
+            tell(life.pid, signal.SIGSTOP)
             self._site.spoiled.add(life.number)
             held = await self._rows(_HELD, f"%/{life.pid}/%")
             if held:
@@ -380,6 +383,7 @@ class Torture:
                 last = max(until for _, until in held)
                 await asyncio.sleep(max(last + 0.8 - time.time(), 0.0))
                 self.outcome.stops += 1
+                count -= 1
                 self.outcome.held_when_stopped += len(held)
             tell(life.pid, signal.SIGCONT)
             life.stopped = False
@@ -408,28 +412,32 @@ class Torture:
         """One of those that hold something now, where there is one."""
         for _ in range(100):
             pids = {row[0] for row in await self._rows(_HOLDERS)}
-            found = [life for life in self._living() if life.pid in pids and alive(life.pid)]
+            found = [life for life in self._living() if life.pid in pids and not life.stopped and alive(life.pid)]
             if found:
                 return self._chance.choice(found)
             await asyncio.sleep(0.02)
         return await self._any_running()
 
     async def _note(self, kind: str, life: Life) -> None:
-        """Which rows a worker was sending: of one that is dead those that were accepted, of one that is stopped all, for it may
+        """What a worker was sending: of one that is dead those that were accepted, of one that is stopped all, for it may
         go on with them."""
         at = time.time()
         await self._site.quiet(life.number)
-        sending = {row[0] for row in await self._rows(_SENDING, f"%/{life.pid}/%")}
-        mine = {one.key for one in self._site.accepted if one.life == life.number}
-        self._blows.append(Blow(kind, at, life.number, frozenset(sending if kind == "stop" else sending & mine)))
+        sending = await self._words(_SENDING, f"%/{life.pid}/%")
+        mine = {one.word for one in self._site.accepted if one.life == life.number}
+        self._blows.append(Blow(kind, at, life.number, sending if kind == "stop" else sending & mine))
 
     async def _note_restart(self, down: float) -> None:
-        """Which rows were accepted when nobody could note it, or shortly before, and were not noted, or not in time."""
-        taken = Counter(one.key for one in self._site.accepted)
-        lately = {one.key for one in self._site.accepted if one.at >= down - _SHORTLY_S}
-        sent = {row[0] for row in await self._rows("SELECT key FROM deliveries WHERE state = 'sent'")}
-        exposed = frozenset(key for key in lately if key not in sent or taken[key] > 1)
+        """What was accepted when nobody could note it, or shortly before, and was not noted, or not in time."""
+        taken = Counter(one.word for one in self._site.accepted)
+        lately = {one.word for one in self._site.accepted if one.at >= down - _SHORTLY_S}
+        sent = await self._words(_SENT)
+        exposed = frozenset(word for word in lately if word not in sent or taken[word] > 1)
         self._blows.append(Blow("restart", down - _SHORTLY_S, None, exposed))
+
+    async def _words(self, sql: str, *values: object) -> frozenset[str]:
+        """The words of rows of the outbox."""
+        return frozenset(word for row in await self._rows(sql, *values) for word in WORD.findall(row[0]))
 
     async def _rows(self, sql: str, *values: object) -> list[Any]:
         """Ask the store, as soon as its server is up."""
@@ -476,7 +484,7 @@ class Torture:
         o.lost_items, o.lost_alerts = len(site.published.keys() - titles), len(site.published.keys() - told.keys())
         o.stuck = (await self._rows("SELECT count(*) FROM deliveries WHERE state IN ('pending', 'sending')"))[0][0]
         o.duplicates = sum(told.values()) - len(told)
-        o.lost_answers = sum(one.lost for one in site.accepted)
+        o.lost_answers, o.digests = sum(one.lost for one in site.accepted), site.digests
         for blow in self._blows:
             o.exposed[blow.kind] = o.exposed.get(blow.kind, 0) + len(blow.exposed)
         keys: dict[str, set[str]] = {}
@@ -508,7 +516,7 @@ def explain(accepted: Sequence[Accepted], blows: Sequence[Blow]) -> tuple[Mappin
     unexplained = []
     last: dict[str, list[Accepted]] = {}
     for one in accepted:
-        before = last.setdefault(one.key, [])
+        before = last.setdefault(one.word, [])
         if before:
             why = next(reasons(one, before, blows), None)
             if why is None:
@@ -526,7 +534,7 @@ def reasons(one: Accepted, before: Sequence[Accepted], blows: Sequence[Blow]) ->
         yield "lost answer"
     for blow in blows:
         hit = blow.life is None or blow.life in {one.life, *(b.life for b in before)}
-        if hit and one.key in blow.exposed and blow.at <= one.at:
+        if hit and one.word in blow.exposed and blow.at <= one.at:
             yield blow.kind
 
 
