@@ -545,6 +545,7 @@ class Observation:
     place_id: str | None = None
     party: str | None = None
     edit: bool = False  # this version supersedes what the same outlet said in the same item before
+    beside: str = ""  # the item's headline, beside a statement in its text: what its reader was told in the same breath
 
 
 @dataclass(frozen=True, slots=True)

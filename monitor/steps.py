@@ -123,6 +123,7 @@ def observe(placed: Placed) -> tuple[Observation, ...]:
             place_id=story.place_id,
             party=feed.party,
             edit=item.version > 1,
+            beside=item.title if isinstance(fact, Statement) and fact.within == "text" else "",
         )
         for fact in _own(placed.facts)
     )

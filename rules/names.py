@@ -22,6 +22,8 @@ _HELPED = frozenset([
     "backed", "led", "allied", "aligned", "linked", "affiliated", "supported", "sponsored", "armed", "trained",
     "funded", "held", "controlled", "occupied", "inspired"
 ])  # fmt: skip
+# Small words before a person's name by which another noun is the one who is meant: "an aide to Putin", "office of Assad".
+_BEHIND = frozenset(["of", "to", "for", "from", "with", "against", "by", "on", "about", "over", "under", "near"])
 # Small words that may follow a person's name without making it somebody else's: "Putin of Russia", "Peskov and Lavrov".
 _GOING_ON = frozenset(
     [
@@ -257,7 +259,10 @@ def _capitals_mean_nothing(line: str) -> bool:
 
 
 def _is_modifier(text: Words, start: int, end: int, person: bool) -> bool:
-    """Whether the alias only describes somebody else: "anti-HTS", "Iran-backed", "Assad's spokesman", "Putin adviser"."""
+    """Whether the alias only describes somebody else: "anti-HTS", "Iran-backed", "Assad's spokesman", "Putin adviser", "a blow
+    to Putin"."""
+    if person and start > 1 and text.words[start - 1].text in _BEHIND:
+        return True
     if start and text.words[start - 1].text in _CONTRARY and text.gap(start - 1).strip() in ("-", "‑", ""):
         return True
     if end >= len(text.words):

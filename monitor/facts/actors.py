@@ -22,6 +22,7 @@ from monitor.facts.lexicon import load
 KINDS: Final = frozenset({"official", "party", "ngo", "un", "media", "person", "anonymous"})
 _KEPT: Final = 20_000  # answers that are remembered
 _ARTICLE: Final = re.compile(r"^(?:the|a|an)\s+", re.IGNORECASE)
+_OWNER: Final = re.compile(r"([\w. ]+)['’]s? (\w.*)")
 _QUOTES: Final = re.compile("[\u2018\u2019`´ʼʹ′]")
 
 
@@ -92,8 +93,16 @@ class Actors:
         key = _key(surface)
         found = self._by_name.get(key)
         if found is None and key:
-            found = self._by_name.get(self._without_generic(key)) or self._contained(surface) or self._office(surface)
+            body = self._by_name.get(self._without_generic(key))
+            helper = body is not None and body.kind == "person"  # "Roe official"
+            found = (None if helper else body) or self._of_state(surface) or self._contained(surface) or self._office(surface)
         return found
+
+    def _of_state(self, surface: str) -> Actor | None:
+        """The person in "France's Macron"."""
+        match = _OWNER.fullmatch(surface.strip())
+        actor = self._by_name.get(_key(match[2])) if match and self._country(match[1]) else None
+        return actor if actor is not None and actor.kind == "person" else None
 
     def _without_generic(self, key: str) -> str:
         """ "m23 rebels" is "m23"; "kurdish-led syrian democratic forces" is left to `_contained`."""

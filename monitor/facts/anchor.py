@@ -17,7 +17,6 @@ from monitor.model import CasualtyFigure, Fact, Statement, TerritoryChange
 from monitor.text import fold
 
 LEAD = 600  # code points of a text that count as its lead
-CLOSE = 0.25  # cosine below which a sentence is too far from its story's centroid
 THEME = 0.33  # share of a text's sentences that speak of violence or disaster, from which on it is about that
 ASIDE = 0.2  # share below which a figure in a subordinate clause is said by the way
 _MAIN = 6  # names that make up what a story is about, beside those of its title
@@ -34,6 +33,9 @@ _PAST = re.compile(
     r"|in recent years|over the years|(?:over|in|during) the (?:last|past|previous) (?:\w+ )?(?:years|decades)"
     r"|(?:years|decades) of (?:fighting|war|conflict|violence))\b",
     re.IGNORECASE,
+)
+_IN_MONTH = re.compile(
+    r"\bin (?:early |late |mid-)?(?:January|February|March|April|May|June|July|August|September|October|November|December)\b"
 )
 _YEAR = re.compile(r"\b(?:in|since|of|during|from|early|late|mid-?)\s(?:(?:[A-Z][a-z]+)\s)?((?:19|20)\d\d)\b")
 _MERE_YEAR = re.compile(r"(?:19|20)\d\d")
@@ -83,26 +85,32 @@ def anchored(
     *,
     names: Sequence[str] = (),
     published: float | None = None,
-    similarity: float | None = None,
 ) -> bool:
-    """True where the fact is about the story. `sentence` holds the evidence and `names` are those it names; `similarity` is its
-    cosine to the story's centroid, where that is known."""
+    """True where the fact is about the story. `sentence` holds the evidence and `names` are those it names."""
     if fact.status == "historic" or (isinstance(fact, CasualtyFigure) and fact.scope == "historic"):
         return False
     if outside_window(fact, sentence, published):
         return False
     if fact.within == "title" or fact.start < LEAD or isinstance(fact, Statement):
         return True
-    return _shares(fact, topic, names) and (similarity is None or similarity >= CLOSE)
+    return _shares(fact, topic, names)
+
+
+def recalls(text: str) -> bool:
+    """True where an adverbial names a time long before publication: "last month", "two years ago", "in March"."""
+    return _PAST.search(text) is not None or _IN_MONTH.search(text) is not None
 
 
 def outside_window(fact: Fact, sentence: str, published: float | None) -> bool:
     """True where a time expression that belongs to the evidence places it long before publication."""
     at = sentence.find(fact.evidence)
+    if isinstance(fact, Statement):  # what is said may speak of any time
+        first = sentence[: min(at, _BEFORE)] if at > 0 else ""
+        return "," in first and _PAST.search(first) is not None
     after = re.split(r"[,;.]", sentence[at + len(fact.evidence) :][:_AFTER])[0] if at >= 0 else ""
     opening = sentence[:_BEFORE].partition(",")
     near = " ".join([opening[0] if opening[1] else "", fact.evidence, after])
-    if _PAST.search(near) or (not isinstance(fact, Statement) and any(_gone(y, published) for y in _YEAR.findall(near))):
+    if _PAST.search(near) or any(_gone(y, published) for y in _YEAR.findall(near)):
         return True
     dated = fact.since if isinstance(fact, CasualtyFigure) else fact.date
     return dated is not None and (

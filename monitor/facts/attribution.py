@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
 from typing import Any
 
-from monitor.facts.attribution_content import Content, contents, sensible_end
+from monitor.facts.attribution_content import Content, completes, contents, sensible_end
 from monitor.facts.attribution_cues import (
     FINITE,
     LEADING,
@@ -32,16 +31,14 @@ from monitor.facts.attribution_speakers import (
     words,
 )
 from monitor.facts.attribution_stance import stance_of
-from monitor.facts.attribution_titles import headline
+from monitor.facts.attribution_titles import headline, unlabelled
+from monitor.facts.attribution_told import hearsay, is_background, is_long_ago, is_told
 from monitor.facts.lexicon import load
 from monitor.facts.parsing import Section
 from monitor.facts.quotes import Quotation, quotations
 
 Token = Any  # spaCy's token; spaCy ships no types here
 
-_FEW = 8  # words of a content that is cut off which may tell nothing
-_LONG = 6  # words of a quotation which tell something without a verb
-_CLOSED = frozenset(".!?…\"”’'»)]")
 _VERBATIM = 0.85  # share of the words that makes a content verbatim
 
 
@@ -51,7 +48,8 @@ class Attribution:
     the same text at `speaker_start`; None where a source is meant but not named ("reportedly"). `kind` is official, party,
     ngo, un, media, person or anonymous; `mode` verbatim, mixed or paraphrase; `stance` asserts, denies, threatens, demands or
     None. `complete` is False where the quotation is never closed. `stated` is False for what is no statement (rumour),
-    `thought` for a bare noun or a few quoted words: what was said is not told."""
+    `thought` for a bare noun or a few quoted words, for hearsay and what is recalled: what was said is not told. `recent` is
+    False for words that are dated long ago."""
 
     start: int
     end: int
@@ -67,6 +65,7 @@ class Attribution:
     complete: bool = True
     stated: bool = True
     thought: bool = True
+    recent: bool = True
 
 
 def attributions(section: Section) -> tuple[Attribution, ...]:
@@ -80,6 +79,8 @@ def attributions(section: Section) -> tuple[Attribution, ...]:
     if section.within == "title" and (parts := headline(section.doc, section.text)) is not None:
         cue, place, speaker, content = parts
         found.append(_make(section, cue, place, speaker, content, quoted))
+    heard = {id(a) for a in hearsay(found)}
+    found = [replace(a, thought=False) if id(a) in heard else a for a in found]
     in_order = sorted(dict.fromkeys(found), key=lambda a: (a.start, -a.end, a.cue_start, a.speaker_start or 0))
     return tuple(in_order)
 
@@ -91,7 +92,7 @@ def source_of(found: Iterable[Attribution], start: int, end: int) -> Attribution
 
 
 def _of_sentence(section: Section, sentence: Any, quoted: Sequence[Quotation], memory: Memory) -> Iterator[Attribution]:
-    cues = [c for c in find_cues(sentence) if not _is_quoted(c.token, quoted)]
+    cues = _acts([c for c in find_cues(sentence) if not _is_quoted(c.token, quoted)])
     if cues and any(t.text == "?" and not _is_quoted(t, quoted) for t in sentence[-2:]):
         cues = []
     for n, cue in enumerate(cues):
@@ -100,7 +101,8 @@ def _of_sentence(section: Section, sentence: Any, quoted: Sequence[Quotation], m
         for speaker in _quoted_by(cue, memory) or named:
             for content in said:
                 made = _make(section, _cue_text(cue), cue.token.idx, speaker, content, quoted)
-                made = replace(made, thought=made.thought and not _is_background(cue))
+                dated = is_long_ago(cue, section.text, content.start, content.end)
+                made = replace(made, thought=made.thought and not is_background(cue.token), recent=not dated)
                 yield made if cue.verbs[0].stated else replace(made, stated=False)
             memory.notice(speaker, spoke=True, denied=cue.verbs[0].stance == "denies")
         if said and cue.takes("accusation"):
@@ -113,9 +115,12 @@ def _of_sentence(section: Section, sentence: Any, quoted: Sequence[Quotation], m
             memory.notice(memory.full(describe(subject)))
 
 
-def _is_background(cue: Cue) -> bool:
-    """ "Haddad, who had said that ...": words of before, recalled."""
-    return cue.token.dep_ == "relcl" and any(t.dep_ == "aux" and t.lower_ == "had" for t in cue.token.lefts)
+def _acts(cues: list[Cue]) -> list[Cue]:
+    """The cues without a participle that opens a sentence and only says how its speaker speaks: "Writing online, Roe said"."""
+    first = cues[0] if len(cues) > 1 else None
+    opens = first is not None and first.token.tag_ == "VBG" and first.token.i == first.token.sent.start
+    same = opens and first is not None and first.shared and any(c.subject == first.subject for c in cues[1:])
+    return cues[1:] if same else cues
 
 
 def _cue_text(cue: Cue) -> str:
@@ -282,7 +287,8 @@ def _according(
         )
         if noun is None:
             continue
-        thing = noun.pos_ != "PROPN" and noun.lemma_.lower() in words("not_sources")
+        common = noun.lemma_.lower() if noun.pos_ != "PROPN" else ""
+        thing = common in words("not_sources")
         content = _governed(sentence, token.i, noun_range(noun)[1])
         named = [describe(noun)] if thing else _according_to(noun, memory)
         for speaker in named if content is not None else ():
@@ -291,7 +297,8 @@ def _according(
             made = _make(section, cue, token.idx, speaker, content, quoted)
             vague = not is_known(speaker) and not speaker.person and (speaker.name or "").islower()
             inside = speaker.kind == "anonymous" and any(c.token.i < token.i and c.speaker_range() for c in cues)
-            yield replace(made, stated=False) if thing or inside or vague else made
+            written = speaker.person and common in words("documents")
+            yield replace(made, stated=False) if thing or inside or vague or written else made
             memory.notice(speaker, spoke=True)
 
 
@@ -366,7 +373,8 @@ def _claims(section: Section, sentence: Any, quoted: Sequence[Quotation], memory
         content = Content(int(mark.nbor(1).idx), int(end.idx + len(end)), stance=stance)
         for speaker in [memory.resolve(owner)] if is_pronoun(owner) else _resolved(owner, memory):
             if speaker is not None and speaker.name:
-                yield _make(section, noun.text, noun.idx, speaker, content, quoted)
+                made = _make(section, noun.text, noun.idx, speaker, content, quoted)
+                yield replace(made, thought=made.thought and not is_background(noun))
 
 
 def _hedged(sentence: Any) -> Iterator[Attribution]:
@@ -396,6 +404,9 @@ def _unnamed(cue: Token, first: Token, last: Token) -> Attribution:
 def _make(
     section: Section, cue: str, cue_start: int, speaker: Speaker, content: Content, quoted: Sequence[Quotation]
 ) -> Attribution:
+    if section.within == "title" and content.quotation is None:
+        first, last = unlabelled(section.text, content.start, content.end)
+        content = replace(content, start=first, end=last)
     mode, start, end, complete = _mode(section.text, content, quoted)
     return Attribution(
         start=start,
@@ -411,27 +422,8 @@ def _make(
         stance=stance_of(content.stance, section.text[start:end], cue),
         complete=complete,
         stated=speaker.name is not None,
-        thought=_is_thought(section, start, end, content.stance, mode),
+        thought=is_told(section, start, end, content.stance, mode),
     )
-
-
-def _is_thought(section: Section, start: int, end: int, stance: str | None, mode: str) -> bool:
-    """Whether the content tells what was said: a clause, a demand or denial, a quotation of some length. A noun ("announced a
-    deal"), a quoted word ("a “tough guy”") and the few words before a summary is cut off do not."""
-    tokens = [t for t in section.doc.within(start, end) if t.is_alpha]
-    if len(tokens) < _FEW and _is_cut(section, end):
-        return False
-    if stance in ("denies", "demands", "threatens") or (mode == "verbatim" and len(tokens) >= _LONG):
-        return bool(tokens)
-    charged = any(a.lower_ in ("of", "against") and b.text.endswith("ing") for a, b in pairwise(tokens))
-    headline = section.within == "title" and any(t.tag_ == "VBN" for t in tokens[1:])
-    return charged or headline or any(t.tag_ in FINITE or t.tag_ == "VB" for t in tokens)
-
-
-def _is_cut(section: Section, end: int) -> bool:
-    """Whether the text breaks off at `end`, without a full stop or a closing mark."""
-    rest = section.text[end:].strip()
-    return section.within == "text" and not rest and section.text.rstrip()[-1:] not in _CLOSED
 
 
 def _mode(text: str, content: Content, quoted: Sequence[Quotation]) -> tuple[str, int, int, bool]:
@@ -444,6 +436,7 @@ def _mode(text: str, content: Content, quoted: Sequence[Quotation]) -> tuple[str
         return "paraphrase", start, end, True
     complete = all(q.complete for q in inner)
     said = sum(len(text[q.start : min(q.end, end)].split()) for q in inner)
-    if len(inner) == 1 and said >= _VERBATIM * len(text[start:end].split()):
+    whole = not completes(text[start : inner[0].outer_start], text[inner[0].start])
+    if len(inner) == 1 and whole and said >= _VERBATIM * len(text[start:end].split()):
         return "verbatim", inner[0].start, min(inner[0].end, end), complete
     return "mixed", start, end, complete

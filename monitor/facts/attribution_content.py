@@ -54,6 +54,13 @@ _SUBORDINATORS = frozenset(
 )
 _CONNECTORS = frozenset({"and", "but", "or", "after", "as", "when", "while", "because", "that", "if", "before", "since", "who"})
 _CONTRASTS = frozenset({"as", "while", "but", "although", "though"})
+_CAUSES = frozenset({"as", "while", "after", "when", "but", "although", "though", "amid", "following", "before", "even"})
+_BY_QUOTES = frozenset({"as", "quoted_object"})  # content by which a verb reports only where words are quoted
+_CIRCUMSTANCES = frozenset(
+    {"when", "if", "while", "as", "although", "though", "after", "since", "before", "amid", "despite", "because", "until"}
+    | {"asked", "pressed", "questioned", "quizzed", "speaking", "writing", "responding", "reacting", "addressing", "commenting"}
+)
+_INNER = frozenset({"relcl", "pcomp", "csubj", "ccomp"})
 _MOSTLY = 0.7  # share of the words that makes a clause with a quotation a verbatim one
 
 
@@ -93,8 +100,9 @@ def _place(cue: Cue, text: str, sentence: Any, quoted: Sequence[Quotation], late
             break
     right = _after_cue(cue, sentence)
     stop = min([stop, *(i for other in later if (i := _contrast(other, cue)) > right + 1)])
+    stop = min([stop, *(i for other in later if (i := _parenthesis(other, cue)) > right + 1)])
     stop = min([stop, *(i for other in later if not other.shared and (i := _semicolon(sentence.doc, right, other.token.i)))])
-    if cue.takes("quoted_object", "as") and not cue.takes("clause") and later:
+    if cue.takes("quoted_object", "as") and not cue.takes("clause") and later and later[0].token.dep_ not in _INNER:
         stop = min(stop, later[0].token.i)
     return Place(cue, text, sentence, left, right, max(stop, cue.token.i + 1), quoted)
 
@@ -111,6 +119,17 @@ def _contrast(other: Cue, cue: Cue) -> int:
     first = min(other.token.left_edge.i, other.subject.left_edge.i)
     opens = first > 0 and other.token.doc[first].lower_ in _CONTRASTS
     return first if opens and first > cue.token.i else 0
+
+
+def _parenthesis(other: Cue, cue: Cue) -> int:
+    """The comma before another speaker who closes the sentence: "..., a person close to the talks said on Sunday"; 0 where none
+    does."""
+    doc, speaker = cue.token.doc, other.speaker_range()
+    if other.shared or speaker is None or speaker[0] <= cue.token.i or doc[speaker[0]].pos_ == "PRON":
+        return 0
+    rest = doc[other.token.i + 1 : other.token.sent.end]
+    closes = not any(t.tag_ in FINITE or t.text in MARKS or t.lower_ in ("that", "to") for t in rest)
+    return speaker[0] - 1 if closes and not other.inverted and doc[speaker[0] - 1].text == "," else 0
 
 
 def _before_joint(doc: Any, i: int) -> int:
@@ -149,6 +168,8 @@ def _after_cue(cue: Cue, sentence: Any) -> int:
             i = owner.right_edge.i + 1
             if owner.dep_ == "dobj" and i < limit and owner.right_edge.i > owner.left_edge.i and doc[i].tag_ in FINITE:
                 return int(i - 1)  # "tells Otra Ruritania will come": the last name begins the clause
+        elif word.lower_ == "on" and i + 1 < limit and doc[i + 1].lower_ in words("times") and not _owns(doc, i + 1, limit):
+            i += 2
         elif (
             (word.lower_ in words("times") and not _owns(doc, i, limit))
             or word.text in (",", ":")
@@ -161,8 +182,16 @@ def _after_cue(cue: Cue, sentence: Any) -> int:
 
 
 def _owns(doc: Any, i: int, limit: int) -> bool:
-    """Whether the word at `i` is an owner: "Tuesday's meeting"."""
-    return i + 1 < limit and doc[i + 1].tag_ == "POS"
+    """Whether the word at `i` belongs to a noun that follows: "Tuesday's meeting", "May 9 parade"."""
+    if i + 1 < limit and doc[i + 1].tag_ == "POS":
+        return True
+    head = doc[i].head
+    return bool(
+        doc[i].dep_ in ("compound", "nmod", "nummod")
+        and i < head.i < limit
+        and head.pos_ in ("NOUN", "PROPN")
+        and head.lower_ not in words("times")
+    )
 
 
 def _far_that(doc: Any, start: int, limit: int) -> int | None:
@@ -203,10 +232,14 @@ def _behind(place: Place) -> list[Content]:
         return _block_behind(place)
     quotation = _opening_at(place, place.right)
     end = _clause_end(place, place.right)
+    cue_takes_clause = place.cue.takes("clause")
     for verb in place.cue.verbs:
         if quotation is not None and "quote" in verb.takes and _fills(place, quotation, end):
             return _series(place, quotation, verb.stance)
         start = start_of_content(place, verb, end)
+        part = _opening_at(place, start) if start is not None and not verb.takes.isdisjoint(_BY_QUOTES) else None
+        if part is not None and part.complete and part.start < place.sentence.end_char and not cue_takes_clause:
+            return _series(place, part, verb.stance)
         if start is not None:
             return _pieces(place, start, end, verb)
     return []
@@ -241,7 +274,20 @@ def _clause_end(place: Place, start: int) -> int:
             end = min(end, word.left_edge.i)
         if word.i > start and word.lower_ == "according" and word.i + 1 < len(doc) and doc[word.i + 1].lower_ == "to":
             end = min(end, word.i) if not _is_quoted(place, word) else end
-    return _trim_right(doc, start, end)
+    return _trim_right(doc, start, min(end, _after_quoted(place, start, end)))
+
+
+def _after_quoted(place: Place, start: int, end: int) -> int:
+    """One past the last token of a quotation behind which the reporter speaks on: "...," as the army nears; else `end`."""
+    doc, text = place.doc, place.text
+    for q in place.quoted:
+        if q.depth or not q.complete or not doc[start].idx <= q.outer_start or q.outer_end > doc[end - 1].idx:
+            continue
+        follows = next((t.i for t in doc[start:end] if t.idx >= q.outer_end), end)
+        comma = follows < end and doc[follows].text == ","
+        if (comma or text[q.end - 1] == ",") and follows + comma < end and doc[follows + comma].lower_ in _CAUSES:
+            return follows
+    return end
 
 
 def _own_limit(token: Token, start: int, stop: int) -> int:
@@ -314,8 +360,11 @@ def _is_trailing(place: Place) -> bool:
         return True
     if place.left <= sentence.start + 2 or cue.shared or cue.token.tag_ == "VBG":
         return False
-    explicit = doc[place.right - 1].lower_ == "that" or any(
-        t.dep_ in ("ccomp", "xcomp") and t.i > cue.token.i for t in cue.token.children
+    infinitive = doc[min(cue.token.i + 1, len(doc) - 1)].lower_ == "to" and cue.takes("infinitive")
+    explicit = (
+        infinitive
+        or doc[place.right - 1].lower_ == "that"
+        or any(t.dep_ in ("ccomp", "xcomp") and t.i > cue.token.i for t in cue.token.children)
     )
     if doc[place.left - 1].lower_ in _SUBORDINATORS:
         return False
@@ -349,9 +398,14 @@ def _quotation_before(place: Place) -> Content | None:
     if q.outer_end <= place.sentence.start_char and _has_lead(doc, text, q):
         return None
     lead = text[place.sentence.start_char : q.outer_start] if q.outer_start > place.sentence.start_char else ""
-    if len(lead.split()) > (1 - _MOSTLY) / _MOSTLY * length and cue.takes("clause"):
+    if cue.takes("clause") and (len(lead.split()) > (1 - _MOSTLY) / _MOSTLY * length or completes(lead, text[q.start])):
         return None
     return Content(q.start, q.end, q, stance=cue.verbs[0].stance)
+
+
+def completes(lead: str, first: str) -> bool:
+    """Whether a quotation is the rest of a clause that begins outside it: 'The plan is "a mistake," said ...'."""
+    return first.islower() and lead.rstrip()[-1:].isalnum()
 
 
 def _has_lead(doc: Any, text: str, q: Quotation) -> bool:
@@ -393,10 +447,19 @@ def _clause_before(place: Place) -> list[Content]:
     spoken = [t for t in told if t.tag_.startswith(("VB", "MD")) and t.dep_ not in ("aux", "auxpass")]
     if not subject_is_left or len(told) < 3 or not spoken:
         return []
-    if told[0].lower_ in ("when", "if", "while", "as", "although", "though", "after", "since") and not doc[end - 1].is_punct:
+    if _is_only_circumstance(told):
         return []
     span = _span(doc, start, end)
     return [Content(*span, stance=cue.verbs[0].stance)] if span else []
+
+
+def _is_only_circumstance(told: Any) -> bool:
+    """Whether what stands before the speaker only tells when, why or upon what question he speaks: "As the city votes,", "Asked
+    whether he would go,"."""
+    if told[0].lower_ not in _CIRCUMSTANCES:
+        return False
+    commas = [t.i for t in told[:-1] if t.text == ","]
+    return not commas or not any(t.tag_ in FINITE for t in told.doc[commas[-1] : told.end])
 
 
 def _as_they_say(place: Place, start: int, end: int) -> list[Content]:

@@ -194,6 +194,7 @@ def _with_speaker(token: Token, uses: tuple[Verb, ...], earlier: Sequence[Cue]) 
     if behind is not None:
         return Cue(token, uses, phrase=behind, inverted=True)
     if subject is not None and _touches(subject, token):
+        subject = _first_subject(before, subject) or _true_head(subject)
         return Cue(token, uses, _human(subject) if lemma_of(token) in words("done_by_things") else subject)
     after = next((t for t in own if t.i > token.i), None)
     if after is not None:
@@ -205,6 +206,8 @@ def _with_speaker(token: Token, uses: tuple[Verb, ...], earlier: Sequence[Cue]) 
         and token.nbor(-1).pos_ in ("CCONJ", "ADV", "PUNCT", "SCONJ", "ADP", "PART")
     ):
         return Cue(token, uses, _inherited(token, earlier), shared=True)
+    if subject is None and (closing := _closing_phrase(token)) is not None:
+        return Cue(token, uses, phrase=closing)
     near = _left_neighbour(token)
     if near is None and subject is None and token.nbor(-1 if token.i else 0).text == ",":
         near = _before_apposition(token)
@@ -265,6 +268,44 @@ def _touches(subject: Token, token: Token) -> bool:
     between = token.doc[subject.i + 1 : token.i]
     verbs = (w for w in between if w.tag_ in FINITE and w.dep_ not in ("aux", "auxpass"))
     return all(subject.is_ancestor(w) or w.dep_ == "relcl" for w in verbs)
+
+
+def _first_subject(subjects: Sequence[Token], last: Token) -> Token | None:
+    """The first of two subjects where only a phrase on it stands between them: "A singer at the funeral for Otra's Ann Roe"."""
+    first = min(subjects, key=lambda t: t.i)
+    between = first.doc[first.i + 1 : last.i]
+    if first.i == last.i or not between or between[0].pos_ != "ADP" or first.lower_ in words("times"):
+        return None
+    return None if any(t.tag_ in FINITE or t.is_punct for t in between if t.tag_ != "POS") else first
+
+
+def _true_head(subject: Token) -> Token:
+    """The noun on which the subject hangs by a preposition that the parser cut off: "A guest at the house of Ann Roe said"."""
+    doc, first = subject.doc, noun_range(subject)[0]
+    joint = doc[first - 1] if first > subject.sent.start + 1 else None
+    if joint is None or joint.dep_ != "prep" or joint.pos_ != "ADP" or joint.head.i > joint.i:
+        return subject
+    noun = joint.head
+    while noun.dep_ == "pobj" and noun.head.dep_ == "prep" and noun.head.head.i < noun.i:
+        noun = noun.head.head
+    return noun if noun.pos_ in ("NOUN", "PROPN") and noun.lower_ not in words("times") else subject
+
+
+def _closing_phrase(token: Token) -> tuple[int, int] | None:
+    """The speaker's phrase, with what describes it, between the last comma and a verb that ends its sentence: "..., a source
+    familiar with the matter said on Sunday"."""
+    doc, end = token.doc, token.sent.end
+    if lemma_of(token) not in words("invertible") or any(
+        t.tag_ in FINITE or t.is_quote or t.text in (",", ":") or t.lower_ in ("that", "to") for t in doc[token.i + 1 : end]
+    ):
+        return None
+    for i in range(token.i - 1, max(token.sent.start, token.i - 12), -1):
+        if doc[i].tag_ in FINITE or doc[i].pos_ == "CCONJ":
+            return None
+        if doc[i].text == ",":
+            opens = doc[i + 1].lower_ in ("a", "an", "one", "two", "the") and token.i - i > 4
+            return (i + 1, token.i - 1) if opens else None
+    return None
 
 
 def _left_neighbour(token: Token) -> Token | None:

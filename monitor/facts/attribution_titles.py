@@ -12,6 +12,8 @@ from monitor.facts.attribution_speakers import NOBODY, Speaker, describe_range, 
 _PREFIX = re.compile(r"(?P<who>[^:“\"‘]{2,60}):\s+(?P<what>\S.*)", re.DOTALL)
 _COLON_SUFFIX = re.compile(r"(?P<what>.*\S):\s+(?P<who>[^:]{2,40})", re.DOTALL)
 _SUFFIX = re.compile(r"(?P<what>.*\S)\s+[-–—]\s+(?P<who>[^-–—]{2,50})", re.DOTALL)
+_LABEL = re.compile(r"[^:“\"‘']{2,40}\b(?:live|updates?|highlights|latest|explained)\b[^:]{0,12}:\s+", re.IGNORECASE)
+_TAIL = re.compile(r"\s+[–—|]\s+")
 _MAX_WORDS = 7
 _MIN_CONTENT = 3  # words
 
@@ -29,6 +31,14 @@ def headline(doc: Any, text: str) -> tuple[str, int, Speaker, Content] | None:
     return None
 
 
+def unlabelled(text: str, start: int, end: int) -> tuple[int, int]:
+    """What is said in `text[start:end]` of a headline, without labels: "War live: ... – as it happened"."""
+    label = _LABEL.match(text, start, end)
+    first = label.end() if label is not None else start
+    tail = next((m for m in _TAIL.finditer(text, first, end) if len(text[first : m.start()].split()) >= _MIN_CONTENT), None)
+    return first, tail.start() if tail is not None else end
+
+
 def _source(doc: Any, start: int, end: int, leading: bool) -> Speaker | None:
     """Who speaks in `text[start:end]`; None where it is a topic or a label ("Gaza war", "Live")."""
     tokens = [t for t in doc if start <= t.idx < end and not t.is_space]
@@ -39,6 +49,8 @@ def _source(doc: Any, start: int, end: int, leading: bool) -> Speaker | None:
     ):
         return NOBODY
     speaker = describe_range(doc, tokens[0].i, tokens[-1].i)
+    if speaker.person and tokens[-1].text.islower() and tokens[-1].idx >= (speaker.start or 0) + len(speaker.name or ""):
+        return None  # "Ann Roe funeral"
     if tokens[-1].lower_ in words("not_sources") or not (speaker.person or is_known(speaker)):
         return None
     outlet = speaker.kind == "media" and not leading and "state" not in (speaker.name or "").lower()

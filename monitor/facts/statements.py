@@ -39,6 +39,7 @@ def _statement(section: Section, a: Attribution, quoted: Sequence[Quotation]) ->
         quote=_quote(section.text, a, quoted),
         stance=a.stance,
         complete=a.complete,
+        anchored=a.recent,
     )
 
 

@@ -17,12 +17,17 @@ ENOUGH, RARE, SHARE = 3, 2, 0.6
 """Words that both must hold, how many of them the speaker does not use all the time, and their share of the shorter one's."""
 HERE_ENOUGH, HERE_RARE, HERE_SHARE = 2, 1, 0.5
 """The same within one story, where speaker and matter are the same already."""
+CLEAR_SHARE = 0.8
+"""Share of the shorter one's words from which on one word that is not usual will do."""
 COMMON_TIMES, COMMON_SHARE = 4, 0.08
 """How often a speaker must have used a word of late for it to tell nothing."""
 COVERED = 0.75
 """Share of a quotation's words from which on it adds nothing to what the speaker said in this story."""
 
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
+_MONTH = "(?:january|february|march|april|may|june|july|august|september|october|november|december)"
+_DATE = re.compile(rf"\b(?:{_MONTH} \d{{1,2}}|\d{{1,2}} {_MONTH})(?:,? \d{{4}})?\b", re.IGNORECASE)
+_WEEKDAY = re.compile(r"\b(?:mon|tues|wednes|thurs|fri|satur|sun)day\b", re.IGNORECASE)
 _STOP_WORDS = """
 a an the this that these those and or but if so as at by for from in into of off on onto out over to up with within
 about after before between during than then there here it its he him his she her hers they them their we us our ours i
@@ -36,6 +41,8 @@ _STOP = frozenset(_STOP_WORDS.split())
 _SAME = {
     word: group.split()[0]
     for group in (
+        "talk talks meeting meetings negotiations negotiation",
+        "hold held holding holds host hosts hosted hosting place occur occurs",
         "deal agreement accord pact memorandum mou understanding treaty settlement",
         "america american americans u.s usa washington",
         "russia russian russians moscow kremlin",
@@ -78,7 +85,10 @@ def _stem(word: str) -> str:
 
 def brings_no_number(known: str, new: str) -> bool:
     """Whether all numbers of the new quotation were told: a short version may leave some out, never change one."""
-    return set(_NUMBER.findall(new)) <= set(_NUMBER.findall(known))
+    brought = set(_NUMBER.findall(new)) - set(_NUMBER.findall(known))
+    if brought and _WEEKDAY.search(known) and not _DATE.search(known):  # a date for a day of the week
+        brought = set(_NUMBER.findall(_DATE.sub(" ", new))) - set(_NUMBER.findall(known))
+    return not brought
 
 
 def common(known: Sequence[str]) -> frozenset[str]:
@@ -93,8 +103,22 @@ def same_claim(known: str, new: str, *, here: bool, usual: frozenset[str] = froz
     x, y = content(known), content(new)
     enough, rare, share = (HERE_ENOUGH, HERE_RARE, HERE_SHARE) if here else (ENOUGH, RARE, SHARE)
     shared = x & y
-    told = len(shared) >= enough and len(shared - usual) >= rare and len(shared) >= share * min(len(x), len(y))
+    shorter, telling = min(len(x), len(y)), len(shared - usual)
+    clear = len(shared) >= CLEAR_SHARE * shorter and telling >= 1
+    told = len(shared) >= enough and ((telling >= rare and len(shared) >= share * shorter) or clear)
     return told and brings_no_number(known, new)
+
+
+def told_beside(known: Sequence[str], new: str, headline: str, *, here: bool, usual: frozenset[str] = frozenset()) -> bool:
+    """Whether the wordings of a known claim, its headline among them, hold nearly all of the new one; or whether the new one's
+    headline makes that claim, and it speaks of it."""
+    enough, rare = (HERE_ENOUGH, HERE_RARE) if here else (ENOUGH, RARE)
+    words = content(new)
+    held = words & frozenset().union(*map(content, known))
+    if len(held) >= max(enough, COVERED * len(words)) and len(held - usual) >= rare:
+        return brings_no_number(" ".join(known), new)
+    about = len(words & content(known[0])) >= HERE_ENOUGH and brings_no_number(known[0], new)
+    return about and same_claim(known[0], headline, here=here, usual=usual)
 
 
 def adds_nothing(known: Iterable[str], new: str) -> bool:

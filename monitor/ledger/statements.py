@@ -22,6 +22,9 @@ NEAR_S = 2 * 86400.0
 """How long a claim is taken for the same one by its words alone."""
 MAX_KEPT = 300
 MAX_QUOTE = 1000
+MAX_BESIDE = 500
+TOLD = 0.6
+"""Confidence from which on a statement tells what was said: what tells less makes no later one a repetition."""
 FEW_WORDS = 3
 """Shorter quotations must be equal to be the same: two words are contained in many."""
 
@@ -56,7 +59,8 @@ _AUXILIARIES = frozenset({"do", "does", "did", "is", "are", "was", "were", "has"
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """A statement that is known. `text` is folded; `denies`: its polarity."""
+    """A statement that is known. `text` is folded; `denies`: its polarity; `beside` is what was told with it: the headline
+    above it, and other wordings of it, one a line. A `slight` one is a fragment or hearsay, of which no alert was."""
 
     key: str
     quote: str
@@ -66,6 +70,8 @@ class Said:
     last: float
     story_id: str
     origins: tuple[str, ...] = ()
+    beside: str = ""
+    slight: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +92,8 @@ class Statements:
                 "last": s.last,
                 "story": s.story_id,
                 "origins": list(s.origins),
+                "beside": s.beside,
+                "slight": s.slight,
             }
             for s in self.said
         ]
@@ -94,7 +102,18 @@ class Statements:
     @classmethod
     def from_json(cls, row: Json) -> Statements:
         said = tuple(
-            Said(r["key"], r["quote"], r["text"], r["denies"], r["first"], r["last"], r["story"], tuple(r["origins"]))
+            Said(
+                r["key"],
+                r["quote"],
+                r["text"],
+                r["denies"],
+                r["first"],
+                r["last"],
+                r["story"],
+                tuple(r["origins"]),
+                r.get("beside", ""),
+                r.get("slight", False),
+            )
             for r in row["said"]
         )
         return cls(row["speaker"], said)
@@ -165,7 +184,18 @@ def _said(state: Statements, o: Observation, fact: Statement) -> Said:
     text = fold(quote)
     stance = "denies" if fact.status == "denied" else fact.stance
     key = make_id("statement", state.speaker, text, str(stance == "denies"), str(int(o.at)))
-    return Said(key, quote, text, polarity(quote, stance), o.at, o.at, o.story_id, (o.origin,))
+    return Said(
+        key,
+        quote,
+        text,
+        polarity(quote, stance),
+        o.at,
+        o.at,
+        o.story_id,
+        (o.origin,),
+        o.beside[:MAX_BESIDE],
+        fact.confidence < TOLD,
+    )
 
 
 def _recent(state: Statements, now: float) -> tuple[Said, ...]:
@@ -182,7 +212,7 @@ def _ignored(fact: Statement) -> str:
 
 def _verdict(known: tuple[Said, ...], new: Said, alike: Callable[[str], float]) -> tuple[EventName, Said | None, str]:
     """The event and the known statement it refers to. The words themselves go before any similarity."""
-    latest = tuple(reversed(known))
+    latest = tuple(s for s in reversed(known) if new.slight or not s.slight)
     same = [s for s in latest if s.denies == new.denies]
     opposite = [s for s in latest if s.denies != new.denies]
     for s in same:
@@ -212,10 +242,16 @@ def _reworded(same: Sequence[Said], new: Said) -> Said | None:
     near = [s for s in same if abs(new.first - s.last) <= NEAR_S]
     usual = paraphrase.common([s.quote for s in near])
     for s in near:
-        if paraphrase.same_claim(s.quote, new.quote, here=s.story_id == new.story_id, usual=usual):
+        here = s.story_id == new.story_id
+        if paraphrase.same_claim(s.quote, new.quote, here=here, usual=usual):
             return s
-    here = [s for s in near if s.story_id == new.story_id]
-    return here[0] if paraphrase.adds_nothing([s.quote for s in here], new.quote) else None
+        wordings = [w for w in s.beside.split("\n") if w and polarity(w, None) == new.denies]
+        if any(paraphrase.same_claim(w, new.quote, here=here, usual=usual) for w in wordings):
+            return s
+        if paraphrase.told_beside((s.quote, *wordings), new.quote, new.beside, here=here, usual=usual):
+            return s
+    told = [s for s in near if s.story_id == new.story_id]
+    return told[0] if paraphrase.adds_nothing([s.quote for s in told], new.quote) else None
 
 
 # ---------------------------------------------------------------------------------------------------------------- observing
@@ -250,7 +286,8 @@ def _scores(similar: Similar | None) -> Callable[[str], float]:
 
 def _carried(old: Said, new: Said, longer: bool) -> Said:
     origins = tuple(sorted({*old.origins, *new.origins}))
-    carried = replace(old, last=max(old.last, new.last), origins=origins)
+    worded = old.beside if _holds(old.text, new.text) else f"{old.beside}\n{new.quote}".strip()[:MAX_BESIDE]
+    carried = replace(old, last=max(old.last, new.last), origins=origins, beside=worded)
     return replace(carried, quote=new.quote, text=new.text) if longer else carried
 
 
