@@ -13,7 +13,7 @@ from monitor.facts.attribution import Attribution, source_of
 from monitor.facts.casualty_figures import Figure, figures
 from monitor.facts.casualty_links import link_figures
 from monitor.facts.casualty_names import by_violence, named_people
-from monitor.facts.casualty_places import Mention, named_place, place_left, place_of, places, toll_place
+from monitor.facts.casualty_places import Mention, named_place, place_left, place_of, places, together, toll_place
 from monitor.facts.casualty_recall import recalled
 from monitor.facts.casualty_relations import continued_from, whole_of, without_the_dead
 from monitor.facts.casualty_sources import source_beside
@@ -36,6 +36,7 @@ class _Reader:
     section: Section
     attributions: Sequence[Attribution]
     published: float | None
+    headline: str | None  # the place that the title names
     spots: list[Span | str] = field(default_factory=list)  # of the sentences so far: the place told, or one yet to be read
     metric: str | None = None  # of the last sentence that told of casualties, figures or not
     found: list[CasualtyFigure] = field(default_factory=list)
@@ -67,7 +68,7 @@ class _Reader:
         """The place that was told last. Sentences are read for it when it is asked for, backwards."""
         while self.spots:
             last = self.spots.pop()
-            place = last if isinstance(last, str) else _place_left(last)
+            place = last if isinstance(last, str) else _place_left(last, near=self.headline is None)
             if place is not None:
                 self.spots.append(place)
                 return place
@@ -78,7 +79,7 @@ class _Reader:
     ) -> CasualtyFigure:
         low, high, qualifier = slots.bounds_of(sentence, link)
         spot = place_of(link, mentions, links)
-        if spot is not None and spot.back and self.place is not None:
+        if spot is not None and spot.back and (self.place or self.headline) is not None:
             spot = None  # "the Yemeni port city" is the one named before
         parent = self._parent(link, low, spot, first)
         start, end = _span(self.section, link)
@@ -112,7 +113,7 @@ class _Reader:
             category=self._category(sentence, link, first, parent or before),
             scope=_scope(status, running, parent or before),
             since=own or (parent.since if parent else before.since if before else None),
-            place=spot.text
+            place=together(spot, mentions, sentence.doc)
             if spot
             else parent.place
             if parent
@@ -139,7 +140,7 @@ class _Reader:
         further than the last town that was named."""
         if running and time.is_long(since, cause, low):
             return named_place(mentions)
-        return self.place or named_place(mentions)
+        return self.place or self.headline or named_place(mentions)
 
     def _parent(self, link: Link, low: int | None, spot: Mention | None, first: int) -> CasualtyFigure | None:
         """The figure of which this one is a part: of its sentence, or of one before."""
@@ -180,20 +181,21 @@ class _Reader:
 
 
 def read_casualties(
-    section: Section, attributions: Sequence[Attribution], published: float | None = None
+    section: Section, attributions: Sequence[Attribution], published: float | None = None, headline: str | None = None
 ) -> list[CasualtyFigure]:
     """All casualty figures of a section, in order of their sentences. Ids count within the section; `part_of` refers to them.
-    `published` is an instant; without it a bare year or month in a clause is taken for the past."""
-    reader = _Reader(section, attributions, published)
+    `published` is an instant; without it a bare year or month in a clause is taken for the past. `headline` is the place that
+    the title names: it is likelier than one that an earlier sentence is only near to."""
+    reader = _Reader(section, attributions, published, headline)
     for sentence in section.doc.sents:
         reader.read(sentence)
     return without_the_dead([reader.placed(fact) for fact in reader.found], _WEAK)
 
 
-def _place_left(sentence: Span) -> str | None:
-    """The place that a sentence leaves to the next: where it plays, else the country whose dead it tells of."""
+def _place_left(sentence: Span, near: bool = True) -> str | None:
+    """The place that a sentence leaves to the next: where it plays, or near where, else the country whose dead it tells of."""
     mentions = places(_without_footer(sentence))
-    return place_left(mentions) or (named_place(mentions) if slots.metric_named(sentence) else None)
+    return place_left(mentions, near) or (named_place(mentions) if slots.metric_named(sentence) else None)
 
 
 def _is_cut(section: Section, figure: Figure) -> bool:

@@ -471,6 +471,10 @@ class _Linker(Tolls):
             return None
         if not self._coordinated(last.end, last.figure.end, figure.start):
             return None
+        if last.frame == "event noun" and figure.counts == "people":
+            return None  # "40 deaths and 90 patients"
+        if (own := self._words.role(self._doc[figure.end], "passive") if figure.end < self._stop else None) is not None:
+            return self._link(figure, own, self._doc[figure.end], "passive", 0.8, figure.end + 1)
         if figure.quantity.qualifier in {"none", "share"} or (figure.counts == "unknown" and last.strength < 0.7):
             return None
         if figure.single and not (figure.head is not None and figure.head.dep_ in {"conj", "pobj"}):

@@ -7,7 +7,7 @@ The parser's entity labels are wrong for small towns, so a name is a place where
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -24,8 +24,13 @@ _JOINERS = frozenset(
 )
 _KINDS = ("whole", "quarter", "area", "facility", "part", "roads", "outskirts")  # of place nouns
 _STEM = 4  # letters that a country and its adjective share
+_SAYING = frozenset({"say", "tell", "announce", "add", "report", "confirm", "state", "note", "warn"})
+_SAID = frozenset({"ccomp", "parataxis"})
+_MEANWHILE = frozenset({"as", "while", "whilst", "though", "although", "whereas"})
+_NEXT = 4  # words behind a figure within which a place is its own, whoever counts
 _STEPS = 8  # words between a preposition and its name
 _ARTICLE_NAME = re.compile(r"(?:[AaEe](?:[lnrdstz]|[sdt]h)|[UuOo]l)-[^\W\d_]")  # "el-Mandeb": one word of a name
+_ELIDED = re.compile(r"[dl]['’][^\W\d_a-z]")  # "d'Ivoire": goes on with a name
 _ADJECTIVES = ("ian", "ish", "ese")
 _UNTOLD = frozenset({"several", "many", "some", "various", "two", "three", "four", "five", "multiple", "other"})
 _PEOPLES = ("ites", "ians", "ists", "ims")  # "Alawites", whatever the parser calls them
@@ -108,7 +113,7 @@ def _name_end(sentence: Span, i: int) -> int:
             and (doc[k + 1].text[:1].isupper() or doc[k + 1].lower_ in _JOINERS)
         )
         through = token.lower_ == "of" and _is_place_noun(doc[k - 1]) and _capital_after(doc, k + 1, stop)
-        article = _ARTICLE_NAME.match(token.text) is not None
+        article = (_ARTICLE_NAME.match(token.text) or _ELIDED.match(token.text)) is not None
         if token.ent_type_ in _TIME_ENTS or not (
             capital or article or inner or through or (token.lower_ == "the" and doc[k - 1].lower_ == "of")
         ):
@@ -132,6 +137,8 @@ def _mention(sentence: Span, start: int, end: int) -> Mention | None:
     kinds = {t.ent_type_ for t in doc[start:end] if not (t.ent_type_ == "NORP" and t.tag_ == "NNP")}
     noun = _is_place_noun(doc[end - 1])
     after = doc[end] if end < sentence.end else None
+    if kinds & _PLACE_ENTS and _names_accident(sentence, end):
+        return Mention(start, end, text, max(1, _located(sentence, start)[0]))
     if _names_other(sentence, start, end) or (kinds == {"NORP"} and not noun):
         return None
     if words.has("titles", doc[start]) and not kinds & _PLACE_ENTS:
@@ -172,12 +179,26 @@ def _is_doer(sentence: Span, start: int, end: int) -> bool:
     if head.dep_ == "nsubj" and (words.any_role(head.head, "active") is not None or words.has("strike_verbs", head.head)):
         return True
     behind = doc[end] if end < sentence.end else None
-    if behind is not None and behind.lower_ in {"'s", "’s"} and end + 1 < sentence.end and _is_deed(doc[end + 1]):
-        return True  # "Morland's campaign"
+    if behind is not None and behind.lower_ in {"'s", "’s"} and any(_is_deed(t) for t in _nouns(sentence, end + 1)):
+        return True  # "Morland's campaign", "Morland's air strikes"
     if behind is not None and behind.pos_ in {"VERB", "AUX"} and words.any_role(behind, "active") is not None:
         return True
     stem = doc[start].lower_[:_STEM]
     return len(stem) == _STEM and any(t.lower_.startswith(stem) and _names_doer(t) for t in sentence if t.ent_type_ == "NORP")
+
+
+def _nouns(sentence: Span, first: int) -> Span:
+    """The run of nouns and adjectives from a word on."""
+    doc, k = sentence.doc, first
+    while k < sentence.end and doc[k].pos_ in {"NOUN", "PROPN", "ADJ"}:
+        k += 1
+    return doc[first:k]
+
+
+def _names_accident(sentence: Span, end: int) -> bool:
+    """ "A Ruritania mine landslide", "Strelsau motel fire": where it happened, for nobody did it."""
+    words, run = casualty_words(), _nouns(sentence, end)
+    return len(run) > 0 and words.has("accidents", run[-1]) and not any(words.has("acts", t) for t in run)
 
 
 def _is_adjective(token: Token) -> bool:
@@ -232,8 +253,8 @@ def _names_other(sentence: Span, start: int, end: int) -> bool:
         return True
     if name.text.lower() in _actors() and not _is_seat(sentence, start, end):
         return True
-    if any(words.has("titles", t) for t in doc[start + 1 : end]):
-        return True  # "US President"
+    if any(words.has("titles", t) for t in doc[start + 1 : end]) or _names_body(sentence, start):
+        return True  # "US President", "the Bank of Ruritania"
     if end + 1 < stop and doc[end].text in "-‑–" and doc[end + 1].tag_ in {"VBN", "VBD", "JJ"}:
         return True  # "a Ruritania-backed city"
     if len(name.text) <= 5 and name.text.isupper() and not words.has("short_places", doc[start]):
@@ -246,9 +267,21 @@ def _names_other(sentence: Span, start: int, end: int) -> bool:
     )  # "the State in the Greater Sahara"
 
 
+def _names_body(sentence: Span, start: int) -> bool:
+    """ "The Development Bank of Ruritania and the Marches": whom an organisation is named after."""
+    doc, words, k = sentence.doc, casualty_words(), start - 1
+    while k > sentence.start and (doc[k].lower_ in {"of", "the", "and", "for", "&"} or doc[k].pos_ == "PROPN"):
+        if doc[k].text[0].isupper() and (words.has("group_nouns", doc[k]) or words.has("bodies", doc[k])):
+            return any(t.lower_ in {"of", "for"} for t in doc[k + 1 : start])
+        k -= 1
+    return False
+
+
 def _is_seat(sentence: Span, start: int, end: int) -> bool:
     """ "In Damascus", "strikes on Kyiv": a capital stands for its government elsewhere, here it is the town."""
-    first = start - (start > sentence.start and sentence.doc[start - 1].pos_ == "DET")
+    first = start
+    while first > sentence.start and sentence.doc[first - 1].pos_ in {"DET", "ADJ"}:
+        first -= 1  # "in central Damascus"
     before = sentence.doc[first - 1].lower_ if first > sentence.start else ""
     if before == "capital" or (start - 1 > sentence.start and sentence.doc[start - 2].lower_ == "capital"):
         return True
@@ -286,16 +319,17 @@ def _located(sentence: Span, start: int) -> tuple[int, bool]:
     """How the words before a name place it (0, 1, 2), and whether they leave no doubt that it is one."""
     doc, words, k = sentence.doc, casualty_words(), start - 1
     noun = False
+    called = k >= sentence.start and doc[k].lower_ in _SETTLED  # "the capital Strelsau"
     for step in range(_STEPS):
         token = doc[k] if k >= sentence.start else None
         if token is None:
             break
         if words.has("within_preps", token):
-            return 2, noun or step == 0
+            return 2, noun or called or step == 0
         if token.lower_ in {"to", "for"} and any(words.has("aid", t) for t in doc[max(sentence.start, k - 4) : k]):
             return 2, noun  # "relief to Ruritania"
         if words.has("near_preps", token):
-            return 1, noun
+            return 1, noun or called
         if words.has("strike_verbs", token):
             return 2, True
         if token.lower_ == "of" and k > sentence.start and _is_place_noun(doc[k - 1]):
@@ -330,14 +364,16 @@ def place_of(link: Link, mentions: Sequence[Mention], links: Sequence[Link]) -> 
     """The located place of a figure: in the phrase of its toll, else the next one before another figure, else the nearest
     before it, else the next of the sentence."""
     located = [m for m in mentions if m.located]
-    if not located:
-        return None
     figure = link.figure
     if "toll" in link.frame:
         inner = [m for m in located if link.cue.i < m.start < figure.start]
         if inner:
             return _first(inner)
     limit = min((x.figure.start for x in links if x.figure.start > figure.start), default=10**9)
+    located = [m for m in located if not is_aside(link, m)]
+    teller = _teller(link, mentions)
+    if teller is not None and not any(0 <= m.start - figure.end < _NEXT for m in located):
+        return teller
     after = [m for m in located if figure.start < m.start < limit]
     if any(m.end <= figure.start for m in located):
         after = [m for m in after if not _in_return(link, m)]
@@ -350,10 +386,67 @@ def place_of(link: Link, mentions: Sequence[Mention], links: Sequence[Link]) -> 
     return _first([m for m in located if m.start >= limit])
 
 
+def _teller(link: Link, mentions: Sequence[Mention]) -> Mention | None:
+    """ "Ruritania has reported 120 deaths": the country that counts its own."""
+    words = casualty_words()
+    for token in (link.cue, link.figure.head or link.cue):
+        for verb in (token.head, token.head.head):
+            if not words.has("giving_verbs", verb) or verb.i > link.figure.start:
+                continue
+            subject = next((c for c in verb.children if c.dep_ == "nsubj" and c.i < verb.i), None)
+            if subject is not None:
+                return next((m for m in mentions if m.start <= subject.i < m.end), None)
+    return None
+
+
+def is_aside(link: Link, mention: Mention) -> bool:
+    """Whether a place behind a figure belongs to a clause that tells of something else: "the minister told a meeting in Sarvo",
+    "as rescue efforts go on in Sarvo", "a group that has fought in Sarvo for years"."""
+    doc, cue, first = link.cue.doc, link.cue, max(link.figure.end, link.cue.i + 1)
+    if mention.start < first:
+        return False
+    over = {t.i for t in _upwards(cue)}
+    for node in _upwards(doc[mention.end - 1]):
+        if node.i in over:
+            said = any(t.dep_ in _SAID for t in _upwards(cue) if t.i != node.i)
+            return node.i != cue.i and node.i < mention.start and node.lemma_.lower() in _SAYING and said
+        if node.i >= first and node.dep_ == "relcl":
+            return not _has_word(node, casualty_words().harmful)
+        if node.i >= first and node.dep_ == "advcl" and any(c.lower_ in _MEANWHILE for c in node.children if c.dep_ == "mark"):
+            return _has_word(node, casualty_words().lists["aftermath"])
+    return False
+
+
+def _upwards(token: Token) -> Iterator[Token]:
+    yield token
+    while token.head.i != token.i:
+        token = token.head
+        yield token
+
+
+def _has_word(clause: Token, words: Container[str]) -> bool:
+    return any(t.lower_ in words for t in clause.subtree)
+
+
 def _in_return(link: Link, mention: Mention) -> bool:
     """ "Killing 25 fighters in response to the killing of troops in Sarvo": where that for which it was done took place."""
     words, doc = casualty_words(), link.cue.doc
     return any(words.has("in_return", t) for t in doc[link.figure.end : mention.start])
+
+
+def together(mention: Mention, mentions: Sequence[Mention], doc: Doc) -> str:
+    """The place as it is written: "Ruritania and Morland" where a figure counts the dead of both."""
+    for other in mentions:
+        names = doc[mention.start : other.end]
+        both = {doc[mention.end - 1].ent_type_, doc[other.end - 1].ent_type_} <= _PLACE_ENTS
+        if (
+            other.start == mention.end + 1
+            and doc[mention.end].lower_ == "and"
+            and both
+            and not any(t.pos_ == "NOUN" for t in names)
+        ):
+            return str(names.text)
+    return mention.text
 
 
 def _first(chain: Sequence[Mention]) -> Mention | None:
@@ -385,9 +478,10 @@ def named_place(mentions: Sequence[Mention]) -> str | None:
     return next((m.text for m in mentions if not m.located and not m.acts), None)
 
 
-def place_left(mentions: Sequence[Mention]) -> str | None:
-    """The place that a sentence without figures leaves to the next."""
-    located = [m for m in mentions if m.located and not m.owner] or [m for m in mentions if m.located]
+def place_left(mentions: Sequence[Mention], near: bool = True) -> str | None:
+    """The place that a sentence without figures leaves to the next; with `near` also one that it only is near to."""
+    found = [m for m in mentions if m.located > (not near)]
+    located = [m for m in found if not m.owner] or found
     return located[0].text if located else None
 
 

@@ -18,6 +18,7 @@ THIS_YEAR = "this year"
 _WINDOW_LEADS = frozenset({"in", "over", "during", "within", "for", "the", "of", "these"})
 _YEAR = re.compile(r"(?:19|20)\d\d")
 _RECORD_REACH = 9  # words before a window in which "deadliest" or "first" makes it a record's window
+_WAR_REACH = 14  # and words between a war and what it has done, with the names of its sides
 _SINCE_REACH = 12
 _SPANS = frozenset({"week", "weeks", "month", "months", "year", "years"})
 _AFTER_DATES = frozenset({"in", "from", "off", "near", "after", "by", "at", "during", "across"})
@@ -135,7 +136,8 @@ def history_of(sentence: Span, link: Link, since: str | None, published: float |
         low = since.lower()
         if any(phrase in low for phrase in casualty_words().lists["background"]):
             return f"since {since}"
-        return f"since {since}" if _YEAR.fullmatch(low) and not _is_year_of(low, published) else ""
+        gone = _YEAR.fullmatch(low) and not _is_year_of(low, published)
+        return f"since {since}" if gone else _background_total(link)
     if any(
         t.lower_ == "anniversary" and t.i < link.cue.i and t.i + 1 < sentence.end and t.nbor().lower_ == "of" for t in sentence
     ):
@@ -207,7 +209,7 @@ def _background_total(link: Link) -> str:
     subjects = [c for c in verb.children if c.dep_ == "nsubj" and c.i < verb.i]
     told = [*subjects, *([verb.head] if verb.dep_ == "relcl" else [])]
     if any(t.tag_ == "WDT" for t in subjects):
-        told += verb.doc[max(verb.sent.start, verb.i - _RECORD_REACH) : verb.i]  # "a war between two armies, which has killed"
+        told += verb.doc[max(verb.sent.start, verb.i - _WAR_REACH) : verb.i]  # "a war between two armies, which has killed"
     war = any(t.lower_ in casualty_words().lists["long_causes"] for t in told)
     return "the total of a war" if perfect and war else ""
 

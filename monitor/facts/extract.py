@@ -30,6 +30,8 @@ READ_LANGUAGES = frozenset({"en"})
 _NAMES = 40  # names kept for grouping
 _BATCH = 60_000  # code points that are parsed together: enough to fill the network, little to hold
 _TITLE_YEAR = re.compile(r"(?:(\w+) )?\b((?:19|20)\d\d)\b(?!,\d)")
+_MARK = re.compile(r":| [|\u2013\u2014-] ")
+_OF_NATION = frozenset({"capital", "territory", "soil", "waters", "airspace", "city", "town", "village", "province", "region"})
 _SINCE = frozenset({"since", "than", "before", "until"})
 _HEADING = 160  # code points of a first line that may be a headline
 _NEAR = 5  # places that help to tell namesakes apart
@@ -78,8 +80,9 @@ class FactReader:
         for section in parsed.sections:
             said = attributions(section)
             yield from read_territory(section, said, context)
-            figures = read_casualties(section, said, parsed.document.published)
-            yield from _placed_by(title, figures) if section is not title else figures
+            named = _place_named(title) if title is not None and section is not title else None
+            figures = read_casualties(section, said, parsed.document.published, named)
+            yield from _placed_by(named, figures)
             yield from read_statements(section, said)
 
     def _completed(self, fact: Fact, setting: _Setting) -> Fact:
@@ -92,7 +95,7 @@ class FactReader:
             # "Peru announces a rise in its toll": the country whose dead are counted.
             fact = replace(fact, place=fact.source if self._gazetteer.country(fact.source) else None)
         if isinstance(fact, CasualtyFigure) and fact.place is not None:
-            name, place = self._place(fact.place, setting)
+            name, place = self._place(fact.place, setting) if " and " not in fact.place else (fact.place, None)
             if place is not None:
                 fact = replace(fact, place=name, place_id=place.id, country=place.country)
         return fact
@@ -101,7 +104,7 @@ class FactReader:
         """The place of a name; where the whole is unknown and a headline's capitals may have made it too long ("Ruritania
         Reach"), that of its beginning."""
         words = name.split()
-        if len(words) > 1 and words[-1].lower() == "capital" and (code := self._gazetteer.country(" ".join(words[:-1]))):
+        if len(words) > 1 and words[-1].lower() in _OF_NATION and (code := self._gazetteer.country(" ".join(words[:-1]))):
             return name, self._gazetteer.nation(code)  # "the Ruritanian capital": in Ruritania
         for n in range(len(words), 0, -1):
             part = " ".join(words[:n])
@@ -111,7 +114,8 @@ class FactReader:
                 return part, place
             if words[n - 1].islower() and not _lies_in(words[n - 1]):
                 break  # "Homs province": more than the town of that name
-        return name, None
+        nation = self._gazetteer.nation(self._gazetteer.country(name) or "")
+        return (nation.name, nation) if nation is not None else (name, None)  # "Ruritanian": in Ruritania
 
 
 def _lies_in(noun: str) -> bool:
@@ -191,7 +195,8 @@ def _anchored(facts: Iterable[Fact], parsed: Parsed, setting: _Setting) -> list[
     sections = {s.within: (s, list(s.doc.sents), [sentence.start_char for sentence in s.doc.sents]) for s in parsed.sections}
     given = list(facts)
     headed = {f.metric for f in given if isinstance(f, CasualtyFigure) and f.within == "title"} if "title" in sections else None
-    bygone = headed is not None and _is_bygone(sections["title"][0].text, parsed.document.published)
+    title_text = sections["title"][0].text if headed is not None else ""
+    bygone = _is_bygone(title_text, parsed.document.published) or _is_essay(title_text)
     heading = _headings(sections["text"][0].text, sections["text"][1]) if headed is None and "text" in sections else 0
     judged: list[tuple[Fact, bool, bool]] = []
     for fact in given:
@@ -210,14 +215,22 @@ def _anchored(facts: Iterable[Fact], parsed: Parsed, setting: _Setting) -> list[
     return [replace(row[0], anchored=False) if by_the_way else row[0] for row, by_the_way in zip(judged, aside, strict=True)]
 
 
-def _placed_by(title: Section | None, figures: Sequence[CasualtyFigure]) -> Iterable[CasualtyFigure]:
+def _place_named(title: Section) -> str | None:
+    """The place that a headline names."""
+    return next((place for s in title.doc.sents if (place := place_left(places(s))) is not None), None)
+
+
+def _placed_by(named: str | None, figures: Sequence[CasualtyFigure]) -> Iterable[CasualtyFigure]:
     """The figures of a text with the place that its headline names, where their own sentences name none."""
-    named = None
-    if title is not None and any(f.place is None for f in figures):
-        named = next((place for s in title.doc.sents if (place := place_left(places(s))) is not None), None)
     if named is None or any(f.place is not None for f in figures):
         return figures
     return [replace(f, place=named) if f.scope == "incident" else f for f in figures]
+
+
+def _is_essay(title: str) -> bool:
+    """Whether a headline says by its first or last word that no news is told below it ("Opinion: ...", "... | Analysis")."""
+    parts = [part.strip().casefold() for part in _MARK.split(title)]
+    return len(parts) > 1 and not casualty_words().lists["essays"].isdisjoint({parts[0], parts[-1]})
 
 
 def _is_bygone(title: str, published: float | None) -> bool:
