@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 
 from monitor.gazetteer import Gazetteer, Place
 from monitor.ledger import control, elsewhere, figures, life, rhythm, statements
+from monitor.ledger.bounds import WORDS
 from monitor.ledger.names import fold, same_place
 from monitor.ledger.origins import origin_of
 from monitor.model import (
@@ -138,7 +139,9 @@ def _own(facts: Sequence[Fact]) -> list[Fact]:
 def _echoes(headline: Fact, body: Fact) -> bool:
     match headline, body:
         case CasualtyFigure(), CasualtyFigure():
-            return headline.metric == body.metric and (headline.low, headline.high) in _readings(body)
+            return headline.metric == body.metric and (
+                (headline.low, headline.high) in _readings(body) or _holds(headline, body)
+            )
         case TerritoryChange(), TerritoryChange():
             same = (
                 headline.place_id == body.place_id
@@ -154,6 +157,11 @@ def _echoes(headline: Fact, body: Fact) -> bool:
 def _readings(fact: CasualtyFigure) -> set[tuple[int | None, int | None]]:
     """What a headline may make of a figure: "at least 242" becomes 242, and the other way round."""
     return {(fact.low, fact.high), (fact.low, fact.low), (fact.low, None)}
+
+
+def _holds(headline: CasualtyFigure, body: CasualtyFigure) -> bool:
+    """ "Dozens killed" above "at least 36 people were killed": a word that the body's number is one of."""
+    return headline.qualifier in WORDS and body.low is not None and headline.low is not None and body.low >= headline.low
 
 
 def _alike(a: str | None, b: str | None) -> bool:
@@ -201,9 +209,13 @@ def quotations_wanted(observations: Sequence[Observation], states: States) -> li
     """The pairs of quotations whose likeness the statement ledgers want to know: fact id, its quotation, known key, known
     words."""
     wanted = []
+    heard: dict[LedgerKey, statements.Statements] = {}
     for o in observations:
-        if isinstance(o.fact, Statement) and (row := states.get(_ledger_of(o, ()))) is not None:
-            known = statements.candidates(statements.Statements.from_json(row), o)
+        ledger = _ledger_of(o, ())
+        if isinstance(o.fact, Statement) and (row := states.get(ledger)) is not None:
+            if ledger not in heard:
+                heard[ledger] = statements.Statements.from_json(row)
+            known = statements.candidates(heard[ledger], o)
             wanted += [(o.fact.id, o.fact.content, key, words) for key, words in known]
     return wanted
 
@@ -250,13 +262,14 @@ def _heard(
     """The events with their twins in other stories, and the memories that have heard them."""
     carried = {o.fact.id: o for o in observations}
     memories: dict[str, elsewhere.Elsewhere] = {}
+    nations = frozenset(place.id for place in gazetteer.nations())
     told: list[Event] = []
     for event in events:
         o = carried.get(event.fact.id) if event.fact is not None else None
         key = elsewhere.memory_key(o) if o is not None else None
         if o is not None and key is not None:
             memory = memories.get(key) or elsewhere.Elsewhere.from_json(key, states.get(("elsewhere", key)))
-            memories[key], event = elsewhere.hear(memory, event, o, inside(gazetteer))
+            memories[key], event = elsewhere.hear(memory, event, o, inside(gazetteer), nations)
         told.append(event)
     return told, [LedgerState("elsewhere", key, memory.to_json()) for key, memory in memories.items() if memory.rows]
 
