@@ -19,7 +19,8 @@ import pytest
 from monitor.errors import ModelUnavailable
 from monitor.model import Item, Reading, Story, StoryEdit, Vector
 from monitor.stories.embed import EmbedderService, embed_text
-from monitor.stories.group import Grouper, Placed, Settings, nearest
+from monitor.stories.group import Grouper, Placed, Settings
+from monitor.stories.near import nearest
 from monitor.stories.scorer import load_weights
 from monitor.stories.telling import central_title
 

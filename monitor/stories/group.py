@@ -37,7 +37,6 @@ _WITNESSES = 3  # latest items of a story that say whether it is another one too
 _FAR = 8.0  # log-odds of what was not even compared
 _LOCAL = 10  # nearest neighbours that say how crowded an item's surroundings are
 _DIGITS = 5  # the last bits of a product depend on the row's place in the matrix
-_SAMPLED, _STRIDE = 4096, 16
 THRESHOLD = 0.6  # the packaged model's cosine from which a pair of the learned days is rather one event than two
 _REBUILT = 256  # stored items that are taken back at once
 _SLICE = 16  # items that are settled between two breaths
@@ -62,6 +61,7 @@ class Settings:
     leaves_below: float = -3.0  # log-odds at which an edited item is no longer what it was
     merges_above: float = 0.0  # log-odds beyond those to join, of an item in two stories and of these in one another
     merges_within: float = _DAY  # the age of a story that still may merge by itself
+    exact_up_to: int = 150_000  # of more items the nearest are looked up in a graph, where `usearch` is installed
     settles: int = 512  # so many items are settled at once, however short the time in which they came
 
 
@@ -110,7 +110,7 @@ class Grouper:
         self._families = dict(families or {})
         self.weights = weights or load_weights()
         self.settings = settings or Settings()
-        self.index = Index(WordWeights())
+        self.index = Index(WordWeights(), self.settings.exact_up_to)
         self._ahead: dict[tuple[str, str], Ahead] = {}
         self._tidied = self._now = float("-inf")
         self._hour, self._stored_hour = Hour(), Hour()
@@ -303,11 +303,12 @@ class Grouper:
 
     def _compare(self, members: Sequence[Member]) -> list[Ahead]:
         """Each of these items, which have rows, with what it may belong to."""
-        cosines = self.index.cosines([m.sketch for m in members])
-        found = [self._candidates(m, c) for m, c in zip(members, cosines, strict=True)]
+        sketches = [m.sketch for m in members]
+        near = self.index.near(sketches, self.settings.near + 1)
+        found = [self._candidates(m, rows) for m, rows in zip(members, near, strict=True)]
         old, at = np.unique(np.concatenate(found), return_inverse=True)
         which = np.repeat(np.arange(len(members)), [len(f) for f in found])
-        likeness = np.round(self._like(cosines[which, old[at]]), _DIGITS)
+        likeness = np.round(self._like(self.index.cosines(sketches, old)[which, at]), _DIGITS)
         likeness[self.index.bare(np.asarray([m.row for m in members]))[which] | self.index.bare(old)[at]] = np.nan
         ends = np.cumsum([len(f) for f in found])[:-1]
         local = np.asarray([crowding(c) for c in np.split(likeness, ends)], np.float32)
@@ -343,9 +344,8 @@ class Grouper:
     def _print(self, item: Item) -> Print:
         return fingerprint(item)
 
-    def _candidates(self, new: Member, cosines: NDArray[np.float32]) -> NDArray[np.int64]:
+    def _candidates(self, new: Member, near: NDArray[np.int64]) -> NDArray[np.int64]:
         """The rows that an item is compared with: the nearest, those that share rare words, those with its link."""
-        near = nearest(cosines, self.settings.near + 1) if new.sketch.vector is not None else np.zeros(0, np.int64)
         count = self.settings.worded if len(near) else self.settings.near
         worded = self.index.by_words(new.sketch, count + 1)
         linked = np.asarray(self.index.by_link(new.sketch.link), np.int64)
@@ -461,19 +461,6 @@ class Grouper:
 
 def _new_story(first: Member) -> Story:
     return Story(first.story_id, first.title, first.seen, first.seen, 0)
-
-
-def nearest(cosines: NDArray[np.float32], count: int) -> NDArray[np.int64]:
-    """Where the highest cosines stand. Among many, only those above what a sample promises are looked at."""
-    among = np.arange(len(cosines))
-    if len(cosines) > _SAMPLED:
-        sample = cosines[::_STRIDE]
-        at = len(sample) - 2 - 2 * count // _STRIDE
-        above = np.flatnonzero(cosines >= np.partition(sample, at)[at])
-        among = above if len(above) >= count else among
-    if len(among) <= count:
-        return among
-    return np.asarray(among[np.argpartition(-cosines[among], count - 1)[:count]], np.int64)
 
 
 def traced(new: Member, same: Sequence[Member]) -> Member:

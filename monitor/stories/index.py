@@ -32,12 +32,12 @@ from monitor.stories.features import (
     sums_of,
     unit,
 )
-
-Found = NDArray[np.int64]
+from monitor.stories.near import Found, Graph, nearest
 
 _COMMON = 200  # a word in more live items than this finds nothing
 _PROBES = 16  # how many of an item's rarest words are looked up
 _FIRST_ROWS = 256
+_NONE: Found = np.zeros(0, np.int64)
 _HOUR = 3600.0
 LATEST = 40
 """So many of a story's latest members stand for it."""
@@ -101,8 +101,11 @@ def _no_rows() -> array[int]:
 class Index:
     """Live items and stories. Rows are reused; nothing depends on which row an item has."""
 
-    def __init__(self, weights: WordWeights) -> None:
+    def __init__(self, weights: WordWeights, exact_up_to: int) -> None:
+        """Of more rows than `exact_up_to` the nearest are looked up in a graph, where its library is installed."""
         self.weights = weights
+        self._exact_up_to = exact_up_to
+        self._graph: Graph | None = None
         self._members: dict[str, Member] = {}
         self._stories: dict[str, StoryState] = {}
         self._gists: dict[str, tuple[StoryState, Gist]] = {}
@@ -166,14 +169,33 @@ class Index:
 
     # -- finding ----------------------------------------------------------------------------------------------------------
 
-    def cosines(self, sketches: Sequence[Sketch]) -> NDArray[np.float32]:
-        """The cosine of each of these to every row, 0 where either has no vector: shape (len(sketches), rows)."""
-        used = len(self._sketches)
-        if not self._matrix.size:
-            return np.zeros((len(sketches), used), np.float32)
-        none = np.zeros(self._matrix.shape[1], np.float32)
+    def cosines(self, sketches: Sequence[Sketch], rows: Found | None = None) -> NDArray[np.float32]:
+        """The cosine of each of these to these rows, or to every row, 0 where either has no vector: shape (len(sketches),
+        rows)."""
+        matrix = self._matrix[: len(self._sketches)] if rows is None else self._matrix[rows] if self._matrix.size else None
+        if matrix is None or not matrix.size:
+            return np.zeros((len(sketches), len(self._sketches) if rows is None else len(rows)), np.float32)
+        none = np.zeros(matrix.shape[1], np.float32)
         vectors = np.stack([none if s.vector is None else s.vector for s in sketches])
-        return np.asarray(vectors @ self._matrix[:used].T, np.float32)
+        return np.asarray(vectors @ matrix.T, np.float32)
+
+    def near(self, sketches: Sequence[Sketch], count: int) -> list[Found]:
+        """The rows with the highest cosines to each of these, themselves among them; none for one without a vector."""
+        graph = self._graph_of_many()
+        if graph is None:
+            alike: Iterable[Found] = (nearest(c, count) for c in self.cosines(sketches))
+            return [rows if s.vector is not None else _NONE for s, rows in zip(sketches, alike, strict=True)]
+        vectors = [s.vector for s in sketches if s.vector is not None]
+        found = iter(graph.nearest(np.stack(vectors), count) if vectors else ())
+        return [next(found) if s.vector is not None else _NONE for s in sketches]
+
+    def _graph_of_many(self) -> Graph | None:
+        """The graph of all vectors, built when they are too many to compare with each."""
+        if self._graph is None and len(self._sketches) > self._exact_up_to and self._matrix.size and Graph.installed():
+            rows = np.flatnonzero(~self._bare)
+            self._graph = Graph(self._matrix.shape[1])
+            self._graph.add(rows.tolist(), self._matrix[rows])
+        return self._graph
 
     def bare(self, rows: Found) -> NDArray[np.bool_]:
         """Which of these rows have no vector."""
@@ -297,6 +319,8 @@ class Index:
             if not self._matrix.size:
                 self._matrix = np.zeros((len(self._plain), len(sketch.vector)), np.float32)
             self._matrix[row] = sketch.vector
+            if self._graph is not None:
+                self._graph.add([row], sketch.vector[None])
         return row
 
     def _new_row(self) -> int:
@@ -327,6 +351,8 @@ class Index:
                     del self._links[sketch.link]
             if self._matrix.size:
                 self._matrix[row] = 0
+            if self._graph is not None:
+                self._graph.remove(row)
             self._sketches[row], self._used[row], self._bare[row] = None, False, True
             self._free.append(row)
 
