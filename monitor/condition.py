@@ -15,7 +15,7 @@ from monitor.clock import Clock, SystemClock
 from monitor.loops import Loop
 from monitor.model import Json
 from monitor.pulse import LoopLag, StoreWatch, memory_of
-from monitor.roles import Roles, in_order
+from monitor.roles import Role, Roles, in_order
 from monitor.web.server import Health
 from monitor.web.status import of_store
 from monitor.worker import Worker
@@ -120,6 +120,7 @@ class Condition:
             "started": self._started,
             "pid": os.getpid(),
             "roles": list(in_order(parts.roles)),
+            "roles_flags": {role.value: int(role in parts.roles) for role in Role},
             "up": {name: up for one in fares for name, up in one.up.items()} | {"store": int(parts.storing.failing is None)},
             "loops_failing": {loop.name: int(loop.failing is not None) for loop in parts.loops},
             "loop_lag": parts.lag.worst,

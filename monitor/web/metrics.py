@@ -126,6 +126,7 @@ _PLAIN = (
     ("wirewatch_rules_refused", "Problems of rule files whose old version stays in force.", "refused_count"),
     ("wirewatch_blind_rules", "Rules that hear no working feed.", "blind_count"),
     ("wirewatch_event_loop_lag_seconds", "The longest the event loop was held up in the last minute.", "loop_lag"),
+    ("wirewatch_seat", "1 where this worker decides on items, 0 where another does.", "seat"),
     ("wirewatch_intake_paused", "1 while nothing is polled because the store cannot be written.", "intake_paused"),
 )
 _BY_LABEL = (
@@ -134,6 +135,14 @@ _BY_LABEL = (
     ("wirewatch_outbox", "Deliveries that are not sent, by state.", "state", "queues.outbox"),
     ("wirewatch_component_up", "1 where a component serves, 0 where the daemon goes on without it.", "component", "up"),
     ("wirewatch_notifier_paused", "1 where a notifier refused credentials or address.", "notifier", "paused_flags"),
+    ("wirewatch_role", "1 for the roles of this worker.", "role", "roles_flags"),
+    ("wirewatch_workers", "Workers of the store that have lately said that they live, by role.", "role", "fleet_roles"),
+    (
+        "wirewatch_worker_silent_seconds",
+        "How long ago a worker said that it lives; not of those that ended.",
+        "worker",
+        "fleet_ages",
+    ),
     ("wirewatch_loop_failing", "1 where the latest run of a loop failed.", "loop", "loops_failing"),
 )
 _WORKERS = (

@@ -13,6 +13,7 @@ import jinja2
 from monitor.clock import iso
 from monitor.collect import health
 from monitor.model import Json
+from monitor.roles import Role
 from storage.base import Store
 from storage.vitals import Beat
 
@@ -22,7 +23,8 @@ _ALERTS_FOR_S = 7 * 86400.0
 
 
 async def of_store(store: Store, now: float) -> Json:
-    """Queues, feeds, the latest alerts, and who works: `queues`, `feeds` by health, `failing_feeds`, `alerts`, `fleet`."""
+    """Queues, feeds, the latest alerts, and who works: `queues`, `feeds` by health, `failing_feeds`, `alerts`, `fleet`, of that
+    `fleet_roles` and `fleet_ages`."""
     depths, feeds, beats = await store.depths(now), await store.feeds(), await store.beats()
     edges = await store.edges(now - _ALERTS_FOR_S, _ALERTS)
     return {
@@ -63,6 +65,8 @@ async def of_store(store: Store, now: float) -> Json:
             }
             for beat in beats
         ],
+        "fleet_roles": {role.value: sum(lives(beat, now) and role in beat.roles for beat in beats) for role in Role},
+        "fleet_ages": {f"{beat.host}/{beat.pid}": max(0.0, now - beat.at) for beat in beats if beat.ended is None},
     }
 
 
