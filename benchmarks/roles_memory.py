@@ -28,7 +28,8 @@ WAIT_S = 120.0
 
 async def ready(session: aiohttp.ClientSession, port: int, roles: str) -> dict[str, float]:
     """The status once the worker and what it starts are at rest."""
-    wanted = ("embedder", "reader") if "understand" in roles else ()
+    waits = "understand" not in roles
+    wanted = () if waits else ("embedder", "reader")
     wanted += ("parser 1",) if "collect" in roles else ()
     async with asyncio.timeout(WAIT_S):
         while True:
@@ -39,7 +40,7 @@ async def ready(session: aiohttp.ClientSession, port: int, roles: str) -> dict[s
             except aiohttp.ClientError:
                 continue
             memory = {one["name"]: (one["memory"] or 0) / 2**20 for one in told["workers"]}
-            if told["ready"] and all(memory.get(name) for name in wanted) and not told["queues"]["pending"]:
+            if told["ready"] and all(memory.get(name) for name in wanted) and (waits or not told["queues"]["pending"]):
                 return memory
 
 
