@@ -37,6 +37,7 @@ from storage import (
     postgres_history,
     postgres_keep,
     postgres_outbox,
+    postgres_partitions,
     postgres_reads,
     postgres_silences,
     postgres_steps,
@@ -389,7 +390,9 @@ class PostgresStore:
         return await self._pool.read(lambda db: postgres_reads.answered(db, request_id))
 
     async def retain(self, cutoffs: Mapping[str, float], limit: int) -> int:
-        return await self._write(lambda db: postgres_keep.retain(db, cutoffs, limit))
+        await self._write(postgres_partitions.make_ahead)
+        dropped = await self._write(lambda db: postgres_partitions.drop_old(db, cutoffs))
+        return dropped + await self._write(lambda db: postgres_keep.retain(db, cutoffs, limit))
 
     # -- health -----------------------------------------------------------------------------------------------------------
 

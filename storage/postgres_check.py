@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncpg
 
+from storage.postgres_partitions import TABLES
 from storage.postgres_pool import Server, blocking, explain
 
 _READ_WHOLE = "SELECT count(t.*) FROM {} t"
-_TABLES = "SELECT tablename FROM pg_tables WHERE schemaname = current_schema() ORDER BY tablename"
 _UNSENT = "state IN ('pending', 'sending')"
 _WRONG = {
     "items without the version that they show": """
@@ -39,7 +39,7 @@ async def _check(server: Server) -> list[str]:
     try:
         connection = await server.connect()
         try:
-            for (table,) in await connection.fetch(_TABLES):
+            for (table,) in await connection.fetch(TABLES):
                 await connection.fetchval(_READ_WHOLE.format(table), timeout=None)
             counts = {what: await connection.fetchval(sql, timeout=None) for what, sql in _WRONG.items()}
         finally:

@@ -17,6 +17,7 @@ from pgvector import HalfVector
 from monitor.codec import dumps
 from monitor.errors import ConfigError, StoreUnavailable
 from storage.postgres_open import open_postgres
+from storage.postgres_partitions import PARTITIONED, TABLES, WEEK_S, make_weeks
 from storage.postgres_pool import Server, blocking, explain
 from storage.postgres_rows import Connection, halved
 from storage.postgres_words import document
@@ -29,6 +30,7 @@ from storage.sqlite_rows import vector_of
 _LEFT = frozenset({"wirewatch_migrations", "seats", "workers", "host_slots", "host_waits", "prepared"})
 _MADE = {"items": ("words",)}
 _BATCH = 2000
+_FOREVER = 4_102_444_800  # the year 2100: what is dated later is odd
 
 Progress = Callable[[str, int, int], None]
 """Called with a table, how many of its rows are there, and of how many."""
@@ -71,8 +73,7 @@ async def _move(source: sqlite3.Connection, server: Server, progress: Progress) 
 
 
 async def _tables(target: Connection) -> list[str]:
-    sql = "SELECT tablename FROM pg_tables WHERE schemaname = current_schema() ORDER BY tablename"
-    return [row[0] for row in await target.fetch(sql) if row[0] not in _LEFT]
+    return [row[0] for row in await target.fetch(TABLES) if row[0] not in _LEFT]
 
 
 _COLUMNS = """
@@ -87,6 +88,8 @@ async def _table(source: sqlite3.Connection, target: Connection, table: str, whe
     have = {row[1] for row in source.execute(f'PRAGMA table_info("{table}")')}
     kinds = {name: kind for name, kind in await target.fetch(_COLUMNS, table) if name in have}
     count = source.execute(f'SELECT count(*) FROM "{table}"').fetchone()[0]
+    if table in PARTITIONED:
+        await _make_weeks(source, target, table)
     read, done = Sum(), 0
     insert = _insert(table, kinds)
     for rows in _batches(source, table, kinds):
@@ -99,6 +102,12 @@ async def _table(source: sqlite3.Connection, target: Connection, table: str, whe
     if (read.count, read.text) != (written.count, written.text):
         raise StoreUnavailable(f"{where}: {table} is not what it was: {written.count} rows of {read.count}; nothing was kept")
     return Moved(table, read.count, read.text, written.text)
+
+
+async def _make_weeks(source: sqlite3.Connection, target: Connection, table: str) -> None:
+    weeks = f'SELECT DISTINCT CAST("at" / {WEEK_S} AS INTEGER) FROM "{table}" WHERE "at" BETWEEN 0 AND {_FOREVER}'
+    for (week,) in source.execute(weeks).fetchall():
+        await make_weeks(target, table, week, week)
 
 
 def _batches(source: sqlite3.Connection, table: str, kinds: dict[str, str]) -> Iterator[list[list[Any]]]:

@@ -15,6 +15,7 @@ from monitor.errors import ConfigError, StoreCorrupt, StoreLocked, StoreMissing,
 from storage import postgres_migrations as migrations
 from storage import postgres_seat
 from storage.postgres import PostgresStore
+from storage.postgres_partitions import make_ahead
 from storage.postgres_pool import Server, blocking, explain
 from storage.postgres_rows import Connection
 
@@ -83,6 +84,7 @@ async def _prepare(server: Server, daemon: bool, alone: bool) -> str:
         if daemon:
             async with connection.transaction():
                 await _migrate(connection, where)
+                await make_ahead(connection)
             if alone and (holder := await postgres_seat.holder(connection)) is not None:
                 raise StoreLocked(f"{where}: worker {holder} runs on this store; it is asked instead")
         else:

@@ -15,9 +15,10 @@ import asyncpg
 
 from storage.base import Store
 from storage.postgres_open import open_postgres
+from storage.postgres_partitions import TABLES
 
 DATABASE = "wirewatch"
-_TABLES = "SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'wirewatch_migrations' ORDER BY 1"
+_MIGRATIONS = "wirewatch_migrations"  # stays when a database is emptied
 _ALONE = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
 _WAITING = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
 _NUMBERS = "SELECT setval(schemaname || '.' || sequencename, 1, false) FROM pg_sequences"
@@ -58,7 +59,7 @@ class Server:
         self.run(admin.close())
         asyncio.run(open_postgres(self.url(), daemon=True).close())
         self.connection = self.run(asyncpg.connect(self.url()))
-        self.tables = [row[0] for row in self.run(self.connection.fetch(_TABLES))]
+        self.tables = [row[0] for row in self.run(self.connection.fetch(TABLES)) if row[0] != _MIGRATIONS]
         self._empty = ";".join([_ALONE, *(f"DELETE FROM {table}" for table in self.tables), _NUMBERS])  # noqa: S608 - its own
 
     def run(self, work: Coroutine[Any, Any, Any]) -> Any:

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 
 from storage.postgres_migrations.first import M0001_TABLES
 from storage.postgres_migrations.hosts import M0002_HOSTS
+from storage.postgres_migrations.partitions import M0005_PARTITIONS
 from storage.postgres_migrations.preparing import M0004_PREPARING
 from storage.postgres_migrations.workers import M0003_WORKERS
 
@@ -17,6 +18,7 @@ _STEPS: Mapping[str, Iterable[str]] = {
     "m0002_hosts": M0002_HOSTS,
     "m0003_workers": M0003_WORKERS,
     "m0004_preparing": M0004_PREPARING,
+    "m0005_partitions": M0005_PARTITIONS,
 }
 
 

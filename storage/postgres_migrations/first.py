@@ -380,7 +380,8 @@ LEFT JOIN story_items l ON l.item_id = i.id LEFT JOIN stories s ON s.id = l.stor
 """
 
 
-def _view(name: str) -> str:
+def view(name: str) -> str:
+    """The statement that makes one of these views."""
     table, plain, times = _ISO_VIEWS[name]
     shown = [*plain.split(), *(f"{instant(column)} AS {column}" for column in times.split())]
     return f"CREATE VIEW {name} AS SELECT {', '.join(shown)} FROM {table}"
@@ -390,6 +391,6 @@ M0001_TABLES = (
     *_FEEDS_AND_ITEMS,
     *_STORIES_AND_FACTS,
     *_ALERTS_AND_OUTBOX,
-    *(_view(name) for name in _ISO_VIEWS),
+    *(view(name) for name in _ISO_VIEWS),
     _FACTS_ISO,
 )
