@@ -30,7 +30,6 @@ async def ready(session: aiohttp.ClientSession, port: int, roles: str) -> dict[s
     """The status once the worker and what it starts are at rest."""
     waits = "understand" not in roles
     wanted = () if waits else ("embedder", "reader")
-    wanted += ("parser 1",) if "collect" in roles else ()
     async with asyncio.timeout(WAIT_S):
         while True:
             await asyncio.sleep(1.0)
@@ -40,7 +39,13 @@ async def ready(session: aiohttp.ClientSession, port: int, roles: str) -> dict[s
             except aiohttp.ClientError:
                 continue
             memory = {one["name"]: (one["memory"] or 0) / 2**20 for one in told["workers"]}
-            if told["ready"] and all(memory.get(name) for name in wanted) and (waits or not told["queues"]["pending"]):
+            parses = "collect" not in roles or any(memory.get(f"parser {n}") for n in (1, 2))
+            if (
+                told["ready"]
+                and parses
+                and all(memory.get(name) for name in wanted)
+                and (waits or not told["queues"]["pending"])
+            ):
                 return memory
 
 
