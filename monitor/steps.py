@@ -155,8 +155,9 @@ def _echoes(headline: Fact, body: Fact) -> bool:
 
 
 def _readings(fact: CasualtyFigure) -> set[tuple[int | None, int | None]]:
-    """What a headline may make of a figure: "at least 242" becomes 242, and the other way round."""
-    return {(fact.low, fact.high), (fact.low, fact.low), (fact.low, None)}
+    """What a headline may make of a figure: "at least 242" and "over 241" become 242 and 241, and the other way round."""
+    written = fact.low - 1 if fact.qualifier == "more_than" and fact.low else fact.low
+    return {(fact.low, fact.high), (fact.low, fact.low), (fact.low, None), (written, written)}
 
 
 def _holds(headline: CasualtyFigure, body: CasualtyFigure) -> bool:
