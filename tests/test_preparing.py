@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+import itertools
+import json
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -204,3 +207,56 @@ async def test_what_raises_is_put_off_and_prepared_anew_for_its_next_try(crew: C
     assert await seat.bench.analyse() == []
     seat.bench.clock.advance_to(T0 + 61 * MINUTE)
     assert [r.item_id for r in await seat.bench.analyse() if r.item_id] == ["i0"]
+
+
+LABELLED = Path(__file__).parents[1].parent / "shared" / "data" / "stories_rss" / "stories_dev.jsonl"
+_OF_THEM = 60
+
+
+def labelled() -> list[dict[str, Any]]:
+    """The largest labelled stories, so many items of them, in the order in which they were seen."""
+    if not LABELLED.exists():
+        pytest.skip(f"{LABELLED.parent} is not there")
+    rows = [json.loads(line) for line in LABELLED.read_text("utf-8").splitlines()]
+    sizes = Counter(row["story"] for row in rows)
+    rows.sort(key=lambda row: (-sizes[row["story"]], row["story"], row["seen"]))
+    return sorted(rows[:_OF_THEM], key=lambda row: row["seen"])
+
+
+def pairs(story_of: dict[str, str]) -> set[tuple[str, str]]:
+    """The pairs of items that are in one story."""
+    return {(a, b) for a, b in itertools.combinations(sorted(story_of), 2) if story_of[a] == story_of[b]}
+
+
+def f1(found: dict[str, str], gold: dict[str, str]) -> float:
+    ours, theirs = pairs(found), pairs(gold)
+    return 2 * len(ours & theirs) / (len(ours) + len(theirs))
+
+
+async def grouped(worker: Bench, rows: Sequence[dict[str, Any]], analyse: Callable[[], Awaitable[object]]) -> dict[str, str]:
+    """By labelled item the story that it came into: 15 come at a time, ten minutes apart."""
+    names: dict[str, str] = {}
+    for n in range(0, len(rows), 15):
+        for row in rows[n : n + 15]:
+            (item,) = await worker.publish((row["feed"], row["title"]), minute=n / 1.5, summary=row["summary"])
+            names[item.id] = row["id"]
+        await analyse()
+    found = await worker.store.story_of(list(names))
+    return {names[item]: story for item, story in found.items()}
+
+
+async def test_labelled_items_are_grouped_by_two_workers_as_by_one_process(
+    crew: Callable[..., Worker], tmp_path: Path, models: Models, rules_of: Rules
+) -> None:
+    rows = labelled()
+    gold = {row["id"]: row["story"] for row in rows}
+    async with bench(tmp_path / "one.db", models, rules_of(RULES)) as alone:
+        one = await grouped(alone, rows, alone.analyse)
+    first, second = crew(), crew()
+    await first.sit()
+    assert not await second.sit()
+
+    two = await grouped(first.bench, rows, lambda: drain(first, second))
+    assert len(one) == len(two) == _OF_THEM and pairs(gold) and pairs(one)
+    assert abs(f1(one, gold) - f1(two, gold)) <= 0.01
+    assert f1(one, two) >= 0.99
