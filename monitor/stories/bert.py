@@ -61,7 +61,8 @@ class PackedBert:
         words = bert.embeddings
         self._heads: int = bert.config.num_attention_heads
         with torch.inference_mode():
-            self._words = words.word_embeddings.weight.detach()
+            # A copy in half the bits: nothing then holds the file of weights, which is mapped, in memory.
+            self._words = words.word_embeddings.weight.bfloat16()
             self._places = words.position_embeddings.weight + words.token_type_embeddings.weight[0]
             self._first = _norm(words.LayerNorm)
             self._layers = [_layer(layer, self._heads) for layer in bert.encoder.layer]
@@ -155,4 +156,4 @@ def _linear(weight: Tensor, bias: Tensor) -> _Linear:
 
 
 def _norm(norm: Any) -> _Norm:
-    return _Norm(norm.weight.detach(), norm.bias.detach(), norm.eps)
+    return _Norm(norm.weight.detach().clone(), norm.bias.detach().clone(), norm.eps)
