@@ -150,7 +150,8 @@ def _echoes(headline: Fact, body: Fact) -> bool:
             )
             return same and headline.part == body.part
         case Statement(), Statement():
-            return _alike(headline.speaker, body.speaker)
+            known = headline.speaker_id is not None and headline.speaker_id == body.speaker_id
+            return known or _alike(headline.speaker, body.speaker) or same_place(headline.speaker, body.speaker)
     return False
 
 

@@ -114,6 +114,43 @@ def test_a_reworded_claim_with_another_number_is_new() -> None:
     assert second("We have sent 40 trucks of flour to the town", "400 trucks of flour sent to town").name == E.NEW_STATEMENT
 
 
+def test_the_headline_beside_a_statement_and_other_wordings_are_told_too() -> None:
+    first = seen(words("Fares will stay where they are"), beside="Minister: ferry to northern islands to shut in December")
+    later = seen(words("the ferry to the northern islands shuts in December"), 0.2, "BBC", story_id="t")
+    assert run(first, later)[1][1].name == E.CORROBORATED
+    other = seen(words("the ferry to the southern coast opens in May"), 0.2, "BBC", story_id="t")
+    assert run(first, other)[1][1].name == E.NEW_STATEMENT
+
+
+def test_a_headline_does_not_make_the_opposite_a_repetition() -> None:
+    first = seen(words("Fares will stay where they are"), beside="Minister: ferry to northern islands to shut in December")
+    later = seen(words("the ferry to the northern islands will not shut in December"), 0.2, "BBC")
+    assert run(first, later)[1][1].name != E.CORROBORATED
+
+
+def test_a_fragment_makes_no_later_statement_a_repetition() -> None:
+    _, (fragment, whole, again) = run(
+        seen(words("mortal threat to the coast", confidence=0.5)),
+        seen(words("The dam is a mortal threat to the coast", confidence=0.9), 0.1, "BBC"),
+        seen(words("a mortal threat to the coast", confidence=0.9), 0.2, "CNN"),
+    )
+    assert [fragment.name, whole.name, again.name] == [E.NEW_STATEMENT, E.NEW_STATEMENT, E.CORROBORATED]
+
+
+def test_a_condition_denies_nothing() -> None:
+    event = second(
+        "We will bomb the rebel camps over support for the smugglers",
+        "We will bomb the rebel camps if they do not stop support",
+    )
+    assert event.name == E.CORROBORATED
+
+
+def test_a_date_for_a_day_of_the_week_is_no_other_number() -> None:
+    said = "Talks on the harbour treaty begin on {} in the old customs house"
+    assert second(said.format("Friday"), said.format("June 19, 2026")).name == E.CORROBORATED
+    assert second(said.format("June 18"), said.format("June 19")).name == E.NEW_STATEMENT
+
+
 def test_words_that_a_speaker_always_uses_tell_nothing() -> None:
     known = [f"The island council talks about the {m}" for m in ("harbour", "school", "budget", "railway", "airport")]
     usual = common(known)

@@ -54,6 +54,14 @@ WHOLE = {
     ),
     "a headline between labels": ("Storm live: Quill says the dam will hold – as it happened", "the dam will hold"),
     "a label inside": ("West coast LIVE: The dam will hold, says Quill", "The dam will hold"),
+    "a quotation behind a semicolon": (
+        "The coach hoped for a longer season; “As long as I am here, the island has a friend in me,” Ms Quill said.",
+        "As long as I am here, the island has a friend in me,",
+    ),
+    "another goes on behind a claim": (
+        "The coach dismissed Ada Quill's claim that he had asked her for money, calling it entirely fictitious.",
+        "he had asked her for money",
+    ),
     "the day of speaking": (
         "President Ada Quill said on Monday she would put a tax on wine unless the port opens.",
         "she would put a tax on wine unless the port opens",
@@ -79,6 +87,8 @@ def test_content_is_a_whole_utterance(text: str, content: str) -> None:
 
 
 NOT_TOLD = {
+    "two words": "The port stays open, but Ada Quill says it might.",
+    "a name behind another speaker": "Navy lifts blockade as old king says Quill made peace out of fear",
     "said by another": "President Petrov says he asked Quill to lift the ban, and that Quill promised to do her best.",
     "told by a source": "Ada Quill phoned the coach and asked him to think again, a person close to the talks said on Sunday.",
     "told by a described source": (

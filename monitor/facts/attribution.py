@@ -369,7 +369,8 @@ def _claims(section: Section, sentence: Any, quoted: Sequence[Quotation], memory
         owner = _owner(noun)
         if clause is None or mark is None or owner is None:
             continue
-        end = clause.right_edge
+        own = [t for t in clause.subtree if t.tag_ == "VBG" and t.nbor(-1).text == "," and lemma_of(t) in verb_table()]
+        end = own[0].nbor(-2) if own else clause.right_edge
         content = Content(int(mark.nbor(1).idx), int(end.idx + len(end)), stance=stance)
         for speaker in [memory.resolve(owner)] if is_pronoun(owner) else _resolved(owner, memory):
             if speaker is not None and speaker.name:

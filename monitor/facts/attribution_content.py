@@ -398,7 +398,12 @@ def _quotation_before(place: Place) -> Content | None:
     if q.outer_end <= place.sentence.start_char and _has_lead(doc, text, q):
         return None
     lead = text[place.sentence.start_char : q.outer_start] if q.outer_start > place.sentence.start_char else ""
-    if cue.takes("clause") and (len(lead.split()) > (1 - _MOSTLY) / _MOSTLY * length or completes(lead, text[q.start])):
+    apart = lead.rstrip()[-1:] == ";"
+    if (
+        not apart
+        and cue.takes("clause")
+        and (len(lead.split()) > (1 - _MOSTLY) / _MOSTLY * length or completes(lead, text[q.start]))
+    ):
         return None
     return Content(q.start, q.end, q, stance=cue.verbs[0].stance)
 

@@ -346,6 +346,9 @@ def _speaker_behind(token: Token, uses: tuple[Verb, ...], subject: Token | None)
     phrase = phrase_after(doc, token.i + 1, end)
     if phrase is None or doc[token.i + 1].pos_ in ("NUM", "CCONJ", "PART", "ADP"):
         return None
+    follows = doc[phrase[1] + 1] if phrase[1] + 1 < end else None
+    if not parted and follows is not None and follows.tag_ == "VBN":
+        return None  # "... as the king says Roe made peace": a past tense taken for a participle
     for word in doc[phrase[1] + 1 : end]:
         if word.lower_ in ("who", "which", "whose") or (parted and word.text == ","):
             break

@@ -13,6 +13,7 @@ from monitor.facts.parsing import Section
 
 Token = Any  # spaCy's token; spaCy ships no types here
 
+_LEAST = 3  # words of a content that is not quoted
 _FEW = 8  # words of a content that is cut off which may tell nothing
 _LONG = 6  # words of a quotation which tell something without a verb
 _CLOSED = frozenset(".!?…\"”’'»)]")
@@ -83,7 +84,7 @@ def is_told(section: Section, start: int, end: int, stance: str | None, mode: st
     """Whether the content tells what was said: a clause, a demand or denial, a quotation of some length. A noun ("announced a
     deal"), a quoted word ("a “tough guy”"), a mere condition and the few words before a summary is cut off do not."""
     tokens = [t for t in section.doc.within(start, end) if t.is_alpha]
-    if len(tokens) < _FEW and _is_cut(section, end):
+    if (len(tokens) < _FEW and _is_cut(section, end)) or (mode == "paraphrase" and len(tokens) < _LEAST):
         return False
     if _is_only_a_condition(tokens, section.text[end : end + 1] == ","):
         return False

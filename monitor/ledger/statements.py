@@ -54,6 +54,7 @@ _NEGATIONS = frozenset(
     | {"لا", "لم", "لن", "ليس", "ليست", "غير", "بدون", "نه", "نیست"}
 )
 _CONTRACTED = re.compile(r"n['’]t\b")
+_CONDITION = re.compile(r"(?<!as )\b(?:if|unless)\b[^,;.]*")
 _AUXILIARIES = frozenset({"do", "does", "did", "is", "are", "was", "were", "has", "have", "had", "will", "would", "be", "been"})
 
 
@@ -154,8 +155,9 @@ def fold_signs(text: str) -> str:
 
 
 def polarity(quote: str, stance: str | None) -> bool:
-    """Whether the words deny: an odd number of negations, the speaker's denial among them."""
-    plain = fold(_CONTRACTED.sub(" not", quote.casefold()))
+    """Whether the words deny: an odd number of negations, the speaker's denial among them. A condition ("if it does not stop")
+    denies nothing."""
+    plain = fold(_CONDITION.sub(" ", _CONTRACTED.sub(" not", quote.casefold())))
     negations = sum(word in _NEGATIONS for word in plain.split())
     pairs = len(re.findall(r"\bne\b.{1,30}?\b(?:pas|jamais|rien|aucune?)\b", plain))
     return (negations - pairs + (stance == "denies")) % 2 == 1
