@@ -16,6 +16,7 @@ from itertools import count
 
 import asyncpg
 import numpy as np
+import psutil  # comes with the server from the package index
 from pgvector import HalfVector
 from postgres_claims import server
 
@@ -47,28 +48,33 @@ async def _fill(db: asyncpg.Connection, vectors: Vectors) -> None:
     await db.copy_records_to_table("nearest", records=rows)
 
 
-async def _ask(db: asyncpg.Connection, asked: Vectors, breadth: int) -> tuple[list[list[int]], np.ndarray]:
-    """The ids found for each, and how long each took, in ms."""
+async def _ask(db: asyncpg.Connection, asked: Vectors, breadth: int) -> tuple[list[list[int]], np.ndarray, float]:
+    """The ids found for each, how long each took, and what one took of the server's processor on the mean, in ms."""
+    session = psutil.Process(db.get_server_pid())
     await db.execute(f"SET hnsw.ef_search = {breadth}")
     statement = await db.prepare("SELECT id FROM nearest ORDER BY vector <=> $1 LIMIT $2")
     found, took = [], []
+    before = session.cpu_times()
     for vector in map(HalfVector, asked):
         begun = time.perf_counter()
         rows = await statement.fetch(vector, K)
         took.append(time.perf_counter() - begun)
         found.append([row[0] for row in rows])
-    return found, 1000 * np.array(took)
+    after = session.cpu_times()
+    spent = after.user + after.system - before.user - before.system
+    return found, 1000 * np.array(took), 1000 * spent / len(asked)
 
 
-def _exact(stored: Vectors, asked: Vectors) -> tuple[list[set[int]], np.ndarray]:
+def _exact(stored: Vectors, asked: Vectors) -> tuple[list[set[int]], np.ndarray, float]:
     best, took = [], []
+    before = time.process_time()
     for vector in asked:
         begun = time.perf_counter()
         scores = stored @ vector
         near = np.argpartition(-scores, K)[:K]
         took.append(time.perf_counter() - begun)
         best.append(set(near.tolist()))
-    return best, 1000 * np.array(took)
+    return best, 1000 * np.array(took), 1000 * (time.process_time() - before) / len(asked)
 
 
 async def measure(url: str, counts: list[int], breadths: list[int]) -> list[dict[str, float]]:
@@ -87,16 +93,16 @@ async def measure(url: str, counts: list[int], breadths: list[int]) -> list[dict
         await db.execute("CREATE INDEX nearest_hnsw ON nearest USING hnsw (vector halfvec_cosine_ops)")
         built = time.perf_counter() - begun
         megabytes = await db.fetchval("SELECT pg_relation_size('nearest_hnsw')") / 1e6
-        best, alone = _exact(stored, asked)
+        best, alone, alone_cpu = _exact(stored, asked)
         for breadth in breadths:
             await _ask(db, asked[:50], breadth)  # pages that nobody has asked for yet are read
-            found, took = await _ask(db, asked, breadth)
+            found, took, cpu = await _ask(db, asked, breadth)
             recall = np.mean([len(best[n].intersection(ids)) / K for n, ids in enumerate(found)])
             rows.append(
                 {"vectors": size, "breadth": breadth, "recall": round(float(recall), 3), "built s": round(built)}
                 | {f"{name} ms": round(float(np.percentile(took, int(name[1:]))), 2) for name in _TOOK}
                 | {f"in memory {name} ms": round(float(np.percentile(alone, int(name[1:]))), 2) for name in _TOOK}
-                | {"index MB": round(megabytes)}
+                | {"CPU ms": round(cpu, 2), "in memory CPU ms": round(alone_cpu, 2), "index MB": round(megabytes)}
             )
             print(json.dumps(rows[-1]), flush=True)
     await db.close()
