@@ -12,7 +12,7 @@ from dataclasses import replace
 from spacy.tokens import Span, Token
 
 from monitor.facts.casualty_figures import Figure
-from monitor.facts.casualty_tolls import Link, Tolls
+from monitor.facts.casualty_tolls import Link, Neighbours
 
 _REACH = 16  # words between a figure and a predicate to its right
 _PHRASE = frozenset({"DET", "ADJ", "NOUN", "PROPN", "NUM", "PART", "PRON", "ADV"})
@@ -26,7 +26,7 @@ def link_figures(sentence: Span, found: Sequence[Figure], known: str | None = No
     return _Linker(sentence, found, known).links() if found else []
 
 
-class _Linker(Tolls):
+class _Linker(Neighbours):
     """One sentence at work."""
 
     def __init__(self, sentence: Span, found: Sequence[Figure], known: str | None) -> None:
@@ -324,46 +324,6 @@ class _Linker(Tolls):
                 return k + 1 if not any(t.pos_ == "VERB" and t.dep_ not in {"acl", "amod", "relcl"} for t in inner) else None
             if token.pos_ == "AUX" and self._has("including", i + 1):
                 return k
-        return None
-
-    def _lost(self, figure: Figure) -> Link | None:
-        """ "The militia lost three fighters"."""
-        k = figure.start - 1
-        if not self._has("loss_verbs", k) or figure.counts != "people" or figure.head is None:
-            return None
-        if figure.single and figure.category not in {"soldiers", "fighters", "police"}:
-            return None  # "they lost a child"
-        return self._link(figure, "killed", self._doc[k], "lost people", 0.7)
-
-    def _among_dead(self, figure: Figure) -> Link | None:
-        """ "A child was among the dead", "among those killed were two women"."""
-        after = self._window_after(figure)
-        before = self._doc[max(self._start, figure.start - 10) : figure.start]
-        for span in (after, before):
-            low = [t.lower_ for t in span]
-            if "among" not in low:
-                continue
-            k = span.start + low.index("among")
-            nearby = self._doc[k + 1 : min(self._stop, k + 7)]
-            cue = next((t for t in nearby if self._words.any_role(t, "noun", "passive")), None)
-            joined = span is after or any(t.lower_ in self._words.lists["auxiliaries"] for t in self._doc[k : figure.start])
-            if cue is not None and joined:
-                metric = self._words.any_role(cue, "noun", "passive") or "killed"
-                return self._link(figure, metric, cue, "among the dead", 0.75)
-        return None
-
-    def _window_after(self, figure: Figure) -> Span:
-        return self._doc[figure.end : min(self._stop, figure.end + 8)]
-
-    def _gunshot(self, figure: Figure) -> Link | None:
-        """ "A man arrived at a hospital with a gunshot wound": the person named last before the wound."""
-        if figure.counts != "people":
-            return None
-        for i in range(figure.end, self._stop):
-            if i in self._starts or self._doc[i].text in ";.":
-                return None
-            if self._has("wound_nouns", i) and self._has("weapon_wounds", i - 1):
-                return self._link(figure, "wounded", self._doc[i], "gunshot wound", 0.6)
         return None
 
     # -------------------------------------------------------------------------------------------- frames of the parse

@@ -1,4 +1,4 @@
-"""What all frames of a sentence's figures share, and the frames of tolls: "the death toll rose to 54 from 50"."""
+"""What all frames of a sentence's figures share, the frames of tolls ("the death toll rose to 54 from 50"), and those of a word beside."""
 
 from __future__ import annotations
 
@@ -168,3 +168,47 @@ class Tolls(Frames):
             return False
         others = [f for f in self._figures if f is not figure and abs(f.start - figure.start) < 8]
         return any(self._low(f.start - 1) in {"to", "at"} or self._holds_link(f) for f in others)
+
+
+class Neighbours(Tolls):
+    """The frames that hang on a word beside the figure: a loss, "among the dead", a gunshot wound."""
+
+    def _lost(self, figure: Figure) -> Link | None:
+        """ "The militia lost three fighters"."""
+        k = figure.start - 1
+        if not self._has("loss_verbs", k) or figure.counts != "people" or figure.head is None:
+            return None
+        if figure.single and figure.category not in {"soldiers", "fighters", "police"}:
+            return None  # "they lost a child"
+        return self._link(figure, "killed", self._doc[k], "lost people", 0.7)
+
+    def _among_dead(self, figure: Figure) -> Link | None:
+        """ "A child was among the dead", "among those killed were two women"."""
+        after = self._window_after(figure)
+        before = self._doc[max(self._start, figure.start - 10) : figure.start]
+        for span in (after, before):
+            low = [t.lower_ for t in span]
+            if "among" not in low:
+                continue
+            k = span.start + low.index("among")
+            nearby = self._doc[k + 1 : min(self._stop, k + 7)]
+            cue = next((t for t in nearby if self._words.any_role(t, "noun", "passive")), None)
+            joined = span is after or any(t.lower_ in self._words.lists["auxiliaries"] for t in self._doc[k : figure.start])
+            if cue is not None and joined:
+                metric = self._words.any_role(cue, "noun", "passive") or "killed"
+                return self._link(figure, metric, cue, "among the dead", 0.75)
+        return None
+
+    def _window_after(self, figure: Figure) -> Span:
+        return self._doc[figure.end : min(self._stop, figure.end + 8)]
+
+    def _gunshot(self, figure: Figure) -> Link | None:
+        """ "A man arrived at a hospital with a gunshot wound": the person named last before the wound."""
+        if figure.counts != "people":
+            return None
+        for i in range(figure.end, self._stop):
+            if i in self._starts or self._doc[i].text in ";.":
+                return None
+            if self._has("wound_nouns", i) and self._has("weapon_wounds", i - 1):
+                return self._link(figure, "wounded", self._doc[i], "gunshot wound", 0.6)
+        return None
