@@ -26,7 +26,10 @@ _RETRY_MODEL = 300.0
 _READER_MEMORY = 6 << 30
 _PROBE = "A word."
 _PROBE_DOCUMENT = asdict(Document(id="probe", text=_PROBE))
-_TURN = 8  # texts that are embedded at a time, so that a decision which wants a quotation compared need not wait for a batch
+# What is embedded at a time: about the tokens that the embedder works on at once. A decision that wants a quotation compared
+# waits for one turn at most, not for a batch.
+_TURN_CHARACTERS = 4500
+_TURN_TEXTS = 32
 _MOST_AHEAD = 512  # item versions; half of them at a time
 
 
@@ -177,9 +180,7 @@ class Language:
     async def _encode(self, texts: list[str]) -> list[Vector]:
         """A few at a time, about equally long ones together: they are padded to the longest."""
         vectors: dict[int, Vector] = {}
-        by_length = sorted(range(len(texts)), key=lambda n: len(texts[n]))
-        for start in range(0, len(texts), _TURN):
-            turn = by_length[start : start + _TURN]
+        for turn in turns([len(text) for text in texts]):
             answer = await self._embedder.call("encode", [texts[n] for n in turn], deadline=_deadline(len(turn)))
             vectors |= zip(turn, embed.decode(answer), strict=True)
         return [vectors[n] for n in range(len(texts))]
@@ -213,6 +214,19 @@ class Language:
 
 def _deadline(items: int) -> float:
     return _BASE_DEADLINE + _PER_ITEM * items
+
+
+def turns(lengths: Sequence[int]) -> list[list[int]]:
+    """The numbers of texts with so many characters as they are embedded, turn after turn: about equally long ones together."""
+    out: list[list[int]] = []
+    room = 0
+    for n in sorted(range(len(lengths)), key=lengths.__getitem__):
+        if not out or lengths[n] > room or len(out[-1]) == _TURN_TEXTS:
+            out.append([])
+            room = _TURN_CHARACTERS
+        out[-1].append(n)
+        room -= lengths[n]
+    return out
 
 
 def document_of(item: Item, feed: Feed) -> Json:

@@ -12,7 +12,7 @@ from conftest import Make
 from monitor.clock import VirtualClock
 from monitor.daemon import Workers
 from monitor.errors import WorkerDied, WorkerError
-from monitor.language import Calls, Language
+from monitor.language import Calls, Language, turns
 from monitor.model import Analysis, Feed, Item
 
 START = 1000.0
@@ -55,6 +55,13 @@ def items(make: Make) -> list[tuple[Item, Feed]]:
 def states(analyses: list[Analysis]) -> list[tuple[bool, int, bool, bool]]:
     """Vector or none, facts, killed, failed."""
     return [(a.vector is not None, len(a.reading.facts), a.killed is not None, a.failed is not None) for a in analyses]
+
+
+def test_texts_are_embedded_in_turns_of_about_a_thousand_tokens() -> None:
+    assert turns([]) == []
+    assert turns([40] * 70) == [list(range(32)), list(range(32, 64)), list(range(64, 70))]
+    assert turns([3000, 200, 1200, 9000]) == [[1, 2, 0], [3]]
+    assert [len(turn) for turn in turns([450] * 25)] == [10, 10, 5]
 
 
 async def test_all_is_well(workers: Workers, items: list[tuple[Item, Feed]]) -> None:
