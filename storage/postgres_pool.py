@@ -25,7 +25,7 @@ _LISTEN_AGAIN_S = 1.0
 _TRIES = 5  # of a unit that met another one's locks the other way round
 _CORRUPT = (pg.DataCorruptedError, pg.IndexCorruptedError)
 _RACED = (pg.DeadlockDetectedError, pg.SerializationError)
-_LOST = (OSError, asyncpg.InterfaceError, pg.PostgresConnectionError, pg.OperatorInterventionError)
+_LOST = (OSError, asyncpg.InterfaceError, pg.InternalClientError, pg.PostgresConnectionError, pg.OperatorInterventionError)
 _UNSURE = "the connection to the store was lost in a commit, which may have happened all the same; it may be tried again"
 _PASSING = (
     *_RACED,
@@ -183,8 +183,12 @@ class Connections:
         try:
             pool = self._pool or await self._made()
             async with pool.acquire() as connection:
-                yield connection
-        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+                try:
+                    yield connection
+                except pg.InternalClientError:  # the server has said that it ends this line, and has not yet
+                    connection.terminate()
+                    raise
+        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, pg.InternalClientError) as error:
             raise explain(error, self._server.dsn) from error
         finally:
             self._running -= 1
