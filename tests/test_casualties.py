@@ -615,3 +615,17 @@ def test_every_word_that_a_frame_can_use_passes_the_filter(parser: Parser, monke
     parsed = parser.parse_all([Document("d", text) for text in texts])
     found = {w: brief(read_casualties(p.sections[0], ())) for w, p in zip(held, parsed, strict=True)}
     assert {w: figures for w, figures in found.items() if figures} == {}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "France was shaken by an attack in November, when heavily armed bombers killed 130 people around Paris.",
+        "A couple shot dead 14 people in San Bernardino, California, in December.",
+    ],
+)
+def test_a_month_long_over_behind_a_list_or_taken_up_by_when_is_history(read: Any, text: str) -> None:
+    assert [f.status for f in read(text, "2016-06-16T00:00:00Z")] == ["historic"]
+    assert [f.status for f in read(text.replace("November", "June").replace("December", "June"), "2016-06-16T00:00:00Z")] == [
+        "asserted"
+    ]

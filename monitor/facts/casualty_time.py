@@ -273,8 +273,17 @@ def _is_of_court(sentence: Span, link: Link) -> bool:
 
 
 def _hanging(sentence: Span, link: Link) -> list[Token]:
-    """The years that belong to the cue behind a list: "killed six girls, a boy and a guard in the town in 2019"."""
-    return [t for t in sentence if t.i > link.cue.i and _YEAR.fullmatch(t.text) and _hangs_on(t, link.cue)]
+    """The years and months that belong to the cue behind a list: "killed six girls, a boy and a guard in the town in 2019"; and
+    those that a "when" before it takes up: "in November, when bombers killed 130"."""
+    dates = [t for t in sentence if _YEAR.fullmatch(t.text) or t.lower_ in months()]
+    return [t for t in dates if (t.i > link.cue.i and _hangs_on(t, link.cue)) or _taken_up(t, link.cue)]
+
+
+def _taken_up(date: Token, cue: Token) -> bool:
+    """Whether a "when" right behind the date begins the cue's clause."""
+    doc = date.doc
+    k = date.i + 1 + (date.i + 1 < len(doc) and doc[date.i + 1].text == ",")
+    return k < cue.i and doc[k].lower_ == "when" and any(c.i == k for c in cue.children)
 
 
 def _dates(token: Token, cue: Token) -> bool:
