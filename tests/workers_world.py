@@ -131,7 +131,7 @@ class Outcome:
     items: int = 0
     lost_items: int = 0
     lost_alerts: int = 0
-    stuck: int = 0
+    stuck: int = 0  # not analysed, or not told, when the patience was over
     accepted: int = 0
     duplicates: int = 0
     digests: int = 0  # messages that told of several items, because they had to wait together
@@ -483,6 +483,7 @@ class Torture:
         )
         o.lost_items, o.lost_alerts = len(site.published.keys() - titles), len(site.published.keys() - told.keys())
         o.stuck = (await self._rows("SELECT count(*) FROM deliveries WHERE state IN ('pending', 'sending')"))[0][0]
+        o.stuck += (await self._rows("SELECT count(*) FROM item_versions WHERE analysis = 'pending'"))[0][0]
         o.duplicates = sum(told.values()) - len(told)
         o.lost_answers, o.digests = sum(one.lost for one in site.accepted), site.digests
         for blow in self._blows:
