@@ -73,7 +73,7 @@ async def test_live_items_get_vectors_of_the_model_that_serves(
         assert len(live) > 64
 
         # The model is lost on the way: what was done is kept, and said.
-        broken = await served(tiny, serves=9)
+        broken = await served(tiny, serves=2)
         some = await embed_anew(desk.store, broken, live, 1.0)
         assert 0 < len(some) < len(live)
         again = await desk.store.live_items(0.0)
@@ -120,6 +120,6 @@ def test_prompt_and_threshold_come_from_the_configuration(tiny: embed.EmbedderSe
     assert tiny.info()["threshold"] == 0.87
     settings = EmbedderSettings(model="auto", prompt="passage: ", threshold=0.7)
     known = settings.model_dump()
-    assert known == {"model": "auto", "prompt": "passage: ", "threshold": 0.7}
+    assert known == {"model": "auto", "prompt": "passage: ", "threshold": 0.7, "device": "auto"}
     assert embed.id_of("auto") == embed.AUTO_ID
     assert embed.id_of("auto", "passage: ") != embed.AUTO_ID
