@@ -576,17 +576,17 @@ def test_what_a_toll_stood_at_is_superseded(read: Any) -> None:
 @pytest.mark.parametrize(
     ("text", "place"),
     [
-        ("Floods in Ruritania have killed 59 people since May, the minister told a cabinet meeting in Nairobi.", "Ruritania"),
-        ("The season is deadlier, with Ghana reporting 13 dead and floods hitting Benin and Togo.", "Ghana"),
-        ("Ghana has reported 13 deaths from cholera.", "Ghana"),
-        ("The toll is put at 170, with 534 injured as rescue efforts continue in Izmir.", None),
-        ("Rains have caused more than 70 fatalities in Kenya and Uganda, the agency said.", "Kenya and Uganda"),
+        ("Floods in Ruritania have killed 33 people since June, the minister told reporters in Nairobi.", "Ruritania"),
+        ("The outbreak spread, with Malawi reporting 21 dead and cases appearing in Zambia and Mozambique.", "Malawi"),
+        ("Malawi has reported 21 deaths from measles.", "Malawi"),
+        ("The toll is put at 85, with 310 injured as search teams dig on in Izmir.", None),
+        ("Landslides have caused more than 40 fatalities in Nepal and Bhutan, the agency said.", "Nepal and Bhutan"),
         ("An explosion in a cafe in central Damascus killed five people on Thursday.", "Damascus"),
-        ("An attack on Ukraine's capital Kyiv with drones overnight killed eight people.", "Kyiv"),
-        ("Myanmar bus crash leaves 12 dead", "Myanmar"),
-        ("Ohio motel fire kills three", "Ohio"),
-        ("Floods in Côte d’Ivoire kill 59", "Côte d’Ivoire"),
-        ("The Development Bank of Latin America and the Caribbean sent aid after quakes left 145 dead.", None),
+        ("A raid on Sudan's capital Khartoum with rockets at dawn killed six people.", "Khartoum"),
+        ("Bolivia train crash leaves 14 dead", "Bolivia"),
+        ("Oregon ferry blaze kills four", "Oregon"),
+        ("A bridge collapse in Côte d’Ivoire kills 17", "Côte d’Ivoire"),
+        ("The Bank of Central Africa sent aid after storms left 60 dead.", None),
     ],
 )
 def test_the_place_is_where_they_died(read: Any, text: str, place: str | None) -> None:
@@ -599,8 +599,8 @@ def test_a_total_of_a_war_behind_the_names_of_its_sides_is_history(read: Any) ->
 
 
 def test_deaths_and_patients_are_not_one_list(read: Any) -> None:
-    assert brief(read("Congo has reported 438 deaths and 609 patients in isolation.")) == [("killed", 438)]
-    assert ("killed", 3238) not in brief(read("It opened as 1,430 dead, 3,238 injured and relief operations intensify."))
+    assert brief(read("Uganda has reported 52 deaths and 340 patients in quarantine.")) == [("killed", 52)]
+    assert ("killed", 915) not in brief(read("It opened as 210 dead, 915 injured and aid flights begin."))
 
 
 def test_every_word_that_a_frame_can_use_passes_the_filter(parser: Parser, monkeypatch: pytest.MonkeyPatch) -> None:

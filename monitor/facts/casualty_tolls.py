@@ -1,4 +1,4 @@
-"""What all frames of a sentence's figures share, the frames of tolls ("the death toll rose to 54 from 50"), and those of a word beside."""
+"""Links of a figure to a toll and its movements ("the death toll rose to 54 from 50"), and those of a word beside it."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class Frames:
         if of_things or self._is_idiom(cue):
             return None
         if figure.counts in {"bare", "unknown"} and cue.lower_ in _FIGURATIVE:
-            return None  # "burned thousands in tokens"
+            return None  # "burned through thousands in fees"
         if self._has("attacked", cue.i) and self._low(cue.i + 1) == "down" and not cue.lower_.startswith("gun"):
             return None  # a bomber that is shot down is a plane
         if metric == "displaced" and (

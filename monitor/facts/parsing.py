@@ -29,6 +29,7 @@ with without_torch():
 
     from monitor.facts.cascade import LEAD, sentences, triggers
     from monitor.facts.grammar import Doc, Word
+    from monitor.facts.nations import nations
     from monitor.facts.network import Encoder, Names, Tags, Vectors
     from monitor.facts.trees import Tree, Trees
     from monitor.facts.words import WordForms, Words
@@ -190,7 +191,8 @@ class Parser:
             opens, blank = [token.is_sent_start for token in tokens], [token.is_space for token in tokens]
             for first, past, label in self._names.of(rows, bounds.tolist(), opens, blank):
                 doc, i = tokens[first].doc, tokens[first].i
-                found.setdefault(id(doc), []).append((i, i + past - first, label))
+                nation = past - first == 1 and label in {"PERSON", "ORG"} and tokens[first].text in nations()
+                found.setdefault(id(doc), []).append((i, i + past - first, "GPE" if nation else label))
         for key, names in found.items():
             docs[key].put_names(sorted(names))
 
