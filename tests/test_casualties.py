@@ -565,7 +565,8 @@ def test_whom_a_figure_includes_are_not_all_of_it(read: Any) -> None:
 
 
 def test_those_among_the_dead_do_not_name_all_of_them(read: Any) -> None:
-    assert read("They put the death toll at 255, among them 24 civilians.")[0].category == "people"
+    whole, part = read("They put the death toll at 255, among them 24 civilians.")
+    assert (whole.low, whole.category, part.low, part.category, part.part_of) == (255, "people", 24, "civilians", whole.id)
 
 
 def test_what_a_toll_stood_at_is_superseded(read: Any) -> None:

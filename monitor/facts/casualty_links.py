@@ -373,7 +373,8 @@ class _Linker(Neighbours):
         k = figure.start - 1
         while k > self._start and (self._low(k) in {"the", "a", "reportedly", "also", "("}):
             k -= 1
-        if self._has("including", k) and self._low(k) != "among":
+        among = self._low(k) in {"them", "whom"} and self._low(k - 1) in {"among", "amongst"}
+        if among or (self._has("including", k) and self._low(k) != "among"):
             definite = figure.single and self._low(figure.start) not in {"a", "an", "another"}
             return None if definite else self._larger(before, figure)
         if figure.counts == "bare" and before[last].figure.counts == "subset" and self._has("auxiliaries", figure.end):
