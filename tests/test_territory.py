@@ -408,3 +408,8 @@ def test_a_month_is_no_place_around_another(read: Read) -> None:
 def test_a_preposition_is_no_place_that_was_named_before(read: Read) -> None:
     facts = read("In 2016 government forces captured the east of the city after a siege.", title="Rebels take Aleppo")
     assert {f.place for f in facts} <= {"Aleppo"}
+
+
+def test_a_province_around_a_town_is_not_the_town(read: Read) -> None:
+    text = "Those killed in Saraqib in western Idlib province were buried. Troops regained control of the town on Saturday."
+    assert [(f.change, f.place) for f in alertable(read(text))] == [("recaptured", "Saraqib")]

@@ -205,6 +205,8 @@ def _above(node: Token) -> Iterator[_Reason]:
             and lemma not in words.sets["ordinals"]
         ):
             yield words.nouns.get(lemma, "planned"), f"{governor.text} to {node.text}"
+    elif node.dep_ in {"acl", "relcl"} and lemma in words.sets["showing_nouns"] and _none(governor):
+        yield "negated", f"no {governor.text} that"
     elif node.dep_ in {"acl", "relcl", "appos"} and lemma in words.nouns and node.dep_ == "acl":
         yield words.nouns[lemma], f"{governor.text} that"
     elif node.dep_ == "pcomp" or (node.dep_ == "pobj" and node.pos_ != "PROPN"):

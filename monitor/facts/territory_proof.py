@@ -32,6 +32,8 @@ _TOWN: Final = 5_000  # inhabitants of a place that is known beyond its country
 _CITY: Final = 100_000  # inhabitants of a city that tells which country a text is about
 _THE: Final = re.compile(r"^the ", re.IGNORECASE)
 _ITS: Final = re.compile(r"\b(?:its|their) (?:[\w-]+ ){0,2}$", re.IGNORECASE)
+# "Kelat in central Dorin province", "Kelat city in Dorin": the second name only tells where the first is.
+_SITUATES: Final = re.compile(r"(?: (?:city|town|village))?,?(?: [a-z]+){0,3} (?:in|of) (?:the )?(?:[a-z-]+ ){0,2}")
 _NEAR_KEPT: Final = 6
 
 
@@ -298,21 +300,26 @@ class PlaceJudge:
 
     def _places_named(self, scanner: PlaceScanner, start: int, end: int, known: int | None = None) -> Iterator[Mention]:
         """Places that a stretch of text names, in whatever sentence: by a place noun or by the gazetteer."""
-        names = scanner.names
+        names, before = scanner.names, start
         for first, last, written in names[bisect_left(names, (start,)) : bisect_left(names, (end,))]:
+            if before > start and _SITUATES.fullmatch(scanner.text, before, first):
+                continue
             name = _POSSESSIVE.sub("", written)
             if self._gazetteer.country(name) or name in self._sets["nonplaces"]:
                 continue
             whole = next((m for m in scanner.scan(first, last + 40) if m.start == first and m.head is not None), None)
             if whole is not None and whole.part == "facility" and whole.name is not None:
+                before = last
                 yield whole
                 continue
             noun = self._noun_before(scanner, first)
             kind = self._nouns.kinds.get(noun or "")
             mention = Mention(name, first, last, "facility" if kind == "facility" else "whole", head=noun, name=name)
             if kind in {"whole", "quarter", "facility"}:
+                before = last
                 yield mention
             elif self._known_settlement(name, self._near[:known][-_NEAR_KEPT:]) and not self._is_person(mention):
+                before = last
                 yield replace(mention, head=None)
 
     def _known_settlement(self, name: str, near: Sequence[Place]) -> bool:
