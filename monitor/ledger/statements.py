@@ -157,12 +157,17 @@ def fold_signs(text: str) -> str:
 def polarity(quote: str, stance: str | None) -> bool:
     """Whether the words deny: an odd number of negations, the speaker's denial among them. A condition ("if it does not stop")
     denies nothing."""
+    return (_denials(quote) + (stance == "denies")) % 2 == 1
+
+
+@lru_cache(maxsize=10_000)
+def _denials(quote: str) -> int:
     plain = fold(_CONDITION.sub(" ", _CONTRACTED.sub(" not", quote.casefold())))
-    negations = sum(word in _NEGATIONS for word in plain.split())
     pairs = len(re.findall(r"\bne\b.{1,30}?\b(?:pas|jamais|rien|aucune?)\b", plain))
-    return (negations - pairs + (stance == "denies")) % 2 == 1
+    return sum(word in _NEGATIONS for word in plain.split()) - pairs
 
 
+@lru_cache(maxsize=10_000)
 def _bare(text: str) -> tuple[str, ...]:
     """The words that carry the matter, without negations and auxiliaries."""
     plain = fold(_CONTRACTED.sub(" not", text.casefold()))
