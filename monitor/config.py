@@ -205,6 +205,11 @@ class Config(_Part):
     )
     rules: str = Field(default="rules/", description="the folder of rule files, `*.yaml`")
     embedder: EmbedderSettings = Field(default=EmbedderSettings(), description="see below")
+    live_items: int = Field(
+        default=30_000, ge=1_000, le=2_000_000,
+        description="how many items new ones are compared with, some 6 KiB of memory each; beyond them the longest silent"
+        " stories are over. Of more than 150,000 the nearest are looked up in a graph: `pip install 'wirewatch[large]'`",
+    )  # fmt: skip
     net: NetSettings = Field(default=NetSettings(), description="see below")
     feeds: tuple[FeedSettings, ...] = Field(default=(), description="the feeds to watch")
     feeds_from: str | None = Field(default=None, description="a file with more feeds: OPML, JSON, or an address on each line")

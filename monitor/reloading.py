@@ -12,6 +12,7 @@ _AT_START: dict[str, Callable[[Config], Any]] = {
     "rules": lambda c: c.rules_folder,
     "rule_tests": lambda c: c.rule_tests,
     "embedder": lambda c: c.embedder,
+    "live_items": lambda c: c.live_items,
     "net": lambda c: c.net,
     "web": lambda c: c.web is None,
     "web.listen": lambda c: c.web.listen if c.web else None,

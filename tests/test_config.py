@@ -9,6 +9,7 @@ import pytest
 from monitor import config
 from monitor.collect.lists import read_list
 from monitor.errors import ConfigError, Problem
+from monitor.reloading import needs_restart
 
 CONTRACT = """
 storage: sqlite:wirewatch.db
@@ -70,6 +71,7 @@ def test_the_whole_of_it_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         ("notifiers: {m: {type: slack, url: {env: A, file: b}}}", (2, 30), "a secret is one of"),
         ("notifiers: {m: {type: pigeon}}", (2, 13), "pigeon"),
         ("net: {allow: [everything]}", (2, 15), "net.allow"),
+        ("live_items: 10", (2, 13), "live_items"),
     ],
 )
 def test_a_mistake_is_named_where_it_stands(tmp_path: Path, line: str, at: tuple[int, int], says: str) -> None:
@@ -77,6 +79,12 @@ def test_a_mistake_is_named_where_it_stands(tmp_path: Path, line: str, at: tuple
     problem = only(load(tmp_path, f"storage: sqlite:x.db\n{line}\n{feeds}"))
     assert (problem.line, problem.col) == at and problem.severity == "error"
     assert says in str(problem)
+
+
+def test_how_many_items_are_compared_is_taken_at_the_start(tmp_path: Path) -> None:
+    few, many = (load(tmp_path, f"storage: sqlite:x.db\nlive_items: {n}\n").config for n in (1_000, 200_000))
+    assert few is not None and many is not None and many.live_items == 200_000
+    assert needs_restart(few, many) == ("live_items",)
 
 
 def test_all_mistakes_are_told_at_once(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ reports."""
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from pathlib import Path
 
 import watchfiles
@@ -20,6 +21,8 @@ from monitor.loops import Loop
 from monitor.pipeline import Pipeline
 from monitor.preparing import Preparer, Shelved
 from monitor.rulebook import WatchedRulebook
+from monitor.stories.group import Grouper
+from monitor.stories.group import Settings as Grouping
 from rules.load import Surroundings
 from storage.prepared import Shelf
 
@@ -48,6 +51,7 @@ class Understanding(Idle):
         shelf = common.store.shelf
         self._pipeline = Pipeline(
             common.store, language, book, gazetteer, common.clock, common.outgoing.recipients, common.tell,
+            grouper=partial(Grouper, settings=Grouping(max_items=settings.live_items)),
             to_owner=common.outgoing.to_owner, analyses=Shelved(shelf, language, common.clock) if shelf is not None else None,
         )  # fmt: skip
         self.work = Work(
