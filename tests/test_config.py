@@ -71,7 +71,7 @@ def test_the_whole_of_it_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         ("notifiers: {m: {type: slack, url: {env: A, file: b}}}", (2, 30), "a secret is one of"),
         ("notifiers: {m: {type: pigeon}}", (2, 13), "pigeon"),
         ("net: {allow: [everything]}", (2, 15), "net.allow"),
-        ("live_items: 10", (2, 13), "live_items"),
+        ("live_items: 10", (2, 1), "live_items"),
     ],
 )
 def test_a_mistake_is_named_where_it_stands(tmp_path: Path, line: str, at: tuple[int, int], says: str) -> None:
