@@ -39,12 +39,8 @@ class Service:
 # A worker is 4 cores: one for its loop (polls and deliveries share it: half each), three for language.
 SERVICE: Mapping[str, Service] = {
     "poll": Service(0.0012, 0.5, "0.33 ms for a 304, 3.0 ms with a new item (docs/measurements.md), 3 of 10 polls have one"),
-    "prepare": Service(0.025, 3.0, "embedding and reading 25 ms of an item of 60 words (docs/measurements.md)"),
-    "decide": Service(
-        0.004,
-        None,
-        "grouping, ledgers, rules and the commit of an item, 3 to 5 ms; 9 ms with 1,000 rules (docs/measurements.md)",
-    ),
+    "prepare": Service(0.021, 3.0, "embedding 16.2 and reading 4.5 ms of an item of 60 words (docs/measurements.md)"),
+    "decide": Service(0.0074, None, "135.7 items dense with facts a second by the wall (docs/scaling.md)"),
     "deliver": Service(0.00088, 0.5, "a webhook 880 us (docs/measurements.md)"),
 }
 STORE_S = 0.004

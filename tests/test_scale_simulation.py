@@ -12,6 +12,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks"))
 from scale_simulation import SERVICE, STEP_S, Day, Service, fewest, lags, percentiles, rate, served, simulate
 
+QUICK = {**SERVICE, "prepare": Service(0.025, 3.0, "round"), "decide": Service(0.004, None, "a quick seat")}
 SMALL = Day(feeds=100, items=36_000, burst_s=60.0, seconds=3600.0)
 
 
@@ -46,9 +47,9 @@ def test_the_same_seed_gives_the_same_day_and_another_one_another() -> None:
 
 def test_more_workers_help_until_the_seat_is_full() -> None:
     busy = replace(SMALL, items=400_000.0)
-    one, few, many = (simulate(busy, n).lag_s["found to decided"][1] for n in (1, 2, 8))
+    one, few, many = (simulate(busy, n, QUICK).lag_s["found to decided"][1] for n in (1, 2, 8))
     assert one > few >= many
-    slow = {**SERVICE, "decide": Service(0.02, None, "a slow seat")}
+    slow = {**QUICK, "decide": Service(0.02, None, "a slow seat")}
     held = simulate(busy, 8, slow)
     assert held.bottleneck == "decide" and held.busy["decide"][0] > 1
     assert held.lag_s["found to decided"] == simulate(busy, 16, slow).lag_s["found to decided"]
@@ -56,6 +57,6 @@ def test_more_workers_help_until_the_seat_is_full() -> None:
 
 def test_the_fewest_workers_are_enough_and_one_less_is_not() -> None:
     busy = replace(SMALL, items=300_000.0)
-    found = fewest(busy)
+    found = fewest(busy, QUICK)
     assert found.workers > 1 and found.lag_s["found to decided"][1] <= 60.0
-    assert simulate(busy, found.workers - 1).lag_s["found to decided"][1] > 60.0
+    assert simulate(busy, found.workers - 1, QUICK).lag_s["found to decided"][1] > 60.0
