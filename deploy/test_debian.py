@@ -177,7 +177,7 @@ def test_the_daemon_is_ready_and_tells_under_its_unit(machine: Machine) -> None:
     machine.write("/etc/systemd/system/wirewatch.service.d/test.conf", DROP_IN)
     machine.run("systemctl daemon-reload && systemctl start wirewatch.service")
     assert machine.property("ActiveState") == "active"
-    assert machine.property("StatusText").startswith("watching 1 ")
+    assert machine.property("StatusText").startswith("1 rules; 1 configured feeds")
     until(lambda: "12" in machine.journal() and "Mombasa" in machine.journal(), 120, "an alert on the console")
     owner = machine.run("stat -c '%U %a' /var/lib/private/wirewatch/wirewatch.db").split()
     assert owner[0] != "root" and owner[1] == "600"
