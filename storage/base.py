@@ -259,10 +259,11 @@ class Store(Vitals, Protocol):
         decide (None: as `pending`). A hint: one may be lost, so what waits is looked for all the same."""
         ...
 
-    async def take_seat(self, now: float) -> int | None:
+    async def take_seat(self, now: float, fit: bool = True) -> int | None:
         """Be the one that analyses, among all workers of the store, for the next `SEAT_S`; None where another is. Who asks
-        again in time stays it, with the same number; another number says that another was it in between. Steps of one that no
-        more is are refused whole: `commit_steps` raises FencedOff."""
+        again in time stays it, with the same number; another number says that another was it in between. One that is fit takes
+        it at once from one that said it was not. Steps of one that no more is are refused whole: `commit_steps` raises
+        FencedOff."""
         ...
 
     # -- T2 ---------------------------------------------------------------------------------------------------------------

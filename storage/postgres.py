@@ -174,8 +174,8 @@ class PostgresStore:
     async def listen(self, pending: Wake, due: Wake, prepared: Wake | None = None) -> None:
         self._pool.listen({PENDING: pending, PREPARED: prepared or pending, DUE: due})
 
-    async def take_seat(self, now: float) -> int | None:
-        return await self._write(lambda db: self._seat.take(db, self._now(now)))
+    async def take_seat(self, now: float, fit: bool = True) -> int | None:
+        return await self._write(lambda db: self._seat.take(db, self._now(now), fit))
 
     # -- T2 ---------------------------------------------------------------------------------------------------------------
 

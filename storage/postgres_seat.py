@@ -8,10 +8,10 @@ from storage.postgres_rows import NOW, Connection
 
 _NAME = "analysis"
 _TAKE = f"""
-INSERT INTO seats (name, holder, fence, lease_until) VALUES ('{_NAME}', $2, 1, {NOW} + $3)
-ON CONFLICT (name) DO UPDATE SET lease_until = excluded.lease_until, holder = excluded.holder,
+INSERT INTO seats (name, holder, fence, lease_until, fit) VALUES ('{_NAME}', $2, 1, {NOW} + $3, $4)
+ON CONFLICT (name) DO UPDATE SET lease_until = excluded.lease_until, holder = excluded.holder, fit = excluded.fit,
 fence = CASE WHEN seats.holder = excluded.holder THEN seats.fence ELSE seats.fence + 1 END
-WHERE seats.holder = excluded.holder OR seats.lease_until <= {NOW} RETURNING fence
+WHERE seats.holder = excluded.holder OR seats.lease_until <= {NOW} OR excluded.fit > seats.fit RETURNING fence
 """
 # Until the transaction ends nobody else takes it.
 _HELD = f"SELECT holder, fence FROM seats WHERE name = '{_NAME}' FOR SHARE"
@@ -36,10 +36,10 @@ class Seat:
         self._asked = False
         self._fence: int | None = None
 
-    async def take(self, db: Connection, now: float | None) -> int | None:
+    async def take(self, db: Connection, now: float | None, fit: bool) -> int | None:
         """Take it, or stay on it, until `SEAT_S` from `now` (None: the server's clock)."""
         self._asked = True
-        self._fence = await db.fetchval(_TAKE, now, self._worker, SEAT_S)
+        self._fence = await db.fetchval(_TAKE, now, self._worker, SEAT_S, fit)
         return self._fence
 
     async def ask_for(self, db: Connection, maker: str) -> None:

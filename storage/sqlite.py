@@ -170,7 +170,7 @@ class SqliteStore:
     async def listen(self, pending: Wake, due: Wake, prepared: Wake | None = None) -> None:
         return None  # nobody else writes
 
-    async def take_seat(self, now: float) -> int | None:
+    async def take_seat(self, now: float, fit: bool = True) -> int | None:
         return None if self._writer is None else 1
 
     # -- T2 ---------------------------------------------------------------------------------------------------------------

@@ -279,6 +279,17 @@ async def test_one_worker_analyses_until_it_ends_or_is_silent(pg: PostgresBacken
         assert await third.take_seat(NOW + 2 * SEAT_S) is not None
 
 
+async def test_one_whose_models_do_not_work_gives_way_to_one_whose_do(pg: PostgresBackend) -> None:
+    async with workers(pg, 3) as (first, second, third):
+        seat = await first.take_seat(NOW, fit=False)
+        assert seat is not None, "better than none"
+        assert await second.take_seat(NOW, fit=False) is None
+        assert await first.take_seat(NOW, fit=False) == seat
+        passed = await third.take_seat(NOW, fit=True)
+        assert passed is not None and passed != seat
+        assert await first.take_seat(NOW, fit=True) is None, "one that works is not driven out"
+
+
 async def test_steps_of_a_worker_that_was_paused_past_its_seat_are_refused_whole(pg: PostgresBackend, make: Make) -> None:
     async with workers(pg) as (first, second):
         await first.sync_feeds([make.feed("f1")], NOW)

@@ -10,6 +10,7 @@ import pytest
 import structlog
 from postgres_server import PostgresBackend
 from test_daemon import JumpClock, running, write
+from test_language import Faulty
 from world import World
 
 from monitor.daemon import Workers
@@ -35,6 +36,13 @@ async def poll_all(url: str) -> None:
     await store.close()
 
 
+def over(world: World, postgres: PostgresBackend, *feeds: str) -> Path:
+    """A configuration of these feeds over this store."""
+    path = write(world, *feeds, more="baseline_hours: 24")
+    path.write_text(path.read_text().replace("storage: sqlite:t.db", f'storage: "{postgres.url}"'))
+    return path
+
+
 @pytest.mark.parametrize("heard", [True, False], ids=["heard", "every NOTIFY is lost"])
 async def test_two_daemons_share_one_watch_and_one_takes_over(
     world: World, workers: Workers, postgres_backend: PostgresBackend, monkeypatch: pytest.MonkeyPatch, heard: bool
@@ -43,8 +51,7 @@ async def test_two_daemons_share_one_watch_and_one_takes_over(
         monkeypatch.setattr(Connections, "listen", lambda self, wakes: None)
     for n, feed in enumerate(FEEDS):
         world.publish(feed, "first", f"Kestrel {n} over Oslo")
-    path = write(world, *FEEDS, more="baseline_hours: 24")
-    path.write_text(path.read_text().replace("storage: sqlite:t.db", f'storage: "{postgres_backend.url}"'))
+    path = over(world, postgres_backend, *FEEDS)
     async with AsyncExitStack() as second, AsyncExitStack() as first:
         await first.enter_async_context(running(path, JumpClock(), workers, world))
         await second.enter_async_context(running(path, JumpClock(), workers, world))
@@ -59,3 +66,21 @@ async def test_two_daemons_share_one_watch_and_one_takes_over(
         await world.until(lambda: len(world.told("words")) >= 2 * len(FEEDS))
         assert sorted(world.told("words")[len(FEEDS) :]) == sorted(f"Kestrel {n} over Bergen" for n in range(len(FEEDS)))
     assert not [one for one in world.logged if one.get("log_level") == "error"]
+
+
+async def test_a_worker_without_its_model_gives_way_to_one_that_has_it(
+    world: World, workers: Workers, postgres_backend: PostgresBackend
+) -> None:
+    embedder = Faulty(workers.embedder)
+    embedder.missing = True
+    lame = Workers(embedder, workers.reader, workers.parsers)
+    path = over(world, postgres_backend, "feed")
+    world.publish("feed", "first", "Kestrel over Oslo")
+    async with running(path, JumpClock(), lame, world):
+        await world.until(lambda: world.told("words") == ["Kestrel over Oslo"])
+        assert not any(line["event"] == "another worker analyses" for line in world.logged)
+        async with running(path, JumpClock(), workers, world):
+            await world.until(lambda: any(line["event"] == "another worker analyses" for line in world.logged))
+            world.publish("feed", "second", "Kestrel over Bergen")
+            await poll_all(postgres_backend.url)
+            await world.until(lambda: world.told("words")[1:] == ["Kestrel over Bergen"])

@@ -92,8 +92,9 @@ class Understanding(Idle):
     # -- the seat ---------------------------------------------------------------------------------------------------------
 
     async def _take_seat(self) -> bool:
-        """Whether this worker is the one that decides. Who was not it meanwhile no more knows which stories there are."""
-        seat = await self._store.take_seat(self._clock.now())
+        """Whether this worker is the one that decides. Who was not it meanwhile no more knows which stories there are; one
+        whose models do not work decides only until one comes whose do."""
+        seat = await self._store.take_seat(self._clock.now(), fit=not self._language.degraded)
         if seat != self._seat:
             if seat is None or self._seat is not None:
                 self._log.warning("another worker analyses", seat=seat)

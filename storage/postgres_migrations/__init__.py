@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from storage.postgres_migrations.first import M0001_TABLES
+from storage.postgres_migrations.fitness import M0006_FITNESS
 from storage.postgres_migrations.hosts import M0002_HOSTS
 from storage.postgres_migrations.partitions import M0005_PARTITIONS
 from storage.postgres_migrations.preparing import M0004_PREPARING
@@ -19,6 +20,7 @@ _STEPS: Mapping[str, Iterable[str]] = {
     "m0003_workers": M0003_WORKERS,
     "m0004_preparing": M0004_PREPARING,
     "m0005_partitions": M0005_PARTITIONS,
+    "m0006_fitness": M0006_FITNESS,
 }
 
 
