@@ -143,11 +143,38 @@ def words_of(parser: Parser, text: str) -> list[Word]:
     return [token.word for token in section.doc]
 
 
+def sentences_of(parser: Parser, text: str) -> list[str]:
+    words = words_of(parser, text)
+    doc = parser.parse(Document("doc", text)).sections[0].doc
+    cut = sentences(words, [bool(token.whitespace_) for token in doc])
+    return [text[doc[a].idx : doc[z - 1].idx + len(doc[z - 1])].strip() for a, z in cut]
+
+
 def test_sentences_end_at_full_stops_and_line_breaks(parser: Parser) -> None:
-    words = words_of(parser, "He came to the U.S. in May. “Go!” she said. Title\n\nText goes on")
-    assert ["".join(w.text for w in words[a:b]).strip() for a, b in sentences(words)] == [
-        "HecametotheU.S.inMay.", "“Go!”shesaid.", "Title", "Textgoeson",
+    assert sentences_of(parser, "He came to the U.S. in May. “Go!” she said. Title\n\nText goes on") == [
+        "He came to the U.S. in May.", "“Go!” she said.", "Title", "Text goes on",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("abbreviated", ["Lt. Col. Omar Haddad fell", "Capt. Roe fell", "Post No. 5 fell", "Nos. 3 and 4 fell"])
+def test_an_abbreviation_ends_no_sentence(parser: Parser, abbreviated: str) -> None:
+    assert sentences_of(parser, f"They say that {abbreviated}. No. They do.")[0] == f"They say that {abbreviated}."
+
+
+@pytest.mark.parametrize(
+    "dateline",
+    [
+        "GOMA, Congo, March 20 (Reuters) - ",
+        "RABAT — ",
+        "PORT-AU-PRINCE, Haiti (AP) — ",
+        "Beirut, Lebanon – ",
+        "SEOUL, Nov. 3 (Yonhap) -- ",
+    ],
+)
+def test_a_dateline_is_no_part_of_what_is_said(parser: Parser, dateline: str) -> None:
+    assert sentences_of(parser, f"A title\n{dateline}Rebels took Ogre.") == ["A title", dateline.strip(), "Rebels took Ogre."]
+    whole = "Omar Haddad, the mayor - a farmer himself - took the oath."
+    assert sentences_of(parser, whole) == [whole]
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,9 @@ _STRONG = 2
 LEAD = 3  # sentences at the start of a text that are always parsed: they say what it is about
 _ENDS = frozenset({".", "!", "?", "…", "..", "..."})
 _CLOSING = frozenset("\"”’')]»")
+_DASHES = frozenset({"-", "--", "–", "—"})
+_DATELINE = 20  # words of a dateline at most
+_IN_NAMES = frozenset({"al", "d", "da", "de", "del", "do", "du", "el", "la", "le", "of"})
 _LONG = 120  # words after which a sentence without a full stop is cut at the next comma or semicolon
 _SUFFIXES = (("ies", "y"), ("ied", "y"), ("es", ""), ("es", "e"), ("s", ""), ("ed", ""), ("ed", "e"), ("ing", ""), ("ing", "e"))
 _IRREGULAR: Mapping[str, str] = {
@@ -23,11 +26,12 @@ _IRREGULAR: Mapping[str, str] = {
 }  # fmt: skip
 
 
-def sentences(words: Sequence[Word]) -> Iterator[tuple[int, int]]:
-    """Sentences of a tokenised text as words[start:end]: at full stops and line breaks. The parser may cut them further."""
+def sentences(words: Sequence[Word], spaces: Sequence[bool]) -> Iterator[tuple[int, int]]:
+    """Sentences of a tokenised text as words[start:end]: at full stops and line breaks, and behind a dateline. The parser may cut
+    them further. `spaces` says after which words a space stands."""
     start, texts = 0, [word.text for word in words]
     for i in range(len(texts)):
-        if i + 1 == len(texts) or _ends(texts, i, start):
+        if i + 1 == len(texts) or _ends(texts, i, start) or (spaces[i] and _ends_dateline(texts, i, start)):
             yield start, i + 1
             start = i + 1
 
@@ -39,11 +43,30 @@ def _ends(texts: Sequence[str], i: int, start: int) -> bool:
     after = texts[i + 1]
     if "\n" in after:
         return False  # the break itself goes with the sentence that it ends
+    if text == "." and after[0].isdigit() and i > start and texts[i - 1] in _numbering():
+        return False  # "Battalion No. 5"
     if text in _ENDS:
         return after not in _CLOSING and after not in _ENDS and not after[0].islower()
     if text in _CLOSING and i > start and texts[i - 1] in _ENDS:
         return not after[0].islower() and after not in _CLOSING
     return i - start > _LONG and text in {",", ";"}
+
+
+def _ends_dateline(texts: Sequence[str], i: int, start: int) -> bool:
+    """Whether a dash ends what says, at the beginning of a line, where and by whom a text was filed: "GOMA, Congo, March 20
+    (Reuters)", "RABAT", "Beirut, Lebanon"."""
+    if texts[i] not in _DASHES or not start < i <= start + _DATELINE or (start > 0 and "\n" not in texts[start - 1]):
+        return False
+    before = texts[start:i]
+    if any(t[0].islower() and t not in _IN_NAMES for t in before):
+        return False
+    shouted = len(before[0]) > 3 and before[0].isupper() and before[0].isalpha()
+    return shouted or (before[-1] == ")" and "(" in before) or (len(before) == 3 and before[1] == ",")
+
+
+@cache
+def _numbering() -> frozenset[str]:
+    return frozenset(load("abbreviations")["before_numbers"])
 
 
 class Triggers:

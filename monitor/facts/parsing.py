@@ -24,11 +24,13 @@ from monitor.model import Document
 
 with without_torch():
     import spacy
+    from spacy.symbols import ORTH
     from spacy.tokens import Doc as Parse
     from thinc.api import NumpyOps
 
     from monitor.facts.cascade import LEAD, sentences, triggers
     from monitor.facts.grammar import Doc, Word
+    from monitor.facts.lexicon import load
     from monitor.facts.nations import nations
     from monitor.facts.network import Encoder, Names, Tags, Vectors
     from monitor.facts.trees import Tree, Trees
@@ -149,7 +151,7 @@ class Parser:
 
     def _cut(self, text: str, whole: bool) -> _Text:
         words, spaces = self._words.of(text)
-        parts = list(sentences(words))
+        parts = list(sentences(words, spaces))
         all_of_it = whole or self._full
         kinds = ["event" if all_of_it or n < LEAD else self._triggers.of(words, *part) for n, part in enumerate(parts)]
         return _Text(words, spaces, parts, kinds, Doc(text, words, spaces))
@@ -217,6 +219,8 @@ def _load(folder: Path) -> Any:
         raise ModelUnavailable(f"{folder}: the parsing model cannot be loaded: {error}") from error
     _use_numpy_blas(nlp)
     nlp.tokenizer.token_match = _ARTICLE_NAME.match
+    for title in load("abbreviations")["titles"]:  # a full stop of its own would end the sentence: "Capt. Roe"
+        nlp.tokenizer.add_special_case(title, [{ORTH: title}])
     nlp.max_length = 50_000_000
     return nlp
 
