@@ -27,8 +27,8 @@ _IRREGULAR: Mapping[str, str] = {
 
 
 def sentences(words: Sequence[Word], spaces: Sequence[bool]) -> Iterator[tuple[int, int]]:
-    """Sentences of a tokenised text as words[start:end]: at full stops and line breaks, and behind a dateline. The parser may cut
-    them further. `spaces` says after which words a space stands."""
+    """Sentences of a tokenised text as words[start:end]: at full stops and line breaks, and behind a dateline. The parser may
+    cut them further. `spaces` says after which words a space stands."""
     start, texts = 0, [word.text for word in words]
     for i in range(len(texts)):
         if i + 1 == len(texts) or _ends(texts, i, start) or (spaces[i] and _ends_dateline(texts, i, start)):
