@@ -6,6 +6,7 @@ from functools import cache
 
 import pytest
 
+from monitor.clock import parse_instant
 from monitor.facts.anchor import recalls
 from monitor.facts.attribution import Attribution, attributions
 from monitor.facts.casualties import read_casualties
@@ -128,6 +129,17 @@ def test_a_statement_of_another_month_is_not_anchored() -> None:
 )
 def test_times_of_speaking(text: str, past: bool) -> None:
     assert recalls(text) is past
+
+
+@pytest.mark.parametrize(
+    ("day", "past"), [("2026-11-20", False), ("2026-12-02", False), ("2026-12-28", True), ("2026-06-02", True)]
+)
+def test_a_month_beside_a_saying_cue_is_weighed_by_the_day_of_publication(day: str, past: bool) -> None:
+    published = parse_instant(day)
+    assert recalls("said in November that", published) is past
+    text = "Ada Quill said in November that she had closed the port."
+    (fact,) = [f for f in reader().read(Document("d", text, published=published)).facts if isinstance(f, Statement)]
+    assert fact.anchored is not past
 
 
 @pytest.mark.parametrize(

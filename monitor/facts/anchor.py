@@ -13,6 +13,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from monitor.facts.status import is_recent, months
 from monitor.model import CasualtyFigure, Fact, Statement, TerritoryChange
 from monitor.text import fold
 
@@ -25,7 +26,7 @@ _AFTER = 60  # code points behind the evidence in which a date still belongs to 
 _BEFORE = 40  # code points of an opening adverbial ("In March 2011, ...")
 _WAR = r"(?:war|conflict|uprising|revolution|invasion)"
 _PAST = re.compile(
-    r"\b(?:(?:years?|decades?|centur(?:y|ies)|months?|weeks?) (?:ago|earlier|before|later)|recently"
+    r"\b(?:(?:years?|decades?|centur(?:y|ies)|months?|weeks?) (?:ago|earlier|before|later)"
     r"|(?<!the )last week"
     r"|last (?:year|month|summer|winter|spring|autumn|decade|january|february|march|april|may|june|july|august|september"
     r"|october|november|december)|the previous (?:year|month|decade)|in the (?:19|20)\d0s"
@@ -34,8 +35,9 @@ _PAST = re.compile(
     r"|(?:years|decades) of (?:fighting|war|conflict|violence))\b",
     re.IGNORECASE,
 )
+_LATELY = re.compile(r"\brecently\b", re.IGNORECASE)  # a place taken "recently" is news; the dead of "recently" are recalled
 _IN_MONTH = re.compile(
-    r"\bin (?:early |late |mid-)?(?:January|February|March|April|May|June|July|August|September|October|November|December)\b"
+    r"\bin (?:early |late |mid-)?(January|February|March|April|May|June|July|August|September|October|November|December)\b"
 )
 _YEAR = re.compile(r"\b(?:in|since|of|during|from|early|late|mid-?)\s(?:(?:[A-Z][a-z]+)\s)?((?:19|20)\d\d)\b")
 _MERE_YEAR = re.compile(r"(?:19|20)\d\d")
@@ -96,9 +98,16 @@ def anchored(
     return _shares(fact, topic, names)
 
 
-def recalls(text: str) -> bool:
-    """True where an adverbial names a time long before publication: "last month", "two years ago", "in March"."""
-    return _PAST.search(text) is not None or _IN_MONTH.search(text) is not None
+def recalls(text: str, published: float | None = None) -> bool:
+    """True where an adverbial names a time long before publication: "last month", "two years ago", "in March". A month alone
+    is past, but for the present one and one that is hardly over."""
+    return any(pattern.search(text) for pattern in (_PAST, _LATELY)) or any(
+        not _is_recent(month, published) for month in _IN_MONTH.findall(text)
+    )
+
+
+def _is_recent(month: str, published: float | None) -> bool:
+    return published is not None and is_recent(months()[month.lower()], datetime.fromtimestamp(published, UTC))
 
 
 def outside_window(fact: Fact, sentence: str, published: float | None) -> bool:
@@ -106,11 +115,13 @@ def outside_window(fact: Fact, sentence: str, published: float | None) -> bool:
     at = sentence.find(fact.evidence)
     if isinstance(fact, Statement):  # what is said may speak of any time
         first = sentence[: min(at, _BEFORE)] if at > 0 else ""
-        return "," in first and _PAST.search(first) is not None
+        return "," in first and any(pattern.search(first) for pattern in (_PAST, _LATELY))
     after = re.split(r"[,;.]", sentence[at + len(fact.evidence) :][:_AFTER])[0] if at >= 0 else ""
     opening = sentence[:_BEFORE].partition(",")
     near = " ".join([opening[0] if opening[1] else "", fact.evidence, after])
-    if _PAST.search(near) or any(_gone(y, published) for y in _YEAR.findall(near)):
+    if _PAST.search(near) or (not isinstance(fact, TerritoryChange) and _LATELY.search(near)):
+        return True
+    if any(_gone(y, published) for y in _YEAR.findall(near)):
         return True
     dated = fact.since if isinstance(fact, CasualtyFigure) else fact.date
     return dated is not None and (

@@ -68,13 +68,13 @@ class Attribution:
     recent: bool = True
 
 
-def attributions(section: Section) -> tuple[Attribution, ...]:
-    """All attributions of a section, in order of their content. Total over any text."""
+def attributions(section: Section, published: float | None = None) -> tuple[Attribution, ...]:
+    """All attributions of a section, in order of their content. `published` is an instant. Total over any text."""
     quoted = quotations(section.text)
     memory = Memory.of(section.doc)
     found: list[Attribution] = []
     for sentence in section.doc.sents:
-        found += _of_sentence(section, sentence, quoted, memory)
+        found += _of_sentence(section, sentence, quoted, memory, published)
     found += continued(section, quoted, found)
     if section.within == "title" and (parts := headline(section.doc, section.text)) is not None:
         cue, place, speaker, content = parts
@@ -91,7 +91,9 @@ def source_of(found: Iterable[Attribution], start: int, end: int) -> Attribution
     return min(covering, key=lambda a: a.end - a.start, default=None)
 
 
-def _of_sentence(section: Section, sentence: Any, quoted: Sequence[Quotation], memory: Memory) -> Iterator[Attribution]:
+def _of_sentence(
+    section: Section, sentence: Any, quoted: Sequence[Quotation], memory: Memory, published: float | None
+) -> Iterator[Attribution]:
     cues = _acts([c for c in find_cues(sentence) if not _is_quoted(c.token, quoted)])
     if cues and any(t.text == "?" and not _is_quoted(t, quoted) for t in sentence[-2:]):
         cues = []
@@ -101,7 +103,7 @@ def _of_sentence(section: Section, sentence: Any, quoted: Sequence[Quotation], m
         for speaker in _quoted_by(cue, memory) or named:
             for content in said:
                 made = _make(section, _cue_text(cue), cue.token.idx, speaker, content, quoted)
-                dated = is_long_ago(cue, section.text, content.start, content.end)
+                dated = is_long_ago(cue, section.text, content.start, content.end, published)
                 made = replace(made, thought=made.thought and not is_background(cue.token), recent=not dated)
                 yield made if cue.verbs[0].stated else replace(made, stated=False)
             memory.notice(speaker, spoke=True, denied=cue.verbs[0].stance == "denies")

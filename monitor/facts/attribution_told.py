@@ -53,16 +53,16 @@ def is_background(token: Token) -> bool:
     return marked or (token.dep_ in ("pcomp", "pobj") and token.head.lower_ in _EARLIER)
 
 
-def is_long_ago(cue: Cue, text: str, start: int, end: int) -> bool:
+def is_long_ago(cue: Cue, text: str, start: int, end: int, published: float | None = None) -> bool:
     """Whether the time of speaking, beside speaker and cue, is past: "said in March that", "last month, Haddad claimed". The
-    content `start:end` may speak of any time."""
+    content `start:end` may speak of any time. `published` tells which month alone is past."""
     speaker = cue.speaker_range()
     first = cue.token.doc[min(speaker[0], cue.token.i)].idx if speaker is not None else cue.token.idx
     after = int(cue.token.idx + len(cue.token))
     sentence = cue.token.sent
     before = text[max(sentence.start_char, end if end <= first else 0, first - _BEFORE) : first]
     behind = text[after : min(start if start >= after else sentence.end_char, after + _BEHIND)].split(",")[0]
-    return recalls(before) or recalls(behind)
+    return recalls(before, published) or recalls(behind, published)
 
 
 def hearsay(found: Sequence[S]) -> list[S]:

@@ -78,7 +78,7 @@ class FactReader:
         title = next((s for s in parsed.sections if s.within == "title"), None)
         context = TerritoryContext(self._gazetteer, self._actors, parsed.document, title)
         for section in parsed.sections:
-            said = attributions(section)
+            said = attributions(section, parsed.document.published)
             yield from read_territory(section, said, context)
             named = _place_named(title) if title is not None and section is not title else None
             figures = read_casualties(section, said, parsed.document.published, named)
