@@ -33,6 +33,7 @@ with without_torch():
     from monitor.facts.lexicon import load
     from monitor.facts.nations import nations
     from monitor.facts.network import Encoder, Names, Tags, Vectors
+    from monitor.facts.title_case import recased
     from monitor.facts.trees import Tree, Trees
     from monitor.facts.words import WordForms, Words
 
@@ -120,7 +121,7 @@ class Parser:
         # The matrices are small: more threads than one only wait for one another. What the model's vocabulary learns from these
         # texts is forgotten with them.
         with self._threads.limit(limits=1, user_api="blas"), self._nlp.memory_zone():
-            docs = iter(self._docs([(_safe(text), flag) for text, flag in zip(given, whole, strict=True)]))
+            docs = iter(self._docs([(recased(_safe(text)), flag) for text, flag in zip(given, whole, strict=True)]))
         parsed: list[Parsed] = []
         for document in documents:
             title = Section("title", next(docs), document.title) if document.title is not None else None

@@ -25,6 +25,7 @@ from monitor.facts.territory_items import Mention
 from monitor.facts.territory_parties import INCLUDE, Parties
 from monitor.facts.territory_proof import Find, PlaceJudge
 from monitor.facts.territory_roles import Party, Roles
+from monitor.facts.title_case import recased
 from monitor.gazetteer import Gazetteer
 from monitor.model import LIVE_STATUSES, Document, Status, TerritoryChange
 
@@ -34,6 +35,7 @@ _LEFT_BREAKS: Final = frozenset(
 ) | frozenset(',"“:—–')
 _NEAR: Final = 400  # code points within which one battle is told
 _SPEAKS: Final = 2  # the strength of predicates that speak of control
+_LISTING: Final = re.compile(r"[^.;:\n]{0,60}?(?::|\b(?:were|are|was|is|includes?|included)\b)\s*")
 _PERSONS: Final = frozenset({"he", "she", "i", "you"})
 _TAKEN: Final = frozenset({"captured", "recaptured"})
 _DENY: Final = frozenset({"deny", "dispute", "reject", "refute", "dismiss"})
@@ -69,7 +71,7 @@ class _Reader:
         self._section, self._said = section, attributions
         self._actors, self._country = context.actors, context.document.country
         # Invisible marks (word joiners and the like) are read as the spaces that they stand beside; offsets stay.
-        self._doc, self._text = section.doc, section.text.translate(_INVISIBLE)
+        self._doc, self._text = section.doc, recased(section.text).translate(_INVISIBLE)
         self._judge = PlaceJudge(section, context.title, context.gazetteer, context.actors, self._country)
         self._roles = Roles(self._doc, self._text, self._actors)
         self._parties = Parties(self._text, self._roles, self._judge, self._actors, attributions)
@@ -160,7 +162,9 @@ class _Reader:
     def _mentions(self, predicate: Predicate, sentence: Span) -> list[Mention]:
         on_left = (predicate.passive and predicate.frame != "expelled") or (predicate.frame == "fall" and not predicate.noun)
         if on_left:
-            return self._left(predicate, sentence)
+            found = self._left(predicate, sentence)
+            vague = bool(found) and all(m.name is None and m.count is None for m in found)
+            return (vague and self._named_behind(predicate, sentence.end_char)) or found
         if (
             predicate.frame == "leave"
             and not predicate.noun
@@ -172,16 +176,32 @@ class _Reader:
         if found:
             return [m for m in (self._judge.antecedent(m, predicate.token.i) for m in found) if m is not None]
         pronoun = re.match(r"\s+(it|them)\b(?!\s+\w+ing)", self._text[predicate.end :])
-        if pronoun and predicate.strength >= 2:
+        if pronoun and (predicate.strength >= 2 or (predicate.strength == 0 and pronoun[1] == "it")):
             start = predicate.end + pronoun.start(1)
             if pronoun[1] == "them" and len(several := self._just_told(sentence)) > 1:
                 return several
+            if pronoun[1] == "it" and (told := self._told_last(sentence)):
+                return told
             back = self._judge.antecedent(Mention(pronoun[1], start, start + len(pronoun[1]), back=True), predicate.token.i)
             return [back] if back else []
         doer = any(c.dep_ == "nsubj" and c.lower_ in {"which", "who", "that"} for c in predicate.token.children)
         if predicate.token.dep_ == "relcl" and not doer:
             return self._of_antecedent(predicate.token.head, predicate)
         return []
+
+    def _named_behind(self, predicate: Predicate, limit: int) -> list[Mention]:
+        """The names behind "among the villages taken were" and "villages taken:"."""
+        listing = _LISTING.match(self._text, predicate.end, limit)
+        found = self._judge.scanner.scan(listing.end(), limit) if listing else []
+        return found if all(m.name for m in found) else []
+
+    def _told_last(self, sentence: Span) -> list[Mention]:
+        """The named place that the sentence told of last: "stormed the base at X and seized it"."""
+        fact = next((f for f in reversed(self._facts) if f.start >= sentence.start_char and f.count is None), None)
+        if fact is None or fact.place is None or not any(c.isupper() for c in fact.place):
+            return []
+        part = "facility" if fact.part == "facility" else "whole"
+        return [Mention(fact.place, fact.start, fact.end, part, name=fact.place)]
 
     def _just_told(self, sentence: Span) -> list[Mention]:
         """The named places that the sentence has told of so far: "retook A and B after losing control of them"."""
@@ -285,16 +305,21 @@ class _Reader:
             confidence=_confidence(find, predicate, gained),
             why=f"{predicate.frame}: {token.text}; {why}",
             change=change,
-            place=mention.place,
+            place=self._written(mention.place, mention.start),
             place_id=place.id if place else None,
             country=place.country if place else self._judge.country_of(mention) or self._country,
             part=part,
             count=mention.count,
-            gainer=gained,
+            gainer=self._written(gained, gainer.start) if gained and gainer else gained,
             gainer_id=self._actor_id(gained) or (self._actor_id(self._roles.leader(gainer)) if gainer else None),
-            loser=lost,
+            loser=self._written(lost, loser.start) if lost and loser else lost,
             loser_id=self._actor_id(lost),
         )
+
+    def _written(self, name: str, start: int) -> str:
+        """The name in the capitals of the text, where it stands there."""
+        written = self._section.text[start : start + len(name)]
+        return written if written.lower() == name.lower() else name
 
     def _clause(self, predicate: Predicate) -> tuple[Status, str]:
         """The status of the clause. What is told in passing of a place is history, unless it is said to be fresh."""

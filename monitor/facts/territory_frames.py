@@ -46,6 +46,7 @@ _OF_PEOPLE: Final = re.compile(
     r"\s+of\s+(?:all\s+)?(?:the\s+|its\s+|their\s+)?(?P<people>(?:[\w'’-]+\s+){0,4}?[\w'’-]+)\s+from\b"
 )
 _CLOSING: Final = frozenset('"”’')
+_PARTICIPLE: Final = 2  # the first form of a verb that may describe a noun
 _HEADLINE: Final = 12  # words of a headline without a verb
 _BEFORE_NOUNS: Final = frozenset(["the", "a", "an", "of", "its", "their", "his", "this", "for", "in", "'s", "’s", "no", "any"])
 
@@ -171,9 +172,9 @@ def predicates(sentence: Span, text: str, language: str = "en") -> Iterator[Pred
         yield headline
     for token in sentence:
         low = token.lower_
-        if low in known.nouns and _is_noun(token):
-            yield from _noun(token, known.nouns[low], text, limit)
-        elif low in known.verbs and not _named(token) and not _attributive(token):
+        named = list(_noun(token, known.nouns[low], text, limit)) if low in known.nouns and _is_noun(token) else []
+        yield from named
+        if not named and low in known.verbs and not _named(token) and not _attributive(token, known.verbs[low]):
             found = _verb(token, known.verbs[low], known, text, limit)
             if found is not None:
                 yield found
@@ -200,8 +201,10 @@ def _named(token: Token) -> bool:
     return bool(token.pos_ == "PROPN" and token.nbor(-1).text[0].isupper())
 
 
-def _attributive(token: Token) -> bool:
-    """ "besieged villages", "Liberated Kherson": a participle that only describes."""
+def _attributive(token: Token, forms: Sequence[tuple[str, int]]) -> bool:
+    """ "besieged villages", "Liberated Kherson": a participle that only describes. No other form does, whatever its tag."""
+    if all(form < _PARTICIPLE for _, form in forms):
+        return False
     first = token.i == token.sent.start and token.lower_.endswith("ed") and token.i + 1 < len(token.doc)
     if first and token.nbor(1).text[0].isupper():
         return True
@@ -210,7 +213,7 @@ def _attributive(token: Token) -> bool:
 
 def _is_noun(token: Token) -> bool:
     previous = token.nbor(-1) if token.i > token.sent.start else None
-    following = token.nbor(1) if token.i + 1 < len(token.doc) else None
+    following = _behind(token)
     if following is None or following.lower_ not in {"of", "from", "by", "to", "over"}:
         return False
     if token.lower_ in {"fall", "retreat", "capture", "recapture"}:
@@ -224,6 +227,14 @@ def _is_noun(token: Token) -> bool:
     return bool(token.pos_ in {"NOUN", "VERB", "PROPN"})
 
 
+def _behind(token: Token) -> Token | None:
+    """The word behind, past a mark that ends a quotation: 'the "total liberation" of X'."""
+    at = token.i + 1
+    if at < len(token.doc) and token.doc[at].text in _CLOSING:
+        at += 1
+    return token.doc[at] if at < len(token.doc) else None
+
+
 def _passed(token: Token, text: str, limit: int) -> bool:
     """ "Control of X passed to Y", "was handed to Y"."""
     return _PASSES.match(text, token.idx, limit) is not None
@@ -231,7 +242,9 @@ def _passed(token: Token, text: str, limit: int) -> bool:
 
 def _noun(token: Token, row: tuple[str, str, int], text: str, limit: int) -> Iterator[Predicate]:
     frame, change, strength = row
-    following = token.nbor(1)
+    following = _behind(token)
+    if following is None:
+        return
     if frame == "pass":
         if _passed(token, text, limit):
             yield Predicate(token, frame, change, strength, following.idx + len(following.text), noun=True, told=True)
@@ -259,6 +272,8 @@ def _verb(token: Token, forms: Sequence[tuple[str, int]], known: Frames, text: s
             change = row.change
             if change == "held" and verb == "be" and set(match.group().lower().split()) & {"now", "full", "fully"}:
                 change = "captured"
+            if change == "held" and "back" in match.group().lower().split():
+                change = "recaptured"  # "is back in control of"
             if change == "held" and token.i > token.sent.start and token.nbor(-1).lower_ == "now":
                 change = "captured"  # "rebels now hold"
             passive = row.kind != "people" and _passive(token, form, verb, text, match.end())

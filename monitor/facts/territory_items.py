@@ -14,9 +14,12 @@ _HELD: Final = re.compile(
     r"(?P<who>[\w'’.]+(?:-[\w'’.]+)*?)-(?:held|controlled|occupied|run|dominated|ruled|besieged)\Z", re.IGNORECASE
 )
 _ADJECTIVES: Final = frozenset({"JJ", "RB", "DT", "VB", "PR"})
+_HOLDERS: Final = frozenset({"city", "town", "village", "country", "region", "province", "capital"})
 _FINITE: Final = frozenset({"VBD", "VBZ", "VBP", "MD", "VB"})
 _DEFINITE: Final = frozenset({"the", "its", "their", "his", "this", "that"})
 _SETTLEMENTS: Final = frozenset({"city", "town", "village", "settlement"})
+_CAMPS: Final = frozenset({"camp", "refugee camp"})  # often called by the name of a town near by
+_BESIDE: Final = frozenset({"nearby", "adjoining", "adjacent", "neighbouring", "neighboring"})
 _TERRITORY: Final = frozenset({"territory", "territories", "land", "lands", "area", "areas", "ground"})
 
 
@@ -99,6 +102,9 @@ class ItemReader:
             last, link = self._low(size - 1), self._low(size)
             if link not in {"of", "in", "to"} or not last or not self._modest(size - 1):
                 continue
+            if last in _SETTLEMENTS and size > 1 and self._low(size - 2) == "old" and link == "of":
+                self._i += size + 1
+                return "part"  # "the old city of X"
             if last in self._known.sets["outskirts"]:
                 self._i += size + 1
                 return "outskirts"
@@ -205,6 +211,8 @@ class ItemReader:
         if last.possessive:
             return self._owned(first)
         named = self._of_or_at(first, noun, kind) or self._directly(first, noun, kind)
+        if named and quantity == 1 and is_plural(noun):
+            return [Mention(noun, first.start, last.end, _part(kind, named=False), None, noun)]  # "one of the towns of X"
         if named and is_plural(noun) and named[0].part == "facility" and named[0].name == named[0].place:
             return [replace(named[0], name=None, count=quantity)]  # "two bases in Luhansk Oblast"
         if named:
@@ -215,11 +223,24 @@ class ItemReader:
         mention = Mention(surface, first.start, last.end, _part(kind, named=False), None, noun)
         if is_plural(noun):
             return [replace(mention, count=quantity if quantity != 1 else None)]
-        if kind == "facility" and not self._definite(start):
+        if kind == "facility" and (owner := self._office(start, first)) is not None:
+            surface = self._text[owner.start : last.end]  # "the governor's compound"
+            return [replace(mention, place=surface, start=owner.start)]
+        if kind == "facility" and (not self._definite(start) or self._beside(start, first)):
             return [mention]
         if noun in _SETTLEMENTS | {"area"} and not self._definite(start):
             return [mention]  # "Ruritania retakes village"
         return [replace(mention, back=True)] if self._definite(start) else []
+
+    def _office(self, start: int, noun: Word) -> Word | None:
+        """Whose building it is: a common noun right before it."""
+        before = self._w[self._i - 2] if self._i - 2 >= start else None
+        owner = before is not None and before.end < noun.start and before.possessive and not before.named
+        return before if owner and before is not None and before.low not in _HOLDERS else None
+
+    def _beside(self, start: int, noun: Word) -> bool:
+        """ "A and the nearby airport": another place, not one named before."""
+        return any(w.low in _BESIDE and w.start < noun.start for w in self._w[start : self._i])
 
     def _head_noun(self) -> int:
         """Move to the last of several nouns ("border town", "port city"); how many words it has, 0 for none."""
@@ -316,9 +337,11 @@ class ItemReader:
                 self._i = mark
                 return [Mention(self._text[first.start : last.end], first.start, last.end, "facility", None, noun)]
             self._i += size
+            if self._w[self._i - 1].possessive:
+                self._i += self._name()  # "airport in Ruritania's Palesh"
         end = self._w[self._i - 1].end
-        surface = self._text[first.start : end]
-        return [Mention(surface, first.start, end, "facility", None, noun, surface)]
+        surface = POSSESSIVE.sub("", self._text[first.start : end])
+        return [Mention(surface, first.start, first.start + len(surface), "facility", None, noun, surface)]
 
     # ----------------------------------------------------------------------------------------------- beginning with a name
 
@@ -356,7 +379,7 @@ class ItemReader:
         if is_plural(noun) and kind != "area":
             surface = full if kind == "facility" else noun
             return [Mention(surface, name.start, last.end, _part(kind, named=False), None, noun, holder=name.place)]
-        named = full if kind in {"facility", "area"} else name.place
+        named = full if kind in {"facility", "area"} or noun in _CAMPS else name.place
         return [replace(name, place=named, end=last.end, part=_part(kind), head=noun, name=named)]
 
     def _listed_before(self, name: Mention) -> bool:

@@ -41,6 +41,9 @@ class Parties:
             return by or self._possessor(predicate) or self._announcer(predicate, deed=True), None
         if frame == "under":
             owner = predicate.owner
+            if owner and owner.lower() in {"its", "their"}:
+                pronoun = Party("it", predicate.token.idx, predicate.end, "it")
+                return self._roles.behind_pronoun(pronoun, predicate.token), None
             if owner:
                 return Party(re.sub(r"['’]s?$", "", owner).removeprefix("the "), predicate.token.idx, predicate.end), None
             party = self._roles.agent(predicate, limit)

@@ -5,16 +5,19 @@ from __future__ import annotations
 import re
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Final
 
 from monitor.facts.actors import Actors
+from monitor.facts.lexicon import load
 from monitor.facts.parsing import Section
 from monitor.facts.territory_frames import Predicate, frames
 from monitor.facts.territory_items import Mention
 from monitor.facts.territory_places import PlaceScanner
 from monitor.facts.territory_words import place_nouns
+from monitor.facts.title_case import recased
 from monitor.gazetteer import Gazetteer, Place
 from monitor.model import TerritoryChange
 
@@ -45,13 +48,20 @@ class Find:
     place: Place | None
 
 
+@cache
+def _theatres(language: str = "en") -> Mapping[str, Sequence[str]]:
+    """The countries in which the armies of a country fight, by ISO codes: its own towns may have namesakes there."""
+    theatres: Mapping[str, Sequence[str]] = load("territory", language)["theatres"]
+    return theatres
+
+
 class PlaceJudge:
     """Judges the place phrases of one section, and remembers the places that were named."""
 
     def __init__(
         self, section: Section, title: Section | None, gazetteer: Gazetteer, actors: Actors, country: str | None
     ) -> None:
-        self._doc, self._text = section.doc, section.text
+        self._doc, self._text = section.doc, recased(section.text)
         self._gazetteer, self._actors = gazetteer, actors
         self._sets, self._nouns = frames().sets, place_nouns()
         self.scanner = self._scanner_of(section)
@@ -123,8 +133,17 @@ class PlaceJudge:
                     )
                 )
                 or (strength >= 3 and self.war > 0)
+                or self._own_loss(predicate, mention, place, parties)
             )
         return Find(mention, place) if enough else None
+
+    def _own_loss(self, predicate: Predicate, mention: Mention, place: Place | None, parties: Sequence[str]) -> bool:
+        """Whether a state loses or leaves a place of its own: "Ukraine loses X"."""
+        if predicate.frame not in {"lose", "leave"} or mention.part != "whole":
+            return False
+        homes = {self._actors.country_of(party) for party in parties} - {None} - self._sets["peaceful"]
+        where = place.country if place is not None else None
+        return bool(homes) and (where in homes or (where is None and mention.head in _ANY_SETTLEMENT))
 
     def _landmark(self, mention: Mention, predicate: Predicate) -> bool:
         """ "Secured the road", "opened the area": made safe, not taken; a road without a name is no place at all."""
@@ -153,7 +172,8 @@ class PlaceJudge:
         """The place of the gazetteer: the countries of the text decide, then those of the parties, then what is near."""
         near, around = self._near[-_NEAR_KEPT:], None
         theirs = [code for p in parties if (code := self._actors.country_of(p)) and code not in self._sets["peaceful"]]
-        countries = list(dict.fromkeys([*self.countries, *theirs]))
+        fought_in = [field for code in theirs for field in _theatres().get(code, ())]
+        countries = list(dict.fromkeys([*fought_in, *self.countries, *theirs]))
         if mention.within:
             around = self._gazetteer.link(mention.within, countries, near)
             if around is not None and around.level != "country":
@@ -218,6 +238,8 @@ class PlaceJudge:
         if words[0] in self._sets["given_names"]:
             return True
         if strength >= 3 or words[0] in self._nouns.sets["topographic"]:
+            return False
+        if words[0].endswith(tuple(self._nouns.sets["settlement_endings"])):
             return False
         span = self._doc.char_span(mention.start, mention.start + len(mention.name or mention.place))
         return span is not None and len(words) > 1 and any(t.ent_type_ == "PERSON" for t in span)
@@ -335,4 +357,4 @@ class PlaceJudge:
         return list(self._places_named(self._scanner_of(title), 0, len(title.text), 0))
 
     def _scanner_of(self, section: Section) -> PlaceScanner:
-        return PlaceScanner(section.doc, section.text, self._is_people, self._is_region)
+        return PlaceScanner(section.doc, recased(section.text), self._is_people, self._is_region)

@@ -335,6 +335,10 @@ class Roles:
             return Party(other, party.start, party.end, party.phrase)
         return party
 
+    def behind_pronoun(self, party: Party, token: Token) -> Party | None:
+        """The armed party that "its" before this word stands for: the one that was named last."""
+        return next((Party(name, party.start, party.end, party.phrase) for name in self._earlier(token.i)), None)
+
     def _points_back(self, party: Party) -> bool:
         raw = self._text[party.start : party.end].lower()
         led = self._text[max(0, party.start - 4) : party.start].lower() == "the "
