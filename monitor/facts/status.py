@@ -27,6 +27,7 @@ _CLAUSAL: Final = frozenset({"ccomp", "xcomp", "acl", "advcl", "csubj", "csubjpa
 _NOMINAL: Final = frozenset({"dobj", "nsubj", "nsubjpass", "pobj", "attr", "appos", "obj", "dep", "oprd", "compound", "nmod"})
 _YEAR: Final = re.compile(r"(?:1[89]|20)\d\d")
 _SHORT_MONTHS: Final = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+_SPAN_TILL_NOW: Final = re.compile(r" in the past (?:[\w-]+ )?(?:day|days|hours|week) ")
 _JUST_OVER_DAYS: Final = 15.0  # so long is a month that is over still named alone for what is new
 _Reason = tuple[Status, str]
 
@@ -193,6 +194,10 @@ def _above(node: Token) -> Iterator[_Reason]:
         return
     words, lemma = _words(), governor.lemma_.lower()
     infinitive = _infinitive(node)
+    if node.dep_ == "nsubj" and _is(node, words.sets["report_nouns"]):  # "reports that X fell are false"
+        yield from (
+            ("denied", c.text) for c in governor.children if c.dep_ == "acomp" and _is(c, words.sets["denied_adjectives"])
+        )
     if node.dep_ in {"acomp", "oprd"} and words.governors.get(lemma) == "hypothetical":
         yield "hypothetical", f"{governor.text} {node.text}"
     elif node.dep_ in {"ccomp", "xcomp", "csubj", "csubjpass"} or (node.dep_ == "advcl" and infinitive):
@@ -331,7 +336,7 @@ def _history(token: Token, now: datetime | None) -> str:
     own = [t.lower_ for node in (token, governor) if node is not None for t in _own_words(node)]
     text = " ".join(["", *own, *(t.lower_ for c in token.children if _since(c) for t in c.subtree), ""])
     for phrase in words.sets["past_phrases"]:
-        if f" {phrase} " in text:
+        if f" {phrase} " in text and not _SPAN_TILL_NOW.search(text):
             return phrase
     dated = _dated_back(token, now) or (_dated_back(governor, now) if governor is not None else "")
     return dated or (_dated_back(token.head, now) if _on_the_occasion(token) else "")

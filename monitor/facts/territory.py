@@ -142,8 +142,12 @@ class _Reader:
         parties = [n for p in (gainer, loser) if p is not None for n in (p.name, p.phrase) if n]
         if not parties and predicate.strength >= _SPEAKS and (party := self._parties.reporter(predicate)) is not None:
             parties, predicate = [party], replace(predicate, told=True)
-        for mention in mentions:
-            find = self._judge.proved(mention, predicate, parties)
+        if predicate.passive and all(m.start > predicate.end for m in mentions):
+            predicate = replace(predicate, told=True)  # "the villages taken are A and B"
+        finds = [self._judge.proved(mention, predicate, parties) for mention in mentions]
+        known = any(find is not None and find.mention.name and (find.place or find.mention.head) for find in finds)
+        for mention, find in zip(mentions, finds, strict=True):
+            find = find or (self._judge.listed(mention, predicate) if known else None)
             if find is not None:
                 yield self._fact(predicate, find, gainer, loser, sentence)
 
@@ -193,7 +197,7 @@ class _Reader:
         """The names behind "among the villages taken were" and "villages taken:"."""
         listing = _LISTING.match(self._text, predicate.end, limit)
         found = self._judge.scanner.scan(listing.end(), limit) if listing else []
-        return found if all(m.name for m in found) else []
+        return [replace(m, head=m.head or "villages") for m in found] if all(m.name for m in found) else []
 
     def _told_last(self, sentence: Span) -> list[Mention]:
         """The named place that the sentence told of last: "stormed the base at X and seized it"."""
@@ -270,7 +274,7 @@ class _Reader:
             ends.append(gainer.end)
         start, end = min(starts), max(ends)
         end = start + len(self._text[start:end].rstrip(" ,"))
-        status, why = self._clause(predicate)
+        status, why = self._clause(predicate, listed=predicate.passive and mention.start > predicate.end)
         source = source_of(self._said, token.idx, end) or source_of(self._said, token.idx, token.idx + len(token.text))
         speaker = source.speaker if source else None
         told = self._roles.announcer(token) if predicate.noun else None
@@ -321,7 +325,7 @@ class _Reader:
         written = self._section.text[start : start + len(name)]
         return written if written.lower() == name.lower() else name
 
-    def _clause(self, predicate: Predicate) -> tuple[Status, str]:
+    def _clause(self, predicate: Predicate, listed: bool) -> tuple[Status, str]:
         """The status of the clause. What is told in passing of a place is history, unless it is said to be fresh."""
         token = predicate.token
         status, why = status_of(token, self._section, self._published)
@@ -331,7 +335,7 @@ class _Reader:
             return "historic", "since then"
         words = {t.lower_ for t in token.subtree}
         reduced = token.dep_ == "acl" and token.tag_ == "VBN" and token.head.dep_ != "ROOT" and predicate.passive
-        passing = token.dep_ == "relcl" or reduced
+        passing = token.dep_ == "relcl" or (reduced and not listed)
         past = token.tag_ in {"VBD", "VBN"}
         if (
             passing

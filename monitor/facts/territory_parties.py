@@ -32,7 +32,7 @@ class Parties:
             if frame in {"fall", "pass"}:
                 return self._behind(predicate, limit, "to"), None
             if frame == "hand":
-                return self._behind(predicate, limit, "to"), by or self._possessor(predicate)
+                return self._receiver(predicate, limit), by or self._possessor(predicate)
             if frame == "lose":
                 return self._behind(predicate, limit, "to"), self._possessor(predicate) or self._announcer(predicate)
             if frame == "leave":
@@ -57,13 +57,13 @@ class Parties:
             agent = self._roles.agent(predicate, limit)
             agent = self._roles.resolved(agent, predicate.token, predicate.token) if agent else None
             if frame in {"hand", "lose"}:
-                return self._behind(predicate, limit, "to"), agent
+                return self._receiver(predicate, limit), agent
             return agent, None
         if predicate.token.lower_ in INCLUDE:
             return self._whose_gains(predicate), None
         subject = self._doer(self._roles.subject(predicate), predicate)
         if frame in {"lose", "hand"}:
-            return self._behind(predicate, limit, "to"), subject
+            return self._receiver(predicate, limit), subject
         if frame == "leave":
             return None, subject
         if frame in {"expel", "repel"} and predicate.owner:
@@ -96,7 +96,12 @@ class Parties:
             return main
         return None if fire else party
 
-    def _behind(self, predicate: Predicate, limit: int, word: str) -> Party | None:
+    def _receiver(self, predicate: Predicate, limit: int) -> Party | None:
+        """To whom a place is handed: police and authorities too, where nothing else is handed to them."""
+        taker = self._sets["receivers"] if predicate.frame == "hand" else frozenset()
+        return self._behind(predicate, limit, "to", taker)
+
+    def _behind(self, predicate: Predicate, limit: int, word: str, others: frozenset[str] = frozenset()) -> Party | None:
         match = (
             re.match(rf"[^.;\n]{{0,90}}?\b{word}\s+(?:the\s+)?", self._text[predicate.end : limit])
             if not predicate.passive or predicate.frame != "fall"
@@ -105,7 +110,9 @@ class Parties:
         if match is None:
             return None
         party = self._roles.phrase_at(predicate.end + match.end(), limit)
-        return party if party is not None and self._actors.perhaps_armed(party.name) else None
+        if party is None or not (self._actors.perhaps_armed(party.name) or party.name.split()[-1].lower() in others):
+            return None
+        return party
 
     def _possessor(self, predicate: Predicate) -> Party | None:
         owner = next((c for c in predicate.token.children if c.dep_ == "poss"), None)

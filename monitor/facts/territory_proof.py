@@ -133,9 +133,18 @@ class PlaceJudge:
                     )
                 )
                 or (strength >= 3 and self.war > 0)
+                or (predicate.told and predicate.frame == "hand" and mention.head is not None)
                 or self._own_loss(predicate, mention, place, parties)
             )
         return Find(mention, place) if enough else None
+
+    def listed(self, mention: Mention, predicate: Predicate) -> Find | None:
+        """A name that nothing proves but that it stands in one list with places."""
+        plain = mention.name is not None and mention.part == "whole" and predicate.strength >= _SPEAKS
+        if not plain or mention.name is None or mention.name.split()[0] in self._sets["nonplaces"]:
+            return None
+        barred = self._is_actor(mention.name) or self._is_person(mention) or _ACRONYM.fullmatch(mention.name)
+        return None if barred or self._gazetteer.country(mention.name) else Find(mention, self._link(mention, ()))
 
     def _own_loss(self, predicate: Predicate, mention: Mention, place: Place | None, parties: Sequence[str]) -> bool:
         """Whether a state loses or leaves a place of its own: "Ukraine loses X"."""
