@@ -249,6 +249,8 @@ def _after_title(doc: Any, first: int, last: int) -> int | None:
         compound = " ".join(t.lower_ for t in doc[max(first, i - 2) : i + 1])
         if compound in words("compound_titles") and doc[i + 1].text[:1].isupper():
             return i + 1
+        if doc[i + 1].lower_ in words("bodies_after_titles"):
+            continue  # "the General Staff" is nobody's name
         if is_title(doc[i]) and doc[i + 1].text[:1].isupper() and not is_title(doc[i + 1]):
             return i if doc[i].text in words("styles") and (i + 2 > last or not doc[i + 2].text[:1].isupper()) else i + 1
     return None

@@ -31,6 +31,7 @@ with without_torch():
     from monitor.facts.cascade import LEAD, sentences, triggers
     from monitor.facts.grammar import Doc, Word
     from monitor.facts.lexicon import load
+    from monitor.facts.mending import mended
     from monitor.facts.nations import nations
     from monitor.facts.network import Encoder, Names, Tags, Vectors
     from monitor.facts.title_case import recased
@@ -183,7 +184,7 @@ class Parser:
             for token, tag in zip(tokens, self._tags.of(rows), strict=True):
                 token.tag_ = tag
             for part, tree in zip(group, self._trees.of(rows, bounds.tolist()), strict=True):
-                part.tree = tree
+                part.tree = mended([token.lower_ for token in part.doc.tokens[part.start : part.end]], tree)
 
     def _give_names(self, parts: Sequence[_Part]) -> None:
         found: dict[int, list[tuple[int, int, str]]] = {}
