@@ -36,6 +36,7 @@ _PAST = re.compile(
     re.IGNORECASE,
 )
 _LATELY = re.compile(r"\brecently\b", re.IGNORECASE)  # a place taken "recently" is news; the dead of "recently" are recalled
+_FIRST_TIME = re.compile(r"\bfor the first time (?:since|in) \w+(?: (?:19|20)\d\d)?")  # tells of now
 _IN_MONTH = re.compile(
     r"\bin (?:early |late |mid-)?(January|February|March|April|May|June|July|August|September|October|November|December)\b"
 )
@@ -118,7 +119,7 @@ def outside_window(fact: Fact, sentence: str, published: float | None) -> bool:
         return "," in first and any(pattern.search(first) for pattern in (_PAST, _LATELY))
     after = re.split(r"[,;.]", sentence[at + len(fact.evidence) :][:_AFTER])[0] if at >= 0 else ""
     opening = sentence[:_BEFORE].partition(",")
-    near = " ".join([opening[0] if opening[1] else "", fact.evidence, after])
+    near = _FIRST_TIME.sub("", " ".join([opening[0] if opening[1] else "", fact.evidence, after]))
     if _PAST.search(near) or (not isinstance(fact, TerritoryChange) and _LATELY.search(near)):
         return True
     if any(_gone(y, published) for y in _YEAR.findall(near)):
