@@ -27,6 +27,7 @@ _CLAUSAL: Final = frozenset({"ccomp", "xcomp", "acl", "advcl", "csubj", "csubjpa
 _NOMINAL: Final = frozenset({"dobj", "nsubj", "nsubjpass", "pobj", "attr", "appos", "obj", "dep", "oprd", "compound", "nmod"})
 _YEAR: Final = re.compile(r"(?:1[89]|20)\d\d")
 _SHORT_MONTHS: Final = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+_APART: Final = 6  # words, at least, of a plan, a clause about it and its infinitive
 _SPAN_TILL_NOW: Final = re.compile(r" in the past (?:[\w-]+ )?(?:day|days|hours|week) ")
 _JUST_OVER_DAYS: Final = 15.0  # so long is a month that is over still named alone for what is new
 _Reason = tuple[Status, str]
@@ -299,6 +300,8 @@ def _surface(token: Token) -> Iterator[_Reason]:
         if text.endswith(" " + phrase) or text == phrase:
             yield status, phrase
             return
+    if (planned := _set_apart(token)) is not None:
+        yield "planned", f"{planned} to"
     if len(left) >= 2 and left[-1] == "to":
         governor = token.doc[token.i - 1]
         while governor.i > start and (governor.lower_ == "to" or _skipped(governor)):
@@ -307,6 +310,18 @@ def _surface(token: Token) -> Iterator[_Reason]:
         status_left = words.governors.get(lemma) or words.nouns.get(lemma) or words.adjectives.get(lemma)
         if status_left and status_left not in {"confirmed", "denied"} and governor.lower_ not in words.sets["ordinals"]:
             yield status_left, f"{governor.text} to"
+
+
+def _set_apart(token: Token) -> str | None:
+    """ "the effort, which began in May, to regain X": a plan whose infinitive stands behind a clause."""
+    doc, start = token.doc, token.sent.start
+    if token.i - start < _APART or doc[token.i - 1].lower_ != "to" or doc[token.i - 2].text != ",":
+        return None
+    first = next((i for i in range(token.i - 3, start, -1) if doc[i].text == ","), None)
+    if first is None or doc[first + 1].lower_ not in {"which", "that", "now", "begun", "launched", "backed"}:
+        return None
+    noun = doc[first - 1]
+    return str(noun.text) if _words().nouns.get(noun.lemma_.lower()) == "planned" else None
 
 
 def _skipped(token: Token) -> bool:

@@ -25,6 +25,7 @@ from monitor.facts.territory_items import Mention
 from monitor.facts.territory_parties import INCLUDE, Parties
 from monitor.facts.territory_proof import Find, PlaceJudge
 from monitor.facts.territory_roles import Party, Roles
+from monitor.facts.territory_words import is_plural
 from monitor.facts.title_case import recased
 from monitor.gazetteer import Gazetteer
 from monitor.model import LIVE_STATUSES, Document, Status, TerritoryChange
@@ -98,7 +99,10 @@ class _Reader:
         kept: list[TerritoryChange] = []
         for fact in reversed(facts):
             vague = fact.count is None and fact.place in self._judge.unnamed
-            named = names_to_come or any(k.change == fact.change and k.place_id is not None for k in kept)
+            named = names_to_come or any(
+                k.change == fact.change and k.place_id is not None and k.status in LIVE_STATUSES
+                for k in (*kept, *(f for f in facts if f.start == fact.start and not is_plural(fact.place or "")))
+            )
             if not (vague and named):
                 kept.append(fact)
         return kept[::-1]
@@ -153,7 +157,11 @@ class _Reader:
 
     def _moved_out(self, predicate: Predicate, loser: Party | None) -> bool:
         """Whether people under arms left a place for good: "troops have left the town", not "left the base for X"."""
-        bound = any(c.dep_ == "prep" and c.lower_ in {"for", "to", "with"} for c in predicate.token.children)
+        took = any(c.dep_ == "dobj" for c in predicate.token.children)
+        bound = any(
+            c.dep_ == "prep" and (c.lower_ in {"for", "with"} or (c.lower_ == "to" and not took))
+            for c in predicate.token.children
+        )
         return loser is not None and self._actors.armed(loser.name) and not bound
 
     def _voiced(self, predicate: Predicate, limit: int) -> Predicate:
@@ -292,7 +300,7 @@ class _Reader:
             lost = lost or self._judge.invaded(find.place, gained, source.speaker if source else None)
             if lost is None and predicate.frame in _CONTESTED and (find.place or mention.head):
                 speaker_name = source.speaker if source else None
-                lost = self._roles.other_party(sentence, gained, speaker_name, around=predicate.frame != "approach")
+                lost = self._roles.other_party(predicate, mention, gained, speaker_name)
         gained, lost = self._as_before(mention, gained, lost)
         change, part = self._change(predicate, mention)
         place = find.place
@@ -359,7 +367,12 @@ class _Reader:
         if predicate.change == "advance" and predicate.frame == "take" and part == "whole":
             part = "part"
         verb = predicate.token
-        lasting = verb.dep_ == "xcomp" and (verb.lemma_.lower(), verb.head.lemma_.lower()) == ("occupy", "continue")
+        occupied = verb.lemma_.lower() == "occupy" and (
+            verb.tag_ == "VBG" or any(c.dep_ == "auxpass" and c.lower_ in {"is", "are"} for c in verb.children)
+        )
+        lasting = (occupied and verb.dep_ not in {"ROOT", "conj"}) or (
+            verb.dep_ == "xcomp" and (verb.lemma_.lower(), verb.head.lemma_.lower()) == ("occupy", "continue")
+        )
         return ("held" if lasting and predicate.change in _TAKEN else predicate.change), part
 
     def _adversary(self, gainer: str | None) -> str | None:

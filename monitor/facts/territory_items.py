@@ -18,6 +18,7 @@ _HOLDERS: Final = frozenset({"city", "town", "village", "country", "region", "pr
 _FINITE: Final = frozenset({"VBD", "VBZ", "VBP", "MD", "VB"})
 _DEFINITE: Final = frozenset({"the", "its", "their", "his", "this", "that"})
 _SETTLEMENTS: Final = frozenset({"city", "town", "village", "settlement"})
+_BRACKET: Final = re.compile(r" \([^)]*\)")
 _CAMPS: Final = frozenset({"camp", "refugee camp"})  # often called by the name of a town near by
 _BESIDE: Final = frozenset({"nearby", "adjoining", "adjacent", "neighbouring", "neighboring"})
 _TERRITORY: Final = frozenset({"territory", "territories", "land", "lands", "area", "areas", "ground"})
@@ -118,7 +119,7 @@ class ItemReader:
         last, link, following = self._low(size - 1), self._low(size), self._peek(size + 1)
         kind = self._known.kinds.get(last)
         if kind == "area" and is_plural(last) and link == "of":
-            return True
+            return size == 1 or self._low(0) == "the"
         if kind in {"quarter", "area"} and not is_plural(last) and link == "of" and following is not None and following.named:
             return size == 1 or self._low(0) in {"the", "its"}
         return link == "in" and kind in {None, "part"}  # "took part in"
@@ -354,6 +355,8 @@ class ItemReader:
         if self._w[self._i - 1].possessive:
             return self._facility_of(name)
         inner = self._kind_within(size)
+        if self._low() == "(" and self._low(2) == ")" and self._is_noun(3) and not self._w[self._i + 3].capital:
+            self._i += 3  # "the Tora (Sarta) border crossing"
         after = self._is_noun()
         if after and not self._w[self._i].capital:
             return self._with_noun(name, after)
@@ -380,7 +383,7 @@ class ItemReader:
             surface = full if kind == "facility" else noun
             return [Mention(surface, name.start, last.end, _part(kind, named=False), None, noun, holder=name.place)]
         named = full if kind in {"facility", "area"} or noun in _CAMPS else name.place
-        return [replace(name, place=named, end=last.end, part=_part(kind), head=noun, name=named)]
+        return [replace(name, place=named, end=last.end, part=_part(kind), head=noun, name=_BRACKET.sub("", named))]
 
     def _listed_before(self, name: Mention) -> bool:
         at = next((k for k, w in enumerate(self._w) if w.start == name.start), 0)

@@ -19,6 +19,7 @@ from monitor.facts.territory_items import ItemReader, Mention
 from monitor.facts.territory_words import is_plural, name_length, place_nouns, words_of
 
 _STOPS: Final = frozenset({",", ".", ";", "—", "–", ":", "(", ")"})
+_BORDERS: Final = frozenset({"border", "crossing", "border crossing", "border post", "border point"})
 _DIVISIONS: Final = frozenset({"province", "governorate", "oblast", "region", "state", "county", "division", "department"})
 _EXAMPLE_GAP: Final = 14  # words between "several cities" and "notably"
 
@@ -100,6 +101,8 @@ class _Phrase(ItemReader):
         for _ in range(6):
             if self._low() == "(":
                 self._brackets(found)
+            elif self._low() == "with" and found[-1].head in _BORDERS and self._demonym(self._low(1)):
+                self._i += 2  # "the crossing with Ruritania"
             elif not (self._in("situating") and self._situated(found)) and not (self._low() == "," and self._apposition()):
                 return
 
@@ -196,12 +199,23 @@ class _Phrase(ItemReader):
             return False
         if any(self._in("appositive", k) for k in range(1, 6)):
             return False
+        if self._low(1) in {"a", "an"} and self._sited_facility():
+            return False
         mark, self._i = self._i, self._i + 1
         article = self._low()
         items = self._item()
         after = self._low()
         self._i = mark
         return bool(items) and items[0].name is not None and items[0].head is not None and (article == "the" or after != "in")
+
+    def _sited_facility(self) -> bool:
+        """ ", an army base in X," says what the place before it is."""
+        mark, self._i = self._i, self._i + 1
+        items = self._item()
+        self._i = mark
+        return (
+            len(items) == 1 and items[0].part == "facility" and items[0].place[0].islower() and items[0].place == items[0].name
+        )
 
     def _has_verb_or_place(self, k: int) -> bool:
         word = self._peek(k + 1)

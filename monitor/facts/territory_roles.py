@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -402,14 +402,16 @@ class Roles:
             re.search(r"\b(?:government|control|occupation|rule|army|group)\b", name.lower())
         )
 
-    def other_party(self, sentence: Span, gainer: str | None, source: str | None, around: bool = True) -> str | None:
+    def other_party(self, predicate: Predicate, mention: Mention, gainer: str | None, source: str | None) -> str | None:
         """The only other armed party that the sentence names, else the only one that the sentences around it name."""
         if gainer is None:
             return None
-        here = self._parties_in(sentence, [gainer, source])
+        sentence = predicate.token.sent
+        own = self._side_of(predicate.token) | {t.i for t in sentence if mention.start <= t.idx < mention.end}
+        here = self._parties_in(sentence, [gainer, source], own)
         if here:
             return here[0] if len(here) == 1 else None
-        if not around:
+        if predicate.frame == "approach":
             return None
         sentences = list(self._doc.sents)
         at = next(i for i, s in enumerate(sentences) if s.start == sentence.start)
@@ -418,10 +420,16 @@ class Roles:
             names += [n for n in self._parties_in(other, [gainer, source, *names]) if self._actors.resolve(n)]
         return names[0] if len(names) == 1 else None
 
-    def _parties_in(self, sentence: Span, known: Sequence[str | None]) -> list[str]:
+    @staticmethod
+    def _side_of(verb: Token) -> set[int]:
+        """Where those stand who are joined to the verb's subject: allies, no others."""
+        subject = next((c for c in verb.children if c.dep_ == "nsubj"), None)
+        return {t.i for t in subject.conjuncts} if subject is not None else set()
+
+    def _parties_in(self, sentence: Span, known: Sequence[str | None], own: Collection[int] = ()) -> list[str]:
         names: list[str] = []
         for token in sentence:
-            if token.pos_ not in {"NOUN", "PROPN"} or token.dep_ in {"compound", "amod", "poss", "nmod"}:
+            if token.i in own or token.pos_ not in {"NOUN", "PROPN"} or token.dep_ in {"compound", "amod", "poss", "nmod"}:
                 continue
             party = self.phrase_around(token)
             whole = self._actors.armed(token.text)  # "the country's junta", but "the junta's last bastion"
