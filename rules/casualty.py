@@ -34,17 +34,20 @@ def words(event: Event) -> Mapping[str, str]:
         return {}
     toll = _TOLLS.get(fact.metric, f"Number of {fact.metric}")
     group = "" if fact.category in _UNNAMED else plain(fact.category)
+    # Some of those of whom a larger figure tells, by the text's own words or by who they are; a city's share is not meant.
+    told = fact.part_of is not None or fact.category == "other"
+    among = event.part_of is not None and told and not group and not fact.name
     value = event.new if isinstance(event.new, Bounds) else Bounds(None, None)
     named = (fact.name or "") if fact.category == "named_person" else ""
     who = named or (_singular(group) if value.low == value.high == 1 else group)
     return {
-        "toll": f"{toll} among {group}" if group else toll,
+        "toll": f"Part of the {toll.lower()}" if among else f"{toll} among {group}" if group else toll,
         "who": who,
         "metric": fact.metric,
         "category": plain(fact.category),
         # Of a named person no figure is said: "1 Omar Haddad killed" is no English.
         "figure": "" if named else figure(value),
-        "victims": named or counted(value, who),
+        "victims": named or (f"{figure(value)} of those" if among else counted(value, who)),
     }
 
 

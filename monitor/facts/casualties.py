@@ -13,9 +13,10 @@ from monitor.facts.attribution import Attribution, source_of
 from monitor.facts.casualty_figures import Figure, figures
 from monitor.facts.casualty_links import link_figures
 from monitor.facts.casualty_names import by_violence, named_people
-from monitor.facts.casualty_places import Mention, named_place, place_left, place_of, places, together, toll_place
-from monitor.facts.casualty_recall import recalled
+from monitor.facts.casualty_places import Mention, places
+from monitor.facts.casualty_recall import recalled, recalled_in_headline
 from monitor.facts.casualty_relations import continued_from, whole_of, without_the_dead
+from monitor.facts.casualty_sites import named_place, nation_that_tells, place_left, place_of, together, toll_place
 from monitor.facts.casualty_sources import source_beside
 from monitor.facts.casualty_status import status_of_figure
 from monitor.facts.casualty_tolls import Link
@@ -46,6 +47,8 @@ class _Reader:
         """Take one sentence in."""
         if sentence.vocabulary.isdisjoint(casualty_words().cues):
             self.spots.append(sentence)
+            return
+        if _is_link(sentence):
             return
         sentence = _without_footer(sentence)
         links = link_figures(sentence, [f for f in figures(sentence) if not _is_cut(self.section, f)], self.metric)
@@ -92,8 +95,9 @@ class _Reader:
             status, why = "historic", "the event of a past year, told before"
         cause = slots.cause_of(sentence, link, links)
         running = time.is_cumulative(sentence, link, own, cause)
-        told = self._place(running, own, cause, low, mentions)
-        known = recalled(sentence, link, attribution) if self.section.within == "text" else ""
+        told = self._place(running, own, cause, link, mentions)
+        headline = self.section.within == "title"
+        known = recalled_in_headline(sentence, link) if headline else recalled(sentence, link, attribution)
         return CasualtyFigure(
             id=str(self.made),
             start=start,
@@ -117,7 +121,7 @@ class _Reader:
             if spot
             else parent.place
             if parent
-            else told or (toll_place(sentence) if "toll" in link.frame else None),
+            else told or (toll_place(sentence, link) if "toll" in link.frame else None),
             part_of=parent.id if parent else None,
             revision=slots.revision_of(sentence, link, links),
             cue="retract" if slots.has_any(sentence, "retract") else None,
@@ -134,13 +138,15 @@ class _Reader:
         return replace(fact, place=after) if after else fact
 
     def _place(
-        self, running: bool, since: str | None, cause: Token | None, low: int | None, mentions: Sequence[Mention]
+        self, running: bool, since: str | None, cause: Token | None, link: Link, mentions: Sequence[Mention]
     ) -> str | None:
         """The place of a figure whose own words give none: the one told before. The total of a war or an epidemic reaches
-        further than the last town that was named."""
-        if running and time.is_long(since, cause, low):
-            return named_place(mentions)
-        return self.place or self.headline or named_place(mentions)
+        further than the last town that was named, and a running one is that of the nation whose authorities count it."""
+        doc = link.cue.doc
+        if running and time.is_long(since, cause, link.figure.quantity.low):
+            return named_place(mentions, doc)
+        counts = nation_that_tells(link) if running else None
+        return counts or self.place or self.headline or named_place(mentions, doc)
 
     def _parent(self, link: Link, low: int | None, spot: Mention | None, first: int) -> CasualtyFigure | None:
         """The figure of which this one is a part: of its sentence, or of one before."""
@@ -195,13 +201,19 @@ def read_casualties(
 def _place_left(sentence: Span, near: bool = True) -> str | None:
     """The place that a sentence leaves to the next: where it plays, or near where, else the country whose dead it tells of."""
     mentions = places(_without_footer(sentence))
-    return place_left(mentions, near) or (named_place(mentions) if slots.metric_named(sentence) else None)
+    return place_left(mentions, near) or (named_place(mentions, sentence.doc) if slots.metric_named(sentence) else None)
 
 
 def _is_cut(section: Section, figure: Figure) -> bool:
     """Whether a summary that was cut off ends in the midst of a number: "... struck the north, killing more than 2"."""
     last = section.doc[-1]
     return section.within == "text" and figure.end == len(section.doc) and last.text.isdigit() and len(section.text) > _CUT
+
+
+def _is_link(sentence: Span) -> bool:
+    """ "Related: Two Killed in Sarvo": the headline of another item."""
+    label, _, rest = sentence.text.lower().partition(":")
+    return bool(rest) and label in casualty_words().lists["link_labels"]
 
 
 def _without_footer(sentence: Span) -> Span:

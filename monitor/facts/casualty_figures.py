@@ -17,6 +17,7 @@ _NOMINAL = frozenset({"NOUN", "PROPN", "ADJ"})
 _SINGULAR = frozenset({"NN", "NNP"})
 _MAX_PHRASE = 12
 _AGED = re.compile(r"(\d{1,2})yearold")
+_NATIONALS = frozenset({"nationals", "citizens"})
 _POSSESSIVES = frozenset({"our", "its", "their"})
 
 
@@ -115,6 +116,8 @@ def _is_other_number(sentence: Span, q: Quantity, start: int, number: int, end: 
     exact = q.qualifier == "exact"
     if after is not None and after.lower_ == "without":
         return True  # "4,000 without power"
+    if after is not None and after.tag_ == "POS" and q.low == 1:
+        return True  # "losing one's soul"
     if prior is not None and (prior.is_currency or prior.text in {"#", "№", "+"} or words.has("ages", prior)):
         return True
     if after is not None and (after.is_currency or after.text == "%" or _month(after)):
@@ -333,6 +336,8 @@ def _category(doc: Doc, head: Token | None, start: int, end: int, words: Casualt
     """The category of a noun phrase; None where nothing says that people are counted."""
     if head is None:
         return None
+    if head.lower_ in _NATIONALS and head.i > start and head.nbor(-1).ent_type_ == "NORP":
+        return "other"  # "84 Ruritanian nationals": some of those who died
     pair = words.category(f"{doc[head.i - 1].lower_} {head.lower_}") if head.i > start else None
     own = pair or words.category(head.lower_)
     if own is None and words.role(head, "noun") is None:

@@ -129,7 +129,7 @@ class _Linker(Neighbours):
             metric = "killed"
         if metric == "wounded" and self._has("attacked", k) and self._low(figure.end) == "dead":
             metric = "killed"  # "shot 41 people dead"
-        if metric is None or figure.counts == "event":
+        if metric is None or figure.counts == "event" or self._is_figurative(cue):
             return None
         if self._is_passive_use(k) or (self._next_is_own(figure) and self._follows_figure(k)):
             return None
@@ -137,6 +137,13 @@ class _Linker(Neighbours):
         if first is not None:
             return self._link(figure, "casualties", self._doc[first], "active pair", 0.8)
         return self._link(figure, metric, cue, "active", 0.95)
+
+    def _is_figurative(self, cue: Token) -> bool:
+        """ "The crisis that hurt millions": what harms nobody's body."""
+        if not cue.lower_.startswith("hurt"):
+            return False
+        subjects = [c for c in cue.children if c.dep_ == "nsubj"]
+        return any(self._has("no_harm", t.i) for t in (*subjects, *([cue.head] if cue.dep_ == "relcl" else [])))
 
     def _compound_before(self, k: int, role: str) -> int | None:
         """The first verb of "killed and wounded" where it shares the object of the second."""
@@ -278,7 +285,7 @@ class _Linker(Neighbours):
         """True where the participle at i is an active verb with an object of its own: "two gunmen killed the mayor"."""
         token = self._doc[i]
         if self._words.role(token, "active") is None:
-            return False
+            return token.tag_ == "VBD" and any(c.dep_ == "dobj" and c.i > i for c in token.children)  # "burned thousands"
         figure = self._starts.get(i + 1)
         if figure is not None:
             return not self._next_is_own(figure)
@@ -350,7 +357,8 @@ class _Linker(Neighbours):
         passive = node.dep_ == "nsubjpass" or (node.dep_ == "nsubj" and not self._has_object(verb.i))
         if passive and (metric := self._predicate(verb.i, figure)):
             return self._link(figure, metric, verb, "subject", 0.75)
-        if node.dep_ == "dobj" and (metric := words.role(verb, "active")) and verb.i < figure.start:
+        reads = node.dep_ == "dobj" and verb.i < figure.start and not self._is_figurative(verb)
+        if reads and (metric := words.role(verb, "active")):
             return self._link(figure, metric, verb, "object", 0.75)
         for child in node.children:
             metric = self._predicate(child.i, figure) if child.dep_ in {"acl", "relcl"} and child.i > figure.start else None

@@ -1,4 +1,4 @@
-"""Where it happened: places named in a sentence, and which of them a figure belongs to.
+"""Where it happened: the places that a sentence names. Which of them a figure belongs to, `casualty_sites` finds.
 
 The parser's entity labels are wrong for small towns, so a name is a place where the words before it say so ("in", "town of",
 "struck"), unless it is known for something else.
@@ -7,27 +7,21 @@ The parser's entity labels are wrong for small towns, so a name is a place where
 from __future__ import annotations
 
 import re
-from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 
 from spacy.tokens import Doc, Span, Token
 
-from monitor.facts.casualty_tolls import Link
 from monitor.facts.casualty_words import casualty_words, singulars
 from monitor.facts.lexicon import load
 
-_PLACE_ENTS = frozenset({"GPE", "LOC", "FAC"})
+PLACE_ENTS = frozenset({"GPE", "LOC", "FAC"})
 _TIME_ENTS = frozenset({"DATE", "TIME", "CARDINAL", "MONEY", "PERCENT", "ORDINAL", "QUANTITY"})
 _JOINERS = frozenset(
     {"-", "–", "'", "’", "al", "el", "as", "ash", "de", "del", "la", "le", "sur", "bin", "ibn", "ad", "az", "ez", "es", "ar"}
 )
 _KINDS = ("whole", "quarter", "area", "facility", "part", "roads", "outskirts")  # of place nouns
 _STEM = 4  # letters that a country and its adjective share
-_SAYING = frozenset({"say", "tell", "announce", "add", "report", "confirm", "state", "note", "warn"})
-_SAID = frozenset({"ccomp", "parataxis"})
-_MEANWHILE = frozenset({"as", "while", "whilst", "though", "although", "whereas"})
-_NEXT = 4  # words behind a figure within which a place is its own, whoever counts
 _STEPS = 8  # words between a preposition and its name
 _ARTICLE_NAME = re.compile(r"(?:[AaEe](?:[lnrdstz]|[sdt]h)|[UuOo]l)-[^\W\d_]")  # "el-Mandeb": one word of a name
 _ELIDED = re.compile(r"[dl]['’][^\W\d_a-z]")  # "d'Ivoire": goes on with a name
@@ -60,7 +54,7 @@ def _place_nouns() -> frozenset[str]:
 
 
 @cache
-def _actors() -> frozenset[str]:
+def actor_names() -> frozenset[str]:
     rows = load("actors")["actors"]
     return frozenset(name.lower() for row in rows for name in (row["name"], *row.get("aliases", ())))
 
@@ -87,7 +81,7 @@ def _starts_name(token: Token) -> bool:
     if not (token.text[:1].isupper() or article) or token.ent_type_ in _TIME_ENTS:
         return False
     named = token.pos_ == "NOUN" and token.ent_type_ and not token.is_sent_start
-    if token.pos_ == "PROPN" or named or token.ent_type_ in _PLACE_ENTS or article:
+    if token.pos_ == "PROPN" or named or token.ent_type_ in PLACE_ENTS or article:
         return True
     if token.pos_ == "NOUN" and not token.is_sent_start and _is_place_noun(token.nbor(-1)):
         return True  # "the capital Sana'a"
@@ -137,11 +131,11 @@ def _mention(sentence: Span, start: int, end: int) -> Mention | None:
     kinds = {t.ent_type_ for t in doc[start:end] if not (t.ent_type_ == "NORP" and t.tag_ == "NNP")}
     noun = _is_place_noun(doc[end - 1])
     after = doc[end] if end < sentence.end else None
-    if kinds & _PLACE_ENTS and _names_accident(sentence, end):
+    if kinds & PLACE_ENTS and _names_accident(sentence, end):
         return Mention(start, end, text, max(1, _located(sentence, start)[0]))
     if _names_other(sentence, start, end) or (kinds == {"NORP"} and not noun):
         return None
-    if words.has("titles", doc[start]) and not kinds & _PLACE_ENTS:
+    if words.has("titles", doc[start]) and not kinds & PLACE_ENTS:
         return None  # "President Haddad"
     owner = after is not None and (after.lower_ in {"'s", "’s"} or _owns(sentence, end))
     modifies = after is not None and after.pos_ == "NOUN" and not words.has("causes", after)
@@ -152,13 +146,13 @@ def _mention(sentence: Span, start: int, end: int) -> Mention | None:
         if behind is not None and behind.text[0].isupper():
             return None  # "the Ruritanian capital Strelsau": the name follows
         return Mention(start, end, text, located, owner, back=doc[end - 1].lower_ in _SETTLED)
-    if modifies and located and kinds & _PLACE_ENTS and after is not None and words.category(after.lower_) is None:
+    if modifies and located and kinds & PLACE_ENTS and after is not None and words.category(after.lower_) is None:
         modifies = words.has("group_nouns", after)  # "a Strelsau restaurant", not "the Strelsau police"
     if doc[start].lower_ in _UNTOLD or (after is not None and words.has("acts", after) and _is_adjective(doc[end - 1])):
         return None  # "Several Villages", "in Ruritanian attacks on"
     if not located and _is_explained(sentence, end):
         return Mention(start, end, text, 2, owner)
-    known = bool(kinds & _PLACE_ENTS)
+    known = bool(kinds & PLACE_ENTS)
     if known and located and _strikes_others(sentence, end):
         return None
     if located and (not modifies or owner) and (known or noun or sure or not kinds & {"PERSON", "ORG", "NORP", "EVENT"}):
@@ -249,9 +243,15 @@ def _names_other(sentence: Span, start: int, end: int) -> bool:
     name, stop = doc[start:end], sentence.end
     if end + 1 < stop and doc[end].lower_ == "of" and end - start > 1 and _capital_after(doc, end + 1, stop):
         return True  # "the Nigerian town of Metele": the name follows
-    if words.has("causes", doc[end - 1]) or any(words.has("group_nouns", t) for t in name) or _names_disaster(sentence, end):
+    if any(words.has(kind, doc[end - 1]) for kind in ("causes", "accidents")) or _names_disaster(sentence, end):
         return True
-    if name.text.lower() in _actors() and not _is_seat(sentence, start, end):
+    if (
+        any(words.has("group_nouns", t) for t in name)
+        or _is_described(sentence, start, end)
+        or _names_war(sentence, start, end)
+    ):
+        return True
+    if name.text.lower() in actor_names() and not _is_seat(sentence, start, end):
         return True
     if any(words.has("titles", t) for t in doc[start + 1 : end]) or _names_body(sentence, start):
         return True  # "US President", "the Bank of Ruritania"
@@ -259,12 +259,28 @@ def _names_other(sentence: Span, start: int, end: int) -> bool:
         return True  # "a Ruritania-backed city"
     if len(name.text) <= 5 and name.text.isupper() and not words.has("short_places", doc[start]):
         return True
-    if any(words.category(t.lower_) for t in name if t.ent_type_ not in _PLACE_ENTS and t.lower_ != "refugee"):
+    if any(words.category(t.lower_) for t in name if t.ent_type_ not in PLACE_ENTS and t.lower_ != "refugee"):
         return True
     inside = start > sentence.start and doc[start].ent_iob_ == "I" and doc[start].ent_type_ == "ORG"
     return bool(
         inside and doc[start - 1].ent_type_ == "ORG" and doc[start - 1].pos_ == "ADP"
     )  # "the State in the Greater Sahara"
+
+
+def _is_described(sentence: Span, start: int, end: int) -> bool:
+    """ "200 Dead in Alarming, Deadly Emergency": an adjective of a headline, with the capital that all its words have."""
+    last = sentence.doc[end - 1]
+    if end - start > 1 or last.ent_type_ in PLACE_ENTS or last.dep_ != "amod" or not end <= last.head.i < sentence.end:
+        return False
+    return last.head.pos_ == "NOUN" and last.head.text[0].isupper() and not _is_place_noun(last.head)
+
+
+def _names_war(sentence: Span, start: int, end: int) -> bool:
+    """ "The Morland-Ruritania war": two sides, not where somebody died."""
+    doc, words = sentence.doc, casualty_words()
+    after = doc[end] if end < sentence.end else None
+    sides = any(t.text in {"-", "\u2013"} for t in doc[start + 1 : end - 1])
+    return sides and after is not None and (words.has("long_causes", after) or words.has("acts", after))
 
 
 def _names_body(sentence: Span, start: int) -> bool:
@@ -285,7 +301,7 @@ def _is_seat(sentence: Span, start: int, end: int) -> bool:
     before = sentence.doc[first - 1].lower_ if first > sentence.start else ""
     if before == "capital" or (start - 1 > sentence.start and sentence.doc[start - 2].lower_ == "capital"):
         return True
-    place = any(t.ent_type_ in _PLACE_ENTS for t in sentence.doc[start:end])
+    place = any(t.ent_type_ in PLACE_ENTS for t in sentence.doc[start:end])
     return before in {"in", "near", "outside"} or (
         before in {"on", "at"} and (place or not any(t.ent_type_ in {"ORG", "NORP"} for t in sentence.doc[start:end]))
     )
@@ -355,136 +371,3 @@ def _before_name(token: Token, start: int) -> bool:
     ):
         return True
     return token.i + 1 < start and token.nbor().lower_ in {"'s", "’s"}
-
-
-# ------------------------------------------------------------------------------------------------ which place
-
-
-def place_of(link: Link, mentions: Sequence[Mention], links: Sequence[Link]) -> Mention | None:
-    """The located place of a figure: in the phrase of its toll, else the next one before another figure, else the nearest
-    before it, else the next of the sentence."""
-    located = [m for m in mentions if m.located]
-    figure = link.figure
-    if "toll" in link.frame:
-        inner = [m for m in located if link.cue.i < m.start < figure.start]
-        if inner:
-            return _first(inner)
-    limit = min((x.figure.start for x in links if x.figure.start > figure.start), default=10**9)
-    located = [m for m in located if not is_aside(link, m)]
-    teller = _teller(link, mentions)
-    if teller is not None and not any(0 <= m.start - figure.end < _NEXT for m in located):
-        return teller
-    after = [m for m in located if figure.start < m.start < limit]
-    if any(m.end <= figure.start for m in located):
-        after = [m for m in after if not _in_return(link, m)]
-    beyond = [m for m in after if m.start > link.cue.i]
-    if after:
-        return _first(beyond or after)
-    before = [m for m in located if m.end <= figure.start]
-    if before:
-        return _first(_last_chain(before))
-    return _first([m for m in located if m.start >= limit])
-
-
-def _teller(link: Link, mentions: Sequence[Mention]) -> Mention | None:
-    """ "Ruritania has reported 120 deaths": the country that counts its own."""
-    words = casualty_words()
-    for token in (link.cue, link.figure.head or link.cue):
-        for verb in (token.head, token.head.head):
-            if not words.has("giving_verbs", verb) or verb.i > link.figure.start:
-                continue
-            subject = next((c for c in verb.children if c.dep_ == "nsubj" and c.i < verb.i), None)
-            if subject is not None:
-                return next((m for m in mentions if m.start <= subject.i < m.end), None)
-    return None
-
-
-def is_aside(link: Link, mention: Mention) -> bool:
-    """Whether a place behind a figure belongs to a clause that tells of something else: "the minister told a meeting in Sarvo",
-    "as rescue efforts go on in Sarvo", "a group that has fought in Sarvo for years"."""
-    doc, cue, first = link.cue.doc, link.cue, max(link.figure.end, link.cue.i + 1)
-    if mention.start < first:
-        return False
-    over = {t.i for t in _upwards(cue)}
-    for node in _upwards(doc[mention.end - 1]):
-        if node.i in over:
-            said = any(t.dep_ in _SAID for t in _upwards(cue) if t.i != node.i)
-            return node.i != cue.i and node.i < mention.start and node.lemma_.lower() in _SAYING and said
-        if node.i >= first and node.dep_ == "relcl":
-            return not _has_word(node, casualty_words().harmful)
-        if node.i >= first and node.dep_ == "advcl" and any(c.lower_ in _MEANWHILE for c in node.children if c.dep_ == "mark"):
-            return _has_word(node, casualty_words().lists["aftermath"])
-    return False
-
-
-def _upwards(token: Token) -> Iterator[Token]:
-    yield token
-    while token.head.i != token.i:
-        token = token.head
-        yield token
-
-
-def _has_word(clause: Token, words: Container[str]) -> bool:
-    return any(t.lower_ in words for t in clause.subtree)
-
-
-def _in_return(link: Link, mention: Mention) -> bool:
-    """ "Killing 25 fighters in response to the killing of troops in Sarvo": where that for which it was done took place."""
-    words, doc = casualty_words(), link.cue.doc
-    return any(words.has("in_return", t) for t in doc[link.figure.end : mention.start])
-
-
-def together(mention: Mention, mentions: Sequence[Mention], doc: Doc) -> str:
-    """The place as it is written: "Ruritania and Morland" where a figure counts the dead of both."""
-    for other in mentions:
-        names = doc[mention.start : other.end]
-        both = {doc[mention.end - 1].ent_type_, doc[other.end - 1].ent_type_} <= _PLACE_ENTS
-        if (
-            other.start == mention.end + 1
-            and doc[mention.end].lower_ == "and"
-            and both
-            and not any(t.pos_ == "NOUN" for t in names)
-        ):
-            return str(names.text)
-    return mention.text
-
-
-def _first(chain: Sequence[Mention]) -> Mention | None:
-    """The first of a run of places: one that lies in it before one near it, an owner only if nothing else is there."""
-    run = _run(chain)
-    inside = [m for m in run if m.located == 2 and not m.owner]
-    return next(iter(inside or [m for m in run if not m.owner] or run), None)
-
-
-def _run(chain: Sequence[Mention]) -> list[Mention]:
-    """The places that follow one another without much between: "in Salma, in Jabal Akrad"."""
-    run = list(chain[:1])
-    for m in chain[1:]:
-        if m.start - run[-1].end > 4:
-            break
-        run.append(m)
-    return run
-
-
-def _last_chain(before: Sequence[Mention]) -> list[Mention]:
-    k = len(before) - 1
-    while k > 0 and before[k].start - before[k - 1].end <= 4:
-        k -= 1
-    return list(before[k:])
-
-
-def named_place(mentions: Sequence[Mention]) -> str | None:
-    """A country or town that is only named, where nothing better is known ("Peru announces ...")."""
-    return next((m.text for m in mentions if not m.located and not m.acts), None)
-
-
-def place_left(mentions: Sequence[Mention], near: bool = True) -> str | None:
-    """The place that a sentence without figures leaves to the next; with `near` also one that it only is near to."""
-    found = [m for m in mentions if m.located > (not near)]
-    located = [m for m in found if not m.owner] or found
-    return located[0].text if located else None
-
-
-def toll_place(sentence: Span) -> str | None:
-    """ "Ruritania announces a rise in its toll", "Ruritania officials lower the toll": the country whose dead are counted."""
-    return next((e.text for e in sentence.ents if e.label_ == "GPE" and e.text.lower() not in _actors()), None)

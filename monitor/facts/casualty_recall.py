@@ -21,11 +21,22 @@ _HAPPEN = frozenset({"happened", "occurred", "came", "took", "hit", "struck", "b
 _SPANS = frozenset({"year", "years", "decade", "decades", "month", "months"})
 _MOMENTS = frozenset({"hours", "days", "weeks", "day", "week", "hour", "night", "morning", "time", "wake", "aftermath"})
 _AFTER = frozenset({"since", "after", "on"})
+_MATTERS = frozenset({"over", "after", "for", "since", "about", "regarding", "concerning", "following"})
 _DEEP = 12  # steps from a cue up its sentence
+
+
+def recalled_in_headline(sentence: Span, link: Link) -> str:
+    """Why a headline, whose articles are left out, names a figure that readers know: a verdict on who did it, or those whom
+    the dead have left. An empty text for news."""
+    if _is_of_relatives(link):
+        return "people whose dead are known"
+    return "a verdict on who did it" if _is_of_culprit(sentence, link) else ""
 
 
 def recalled(sentence: Span, link: Link, attribution: Attribution | None) -> str:
     """Why a figure is what readers know already; an empty text for news."""
+    if (known := recalled_in_headline(sentence, link)) or (link.figure.quantity.more and link.cue.lower_ == "bodies"):
+        return known or "bodies of those who were missed"
     if _counts_years(sentence, link):
         return "years after it"
     if _is_known_group(link):
@@ -39,6 +50,10 @@ def recalled(sentence: Span, link: Link, attribution: Attribution | None) -> str
             return "only dates what follows"  # what comes behind the main clause goes on with the tale
         if _dates_another(verb):
             return "only says when it was"
+        if verb.dep_ == "pcomp" and verb.head.lower_ == "in":
+            return "told by the way"  # "In taking 12 lives, they showed ..."
+        if verb.head.lower_ == "used" and verb.head.tag_ == "VBN" and verb.dep_ in {"xcomp", "advcl"}:
+            return "tells which weapon is meant"  # "the gun used to kill them"
         if attribution is None and any(c.dep_ == "aux" and c.lower_ in {"had", "'d"} for c in verb.children):
             return "told in the pluperfect"
         event = _described(verb)
@@ -93,10 +108,25 @@ def _is_known_group(link: Link) -> bool:
     return definite and head is not None and any(t.dep_ == "relcl" for t in (link.cue, *_over(link.cue)) if t.i > head.i)
 
 
+def _is_of_relatives(link: Link) -> bool:
+    """ "Families of eight women killed there": whose dead they are, not that they died."""
+    words, doc = casualty_words(), link.cue.doc
+    k = link.figure.start - 1
+    k -= k > link.cue.sent.start and doc[k].lower_ == "the"
+    return k > link.cue.sent.start and doc[k].lower_ == "of" and words.has("relatives", doc[k - 1])
+
+
+def _is_of_culprit(sentence: Span, link: Link) -> bool:
+    """ "A gunman who murdered eight was jailed", "the killer of eight gets life": told long before the verdict."""
+    words, verb = casualty_words(), link.cue
+    who = verb.dep_ == "relcl" and any(c.lower_ == "who" and c.i < verb.i for c in verb.children)
+    return who and any(words.has("court", t) for t in sentence if not verb.left_edge.i <= t.i <= verb.i)
+
+
 def _is_matter(noun: Token) -> bool:
     """ "The deaths of five trainees have sparked anger", "over the killing of ten": what is known before."""
     definite = any(c.dep_ == "det" and c.lower_ in _KNOWN for c in noun.children)
-    about = noun.dep_ == "nsubj" or (noun.dep_ == "pobj" and noun.head.lower_ in {"over", "after", "for", "since", "about"})
+    about = noun.dep_ == "nsubj" or (noun.dep_ == "pobj" and noun.head.lower_ in _MATTERS)
     return definite and about and noun.head.lemma_.lower() not in {"be", "bring", "come", "take", "raise"}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from spacy.tokens import Span
 
@@ -11,6 +12,8 @@ from monitor.facts.casualty_words import casualty_words
 from monitor.model import LIVE_STATUSES, CasualtyFigure
 
 _REACH = 8  # figures back among which a part finds its whole
+_WORDS = frozenset({"tens", "dozens", "scores", "hundreds", "thousands"})
+_STEP, _STEP_SHARE = 1, 0.10  # how far apart two tellings of one number may be
 _NEAR = 250  # code points back within which a figure for people in general covers one for a group
 
 
@@ -57,6 +60,23 @@ def continued_from(sentence: Span, link: Link, found: Sequence[CasualtyFigure]) 
         return None
     last = next((f for f in reversed(found) if f.metric == link.metric and f.since), None)
     return last if last is not None and last.scope == "cumulative" else None
+
+
+def in_one_scope(figures: Sequence[CasualtyFigure]) -> list[CasualtyFigure]:
+    """The figures of a document, where one that is told twice, as a running total and as an incident ("At least 25 die in
+    heatwave", "about two dozen have died"), is a total both times."""
+    totals = [f for f in figures if f.scope == "cumulative" and f.since is None and f.part_of is None]
+    return [replace(f, scope="cumulative") if any(_is_again(f, total) for total in totals) else f for f in figures]
+
+
+def _is_again(figure: CasualtyFigure, total: CasualtyFigure) -> bool:
+    if figure.scope != "incident" or figure.part_of is not None or figure.name is not None:
+        return False
+    if (figure.metric, figure.category) != (total.metric, total.category) or figure.low is None or total.low is None:
+        return False
+    places = {figure.place_id or figure.place, total.place_id or total.place} - {None}
+    near = abs(figure.low - total.low) <= max(_STEP, figure.low * _STEP_SHARE)
+    return len(places) <= 1 and (near or (figure.qualifier in _WORDS and figure.low <= total.low))
 
 
 def without_the_dead(found: Sequence[CasualtyFigure], weak: float) -> list[CasualtyFigure]:

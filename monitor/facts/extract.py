@@ -14,7 +14,9 @@ from monitor.facts.actors import Actors
 from monitor.facts.anchor import ASIDE, LEAD, Report, Topic, anchored, is_aside, topic_of
 from monitor.facts.attribution import attributions
 from monitor.facts.casualties import read_casualties
-from monitor.facts.casualty_places import place_left, places
+from monitor.facts.casualty_places import places
+from monitor.facts.casualty_relations import in_one_scope
+from monitor.facts.casualty_sites import place_left
 from monitor.facts.casualty_time import THIS_YEAR
 from monitor.facts.casualty_words import casualty_words, singulars
 from monitor.facts.grammar import Span, Token
@@ -32,6 +34,7 @@ _BATCH = 60_000  # code points that are parsed together: enough to fill the netw
 _TITLE_YEAR = re.compile(r"(?:(\w+) )?\b((?:19|20)\d\d)\b(?!,\d)")
 _MARK = re.compile(r":| [|\u2013\u2014-] ")
 _OF_NATION = frozenset({"capital", "territory", "soil", "waters", "airspace", "city", "town", "village", "province", "region"})
+_DESCRIBING = ("ful", "ous", "ive", "less", "able", "ible", "ing", "ly")  # of a headline's adjectives, which no map knows
 _SINCE = frozenset({"since", "than", "before", "until"})
 _HEADING = 160  # code points of a first line that may be a headline
 _NEAR = 5  # places that help to tell namesakes apart
@@ -64,7 +67,7 @@ class FactReader:
 
     def _read(self, parsed: Parsed, language: str | None) -> Reading:
         setting = _setting(parsed, self._gazetteer)
-        facts = [self._completed(fact, setting) for fact in self._facts(parsed)]
+        facts = _with_scopes([self._completed(fact, setting) for fact in self._facts(parsed)])
         judged = _anchored(_distinct(facts), parsed, setting)
         return Reading(
             language,
@@ -95,14 +98,17 @@ class FactReader:
             # "Peru announces a rise in its toll": the country whose dead are counted.
             fact = replace(fact, place=fact.source if self._gazetteer.country(fact.source) else None)
         if isinstance(fact, CasualtyFigure) and fact.place is not None:
-            name, place = self._place(fact.place, setting) if " and " not in fact.place else (fact.place, None)
+            headed = fact.within == "title"
+            name, place = self._place(fact.place, setting, headed) if " and " not in fact.place else (fact.place, None)
             if place is not None:
                 fact = replace(fact, place=name, place_id=place.id, country=place.country)
+            elif name in setting.headline and name.endswith(_DESCRIBING):
+                fact = replace(fact, place=None)  # "200 Dead in Alarming, Deadly Emergency"
         return fact
 
-    def _place(self, name: str, setting: _Setting) -> tuple[str, Place | None]:
+    def _place(self, name: str, setting: _Setting, headed: bool) -> tuple[str, Place | None]:
         """The place of a name; where the whole is unknown and a headline's capitals may have made it too long ("Ruritania
-        Reach"), that of its beginning."""
+        Reach"), that of its beginning. What lies in a place keeps its name ("Sarvo mines") and has the place's id."""
         words = name.split()
         if len(words) > 1 and words[-1].lower() in _OF_NATION and (code := self._gazetteer.country(" ".join(words[:-1]))):
             return name, self._gazetteer.nation(code)  # "the Ruritanian capital": in Ruritania
@@ -110,7 +116,9 @@ class FactReader:
             part = " ".join(words[:n])
             place = self._gazetteer.link(part, setting.countries, setting.places[:_NEAR])
             near = place is not None and (place.country in setting.countries or self._gazetteer.country(part) is not None)
-            if place is not None and (n == len(words) or near or words[n].islower()):
+            if place is not None and n < len(words) and words[n].islower() and _lies_in(words[n]):
+                return name, place
+            if place is not None and (n == len(words) or (headed and near) or words[n].islower()):
                 return part, place
             if words[n - 1].islower() and not _lies_in(words[n - 1]):
                 break  # "Homs province": more than the town of that name
@@ -155,6 +163,7 @@ class _Setting:
     places: tuple[Place, ...]
     countries: tuple[str, ...]
     topic: Topic
+    headline: frozenset[str]  # the words of the title
 
 
 def _setting(parsed: Parsed, gazetteer: Gazetteer) -> _Setting:
@@ -178,6 +187,7 @@ def _setting(parsed: Parsed, gazetteer: Gazetteer) -> _Setting:
         tuple({place.id: place for place in places.values()}.values()),
         countries,
         topic_of(lead, names.elements(), leading),
+        frozenset(re.findall(r"\w+", parsed.document.title or "")),
     )
 
 
@@ -213,6 +223,13 @@ def _anchored(facts: Iterable[Fact], parsed: Parsed, setting: _Setting) -> list[
     report = _report(judged, [s for _, sents, _ in sections.values() for s in sents], title)
     aside = [is_aside(fact, report, subordinate=below, first=first) for fact, below, first in judged]
     return [replace(row[0], anchored=False) if by_the_way else row[0] for row, by_the_way in zip(judged, aside, strict=True)]
+
+
+def _with_scopes(facts: Sequence[Fact]) -> list[Fact]:
+    """The facts, those of casualties with the scope that the whole document gives them."""
+    figures = [f for f in facts if isinstance(f, CasualtyFigure)]
+    scoped = iter(in_one_scope(figures))
+    return [next(scoped) if isinstance(f, CasualtyFigure) else f for f in facts]
 
 
 def _place_named(title: Section) -> str | None:

@@ -45,7 +45,7 @@ WIDE: Mapping[str, str] = {
         "storm": "hurricane typhoon cyclone storm superstorm",
         "volcano": "eruption volcano",
         "heat": "heatwave heat",
-        "disease": "epidemic outbreak pandemic cholera ebola measles",
+        "disease": "epidemic outbreak pandemic cholera ebola measles disease virus coronavirus dengue mpox polio",
     }.items()
     for word in words.split()
 }
@@ -298,6 +298,11 @@ def _one_catastrophe(p: _Pair) -> bool:
     return _same_kind(p) == "wide" and p.old.category == p.new.category
 
 
+def _one_running_catastrophe(p: _Pair) -> bool:
+    """Totals of one epidemic or heatwave that no window tells apart."""
+    return _one_catastrophe(p) and None in {p.old.since, p.new.since}
+
+
 def _one_accident(p: _Pair) -> bool:
     old, new = p.levels
     return _same_kind(p) == "local" and p.old.category == p.new.category and _one_place(p) and new <= old
@@ -322,6 +327,7 @@ TABLE: tuple[tuple[Callable[[_Pair], bool], frozenset[str], float], ...] = (
     (_same_large_number, _EITHER, 7 * 24 * HOUR),
     (_covers_here, _INCIDENT, 36 * HOUR),
     (_one_catastrophe, _INCIDENT, 72 * HOUR),
+    (_one_running_catastrophe, _TOTAL, 72 * HOUR),
     (_one_accident, _INCIDENT, 36 * HOUR),
     (_both_large, _INCIDENT, 72 * HOUR),
     (_one_war, _TOTAL, 7 * 24 * HOUR),

@@ -16,6 +16,7 @@ from monitor.model import (
     CasualtyFigure,
     Event,
     EventName,
+    Fact,
     Json,
     Kind,
     Observation,
@@ -44,7 +45,13 @@ TELLING, AGAIN_S = 3, 2 * 86400.0
 WAR, WAR_TIMES = 1000, 100
 """A number from here on that is so many times another is the total of a war, however it was read."""
 
+FEWER = 4
+"""How many times fewer than known, by nobody's name, are other people than those who were counted."""
+
 WITHOUT_FIGURE = frozenset({"share", "vague", "none"})
+_PLAIN = frozenset({"exact", "at_least"})
+_GRAVE = re.compile(r"\b(?:seriously|critically|severely|gravely|badly)\b", re.IGNORECASE)
+_GRAVELY = "gravely"  # what the key of their series says the badly wounded are part of
 _DATE = re.compile(r"(\d{4})(-\d\d)?(-\d\d)?")
 
 
@@ -164,12 +171,21 @@ def _tells_coarsely(new: Slots, old: Slots, inside: Inside) -> bool:
     return known and new.scope == "incident" and inside(old.place_id or "", new.place_id or "")
 
 
-def _closeness(new: Slots, o: Observation, entry: Entry) -> tuple[bool, bool, float]:
-    """How well a series fits among those that nothing contradicts: where a null place inherits the story's, that one first."""
+def _closeness(new: Slots, o: Observation, entry: Entry) -> tuple[bool, bool, bool, float]:
+    """How well a series fits among those that nothing contradicts: where a null place inherits the story's, that one first;
+    then one that counts about as many."""
     place_id, place = (new.place_id, new.place) if new.place or new.place_id else (o.place_id, o.place)
     old = entry.slots
     here = old.place_id == place_id if old.place_id and place_id else bool(old.place and place and same_place(old.place, place))
-    return here, new.since == old.since, entry.series.best_at
+    return here, new.since == old.since, not _is_far(entry.series.best, o.fact), entry.series.best_at
+
+
+def _is_far(best: Bounds | None, fact: Fact) -> bool:
+    """Whether one of two numbers is many times the other."""
+    if best is None or not isinstance(fact, CasualtyFigure):
+        return False
+    small, large = sorted((b.level(best), b.level(Bounds(fact.low, fact.high, fact.qualifier))))
+    return b.wide(small, large) and large >= FEWER * max(1, small)
 
 
 def _parent_said(state: Figures, fact: CasualtyFigure) -> str | None:
@@ -179,11 +195,16 @@ def _parent_said(state: Figures, fact: CasualtyFigure) -> str | None:
 def _under(state: Figures, new: Slots, fact: CasualtyFigure, inside: Inside) -> str | None:
     """The key of the including series, where nothing but the words "of them" tells the part from the whole."""
     if fact.part_of is None:
-        return None
+        return _GRAVELY if _is_grave(fact) else None
     parent = next((e for e in state.entries if e.key == _parent_said(state, fact)), None)
     if parent is None:
         return f"?{fact.part_of}"
     return parent.key if _agree(new, parent.slots, inside) else None
+
+
+def _is_grave(fact: CasualtyFigure) -> bool:
+    """ "33 seriously injured": some of the wounded, whether these were told or not."""
+    return fact.metric == "wounded" and _GRAVE.search(fact.evidence) is not None
 
 
 def _find(state: Figures, new: Slots, o: Observation, under: str | None, inside: Inside) -> Entry | None:
@@ -199,9 +220,10 @@ def _tells_again(entry: Entry, new: Slots, o: Observation) -> bool:
     """Whether the very number of a series comes again in its story within two days by another noun or place ("eight dead at
     the base", "all eight crew members killed in California"): the same people, not as many others."""
     fact, old, best = o.fact, entry.slots, entry.series.best
-    if not isinstance(fact, CasualtyFigure) or fact.part_of or best is None or fact.qualifier not in b.FIRM:
+    if not isinstance(fact, CasualtyFigure) or fact.part_of or best is None:
         return False
-    same = (best.low, best.high, best.qualifier) == (fact.low, fact.high, fact.qualifier) and (fact.low or 0) >= TELLING
+    # "At least eight" and "all eight" are the same people too.
+    same = best.low == fact.low and {best.qualifier, fact.qualifier} <= _PLAIN and (fact.low or 0) >= TELLING
     kind = (old.metric, old.scope) == (new.metric, new.scope) and None is old.name is new.name
     nouns = old.category == new.category or "people" in {old.category, new.category}
     return same and kind and nouns and entry.under is None and abs(o.at - entry.opened) <= AGAIN_S
@@ -217,8 +239,13 @@ def _is_another(entry: Entry, o: Observation) -> bool:
         return o.at - entry.opened > FRESH_S
     if best is None or (fact.low is None and fact.high is None):
         return False
-    small, large = sorted((b.level(best), b.level(Bounds(fact.low, fact.high, fact.qualifier))))
-    return large >= WAR and large >= WAR_TIMES * max(1, small)
+    known, new = b.level(best), b.level(Bounds(fact.low, fact.high, fact.qualifier))
+    small, large = sorted((known, new))
+    if large >= WAR and large >= WAR_TIMES * max(1, small):
+        return True
+    beside = any(row.item_id == o.item_id for row in entry.series.rows)
+    fewer = new < known < one.SHARE_TIMES * new and _is_far(best, fact)
+    return fewer and fact.source is None and fact.qualifier in b.FIRM and not beside
 
 
 def _narrower(inner: Slots, outer: Slots, inside: Inside) -> bool:
@@ -231,16 +258,21 @@ def _narrower(inner: Slots, outer: Slots, inside: Inside) -> bool:
     return (category and outer.name is None and (place or _places_agree(inner, outer))) or (alike and place)
 
 
+def _holds(outer: Entry, inner: Entry, inside: Inside) -> bool:
+    grave = inner.under == _GRAVELY and _agree(inner.slots, outer.slots, inside)
+    return grave or _narrower(inner.slots, outer.slots, inside)
+
+
 def _parent(state: Figures, entry: Entry, said: str | None, inside: Inside) -> str | None:
     """The key of the series that includes this one: the one the text names, else the narrowest that can."""
     if said is not None and said != entry.key:
         return said
-    if entry.under is not None:
+    if entry.under is not None and entry.under != _GRAVELY:
         return None if entry.under.startswith("?") else entry.under
     fits = [
         e
         for e in state.entries
-        if e.key != entry.key and e.under is None and e.series.best is not None and _narrower(entry.slots, e.slots, inside)
+        if e.key != entry.key and e.under is None and e.series.best is not None and _holds(e, entry, inside)
     ]
     narrow = [e for e in fits if not any(_narrower(f.slots, e.slots, inside) for f in fits if f is not e)]
     return narrow[0].key if narrow else None

@@ -18,6 +18,8 @@ FALLING = frozenset({"missing", "displaced", "captured", "wounded"})
 """Metrics that may fall as things get better known: bodies are found, people go home."""
 HOLD_S = 1800.0
 ENOUGH = 0.8
+SHARE_TIMES = 20
+"""How many times fewer than known, by nobody's name, are some of those who are counted."""
 MAX_ROWS, MAX_LEFT, MAX_PAST = 64, 64, 16
 
 
@@ -152,8 +154,14 @@ def _same_voice(row: Figure, f: Figure) -> bool:
     return later and row.family == f.family and (row.speaker == f.speaker or (f.edit and row.item_id == f.item_id))
 
 
+def _is_small_share(s: Series, f: Figure) -> bool:
+    """A family of four beside a toll of 400, by nobody's name: some of those who are counted, however it was read."""
+    own = f.speaker == f.family and f.revision is None and f.value.qualifier in b.FIRM and not f.edit
+    return s.best is not None and own and 0 < SHARE_TIMES * b.level(f.value) <= b.level(s.best)
+
+
 def _is_revised_down(s: Series, f: Figure) -> bool:
-    if s.best is None or not b.level(f.value) < b.level(s.best):
+    if s.best is None or not b.level(f.value) < b.level(s.best) or _is_small_share(s, f):
         return False
     if f.revision == "down":
         return True
@@ -186,7 +194,7 @@ def _is_compatible(s: Series, f: Figure) -> bool:
     if s.best is None or b.above(f.value, s.best):
         return False
     near = f.value.qualifier in b.ROUGH and b.within_share(b.level(f.value), b.level(s.best), b.ROUGH_SHARE)
-    return near or b.covers(f.value, s.best) or _is_share_of_item(s, f)
+    return near or b.covers(f.value, s.best) or _is_share_of_item(s, f) or _is_small_share(s, f)
 
 
 def _is_conflict(s: Series, f: Figure) -> bool:
@@ -336,7 +344,7 @@ def _carry_if_best(s: Series, f: Figure, m: _Moment) -> _Effect:
 
 
 def _carry_if_whole(s: Series, f: Figure, m: _Moment) -> _Effect:
-    return _Effect(s if _is_share_of_item(s, f) else _with_row(s, f))
+    return _Effect(s if _is_share_of_item(s, f) or _is_small_share(s, f) else _with_row(s, f))
 
 
 def _carry_if_free(s: Series, f: Figure, m: _Moment) -> _Effect:

@@ -1,0 +1,152 @@
+"""What an analyst stumbled over in alerts of tolls: places of headlines, shares told as tolls, recalled figures."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from monitor.facts.extract import FactReader, default_reader
+from monitor.ledger import figures
+from monitor.model import CasualtyFigure, Document, Event, Kind, Observation
+from monitor.model import EventName as E
+from rules.casualty import words
+
+
+@pytest.fixture(scope="module")
+def reader() -> FactReader:
+    return default_reader()
+
+
+def told(reader: FactReader, title: str | None, text: str = "") -> list[CasualtyFigure]:
+    reading = reader.read(Document("d", text, title, published=1_781_500_000.0))
+    return [f for f in reading.facts if isinstance(f, CasualtyFigure) and f.low]
+
+
+@pytest.mark.parametrize(
+    ("title", "text", "place"),
+    [
+        ("Marsh Fever Outbreak: 214 Dead in Worrying, Costly Health Emergency", "", None),
+        ("Quake Toll: 640 Dead in Massive Twin Earthquakes", "", None),
+        ("Norway and Peru face new storms after a June heatwave caused 400 deaths", "", "Norway and Peru"),
+        ("Kelda fire toll rises to 9; woman dies in Nairobi car blaze", "", None),
+        (None, "The toll from the Kenya-Somalia war has passed 5,200, according to the ministry.", None),
+        (None, "Envoys tried to reopen the Strait of Hormuz, with hundreds now dead.", None),
+        (
+            None,
+            "As the heatwave moves on to other parts of Europe, clinics are full. Spanish health authorities have recorded "
+            "around 900 excess deaths during the heatwave.",
+            "Spain",
+        ),
+    ],
+)
+def test_places_of_tolls(reader: FactReader, title: str | None, text: str, place: str | None) -> None:
+    assert told(reader, title, text)[-1].place == place
+
+
+def test_what_lies_in_a_place_keeps_its_name_and_has_its_id(reader: FactReader) -> None:
+    (figure,) = told(reader, None, "Eleven miners were killed at the Nairobi mines on Monday.")
+    assert figure.place == "Nairobi mines"
+    assert figure.country == "KE"
+
+
+@pytest.mark.parametrize(
+    ("title", "text"),
+    [
+        ("Strangler who murdered seven women in Nairobi jailed for life", ""),
+        ("Families of nine miners killed in Nairobi demand answers", ""),
+        ("Hotel reopens", "He met relatives of the 38 people killed at the hotel in Nairobi."),
+        ("Study of weapons", "In taking 61 lives within the hour, the raiders of Nairobi showed what such arms can do."),
+        ("Nine killed in Nairobi landslide", "A further six bodies were pulled from the mud in Nairobi on Friday."),
+    ],
+)
+def test_who_is_known_to_be_dead_is_no_news(reader: FactReader, title: str, text: str) -> None:
+    assert not any(f.anchored for f in told(reader, title, text) if f.low != 9 or "Families" in title)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "The move came after some engineers burned thousands in vouchers each week.",
+        "They blamed the slump on a recession that hurt millions of families.",
+        "It is easy to speak of losing one's soul.",
+        "Related: Eight Killed in Nairobi Bus Crash",
+    ],
+)
+def test_no_casualty_is_read(reader: FactReader, text: str) -> None:
+    assert told(reader, None, text) == []
+
+
+def test_a_number_told_as_a_total_and_as_an_incident_is_a_total_both_times(reader: FactReader) -> None:
+    text = "At least 25 people died in the heatwave in Peru. About two dozen people died on Sunday in Peru."
+    assert {f.scope for f in told(reader, None, text)} == {"cumulative"}
+    apart = "At least 25 people died in the heatwave in Peru. A bus crash in Chile killed 24 people."
+    assert {f.scope for f in told(reader, None, apart)} == {"cumulative", "incident"}
+
+
+def test_nationals_are_some_of_the_dead(reader: FactReader) -> None:
+    (figure,) = told(reader, None, "The quake took the lives of 84 Portuguese nationals.")
+    assert figure.category == "other"
+
+
+# ------------------------------------------------------------------------------------------------------------------ the ledger
+
+
+def fact(low: int, high: int | None = -1, **changes: Any) -> CasualtyFigure:
+    values: dict[str, Any] = {"id": "f", "start": 0, "end": 1, "evidence": "x", "status": "asserted", "metric": "killed"}
+    return CasualtyFigure(low=low, high=low if high == -1 else high, **(values | changes))
+
+
+def run(*steps: tuple[str, CasualtyFigure]) -> list[Event]:
+    """Each outlet's figure in an item of its own, ten minutes apart."""
+    state, events = figures.Figures("s"), []
+    for n, (outlet, what) in enumerate(steps):
+        o = Observation(what, f"i{n}", outlet, outlet, outlet, n * 600.0, n * 600.0, "s")
+        state, new = figures.observe(state, o)
+        state = figures.Figures.from_json(state.to_json())
+        events += new
+    return events
+
+
+def names(*steps: tuple[str, CasualtyFigure]) -> list[str]:
+    return [str(e.name) for e in run(*steps)]
+
+
+def test_the_badly_wounded_are_a_part_of_the_wounded() -> None:
+    hurt = fact(33, metric="wounded", evidence="33 seriously injured")
+    whole, part = run(("A", fact(120, metric="wounded")), ("B", hurt))
+    assert part.name is E.NEW_FIGURE
+    assert part.part_of == whole.key
+    again = names(("A", fact(120, metric="wounded")), ("B", hurt), ("C", fact(125, metric="wounded")), ("D", hurt))
+    assert again == ["NEW_FIGURE", "NEW_FIGURE", "INCREASED", "CORROBORATED"]
+
+
+def test_far_fewer_by_nobodys_name_are_others_and_do_not_lower_the_toll() -> None:
+    first, other, more = run(("A", fact(40)), ("B", fact(5)), ("C", fact(46)))
+    assert [first.name, other.name, more.name] == [E.NEW_FIGURE, E.NEW_FIGURE, E.INCREASED]
+    assert other.key != first.key == more.key
+    assert names(("A", fact(40)), ("B", fact(5, source="army"))) == ["NEW_FIGURE", "CONFLICT"]
+    assert names(("A", fact(400)), ("A", fact(8))) == ["NEW_FIGURE", "COMPATIBLE"]
+    assert names(("A", fact(40)), ("A", fact(5, revision="down"))) == ["NEW_FIGURE", "REVISED_DOWN"]
+
+
+def test_at_least_eight_and_all_eight_are_the_same_people() -> None:
+    steps = ("A", fact(8, place="Kelda")), ("B", fact(8, None, qualifier="at_least", place="Morava", category="civilians"))
+    assert names(*steps) == ["NEW_FIGURE", "COMPATIBLE"]
+
+
+@pytest.mark.parametrize(
+    ("what", "part_of", "victims", "toll"),
+    [
+        (fact(8, part_of="f0"), "k", "8 of those", "Part of the death toll"),
+        (fact(8, category="other"), "k", "8 of those", "Part of the death toll"),
+        (fact(8, category="children", part_of="f0"), "k", "8 children", "Death toll among children"),
+        (fact(8), "k", "8", "Death toll"),
+        (fact(8, part_of="f0"), None, "8", "Death toll"),
+    ],
+)
+def test_a_part_is_told_as_one(what: CasualtyFigure, part_of: str | None, victims: str, toll: str) -> None:
+    state, (event,) = figures.observe(figures.Figures("s"), Observation(what, "i", "A", "A", "A", 0.0, 0.0, "s"))
+    assert state.entries
+    fields = words(Event(event.name, Kind.CASUALTY, "k2", 0.0, "s", True, what, "i", new=event.new, part_of=part_of))
+    assert (fields["victims"], fields["toll"]) == (victims, toll)
