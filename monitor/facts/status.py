@@ -15,8 +15,7 @@ from datetime import UTC, datetime
 from functools import cache
 from typing import Any, Final
 
-from spacy.tokens import Token
-
+from monitor.facts.grammar import Token
 from monitor.facts.lexicon import load
 from monitor.facts.parsing import Section
 from monitor.model import Status
