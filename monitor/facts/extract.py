@@ -116,7 +116,7 @@ class FactReader:
             part = " ".join(words[:n])
             place = self._gazetteer.link(part, setting.countries, setting.places[:_NEAR])
             near = place is not None and (place.country in setting.countries or self._gazetteer.country(part) is not None)
-            if place is not None and n < len(words) and words[n].islower() and _lies_in(words[n]):
+            if place is not None and n < len(words) and words[n].islower() and _lies_in(words[n]) and not _is_road(words[n]):
                 return name, place
             if place is not None and (n == len(words) or (headed and near) or words[n].islower()):
                 return part, place
@@ -130,6 +130,11 @@ def _lies_in(noun: str) -> bool:
     """Whether what the noun names lies inside the place it is called by: a highway, a hospital, a mosque."""
     nouns = load("place_nouns")
     return any(word in nouns[group] for group in ("facility", "part", "roads") for word in singulars(noun))
+
+
+def _is_road(noun: str) -> bool:
+    """ "Sarvo road crash": the road is the crash's, the place Sarvo."""
+    return any(word in load("place_nouns")["roads"] for word in singulars(noun))
 
 
 def _batches(numbers: Iterable[int], lengths: Sequence[int]) -> Iterator[list[int]]:

@@ -253,7 +253,8 @@ def _narrower(inner: Slots, outer: Slots, inside: Inside) -> bool:
     if (inner.metric, inner.scope) != (outer.metric, outer.scope) or not _dates_agree(inner.since, outer.since):
         return False
     category = inner.category in NARROWER.get(outer.category, ())
-    place = bool(inner.place_id and outer.place_id and inside(inner.place_id, outer.place_id))
+    known = inner.place_id is not None and outer.place_id is not None and inner.place_id != outer.place_id
+    place = known and inside(inner.place_id or "", outer.place_id or "")
     alike = inner.category == outer.category and _names_agree(inner.name, outer.name)
     return (category and outer.name is None and (place or _places_agree(inner, outer))) or (alike and place)
 
