@@ -84,6 +84,23 @@ def test_a_number_told_as_a_total_and_as_an_incident_is_a_total_both_times(reade
     assert {f.scope for f in told(reader, None, apart)} == {"cumulative", "incident"}
 
 
+@pytest.mark.parametrize(
+    ("text", "category"),
+    [
+        ("A bomb in Nairobi kills three children and injures 20 others.", "people"),
+        ("A tram crash in Nairobi leaves one woman dead and 114 others injured.", "people"),
+        ("Missiles killed at least eight civilians and injured 35 others in Nairobi.", "civilians"),
+    ],
+)
+def test_others_beside_children_are_people(reader: FactReader, text: str, category: str) -> None:
+    assert told(reader, None, text)[-1].category == category
+
+
+def test_a_name_with_a_small_word_between_hyphens_is_whole(reader: FactReader) -> None:
+    (figure,) = told(reader, None, "A blast in Mazar-i-Sharif killed 12 people.")
+    assert (figure.place, figure.country) == ("Mazar-i-Sharif", "AF")
+
+
 def test_nationals_are_some_of_the_dead(reader: FactReader) -> None:
     (figure,) = told(reader, None, "The quake took the lives of 84 Portuguese nationals.")
     assert figure.category == "other"

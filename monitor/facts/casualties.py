@@ -27,6 +27,7 @@ from monitor.model import LIVE_STATUSES, CasualtyFigure, Status
 _WEAK = 0.55  # the confidence of figures of people shot or stabbed: hurt as far as the sentence says
 _CUT = 120  # code points from which on a text without an end was cut off
 _NEXT = 150  # code points behind a figure within which the next sentence's place is its own
+_APART = frozenset({"children", "women", "journalists", "aid_workers"})  # beside whom "others" are people of any kind
 _PLAIN = 0.5  # the confidence of one death or injury for which no attack, accident or disaster is named
 
 
@@ -171,7 +172,9 @@ class _Reader:
         if figure.counts == "event" or "toll" in link.frame:
             return "people"
         wholes = [f for f in self.found[first:] if f.part_of is None and f.category != "named_person"]
-        return wholes[-1].category if wholes else "people"
+        last = wholes[-1].category if wholes else "people"
+        others = any(t.lower_ in {"other", "others"} for t in link.cue.doc[figure.start : figure.end])
+        return "people" if others and last in _APART else last  # "three children dead, 20 others hurt"
 
     def _name(self, number: int, name: str, first: int) -> None:
         """Give a figure its person's name. Where a figure of one holds it already ("a politician, X, was killed") that one is

@@ -20,6 +20,7 @@ _TIME_ENTS = frozenset({"DATE", "TIME", "CARDINAL", "MONEY", "PERCENT", "ORDINAL
 _JOINERS = frozenset(
     {"-", "–", "'", "’", "al", "el", "as", "ash", "de", "del", "la", "le", "sur", "bin", "ibn", "ad", "az", "ez", "es", "ar"}
 )
+_BETWEEN = frozenset({"i", "e", "u", "ul", "ol", "ye"})  # and between the hyphens of a name: "Mazar-i-Sharif"
 _KINDS = ("whole", "quarter", "area", "facility", "part", "roads", "outskirts")  # of place nouns
 _STEM = 4  # letters that a country and its adjective share
 _STEPS = 8  # words between a preposition and its name
@@ -101,10 +102,10 @@ def _name_end(sentence: Span, i: int) -> int:
         token = doc[k]
         capital = token.text[:1].isupper() and token.pos_ not in {"VERB", "AUX", "PRON", "ADP", "DET"}
         inner = (
-            token.lower_ in _JOINERS
+            (token.lower_ in _JOINERS or (token.lower_ in _BETWEEN and doc[k - 1].text == "-"))
             and not (token.lower_ == "as" and token.tag_ == "IN")
             and k + 1 < stop
-            and (doc[k + 1].text[:1].isupper() or doc[k + 1].lower_ in _JOINERS)
+            and (doc[k + 1].text[:1].isupper() or doc[k + 1].lower_ in _JOINERS | _BETWEEN)
         )
         through = token.lower_ == "of" and _is_place_noun(doc[k - 1]) and _capital_after(doc, k + 1, stop)
         article = (_ARTICLE_NAME.match(token.text) or _ELIDED.match(token.text)) is not None
