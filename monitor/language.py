@@ -19,6 +19,7 @@ from monitor.stories import embed
 from monitor.worker import Worker
 
 T = TypeVar("T")
+Then = Callable[[Sequence[tuple[Item, Feed]], Sequence[Analysis]], Awaitable[None]]
 
 _BASE_DEADLINE = 60.0
 _PER_ITEM = 2.0
@@ -72,7 +73,7 @@ class Language:
         """The model's cosine from which two texts are rather of one event than of two; None: that of the packaged model."""
         self.degraded: dict[str, str] = {}
         self._ahead: OrderedDict[tuple[str, int], _Begun] = OrderedDict()
-        self._tasks: set[asyncio.Task[list[Analysis]]] = set()
+        self._tasks: set[asyncio.Task[Any]] = set()
         self._log = log.get("language")
 
     async def start(self) -> None:
@@ -104,19 +105,24 @@ class Language:
             self._log.warning("worker failed", worker=self._embedder.name, texts=len(texts), error=str(error))
             return [None] * len(texts)
 
-    def begin(self, items: Sequence[tuple[Item, Feed]]) -> None:
+    def begin(self, items: Sequence[tuple[Item, Feed]], then: Then) -> None:
         """Start on what will be asked for next, while the caller decides on what it has. The analyses wait in memory until
-        `analyse` hands each out, once; what is never asked for is forgotten."""
+        `analyse` hands each out, once; what is never asked for is forgotten. `then` is called with them when they are there."""
         fresh = [(item, feed) for item, feed in items if self._begun(item, feed) is None][: _MOST_AHEAD // 2]
         if not fresh:
             return
-        task = asyncio.create_task(self._analyse(fresh), name="analyse ahead")
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task = self._keep(asyncio.create_task(self._analyse(fresh), name="analyse ahead"))
+        self._keep(asyncio.create_task(_after(task, fresh, then), name="look ahead"))
         for place, (item, feed) in enumerate(fresh):
             self._ahead[item.id, item.version] = _Begun(item, feed, task, place)
         while len(self._ahead) > _MOST_AHEAD:
             self._ahead.popitem(last=False)
+
+    def _keep(self, task: asyncio.Task[T]) -> asyncio.Task[T]:
+        """The task, which `stop` ends."""
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
 
     async def analyse(self, items: Sequence[tuple[Item, Feed]]) -> list[Analysis]:
         """Vectors and readings of these items, in order. A batch that ends its worker, or on which it raises, is tried again
@@ -210,6 +216,13 @@ class Language:
         self.degraded[worker.name] = str(error)
         self._retry_at[worker.name] = self._clock.now() + _RETRY_MODEL
         self._log.error("worker cannot serve; going on without it", worker=worker.name, error=str(error))
+
+
+async def _after(task: asyncio.Task[list[Analysis]], items: Sequence[tuple[Item, Feed]], then: Then) -> None:
+    """Call `then` with what the task gives. Where the task fails, who asks for the analyses is told."""
+    await asyncio.wait([task])
+    if not task.cancelled() and task.exception() is None:
+        await then(items, task.result())
 
 
 def _deadline(items: int) -> float:

@@ -33,8 +33,9 @@ from monitor.model import (
     Analysis,
     Event,
     EventName,
+    Feed,
+    Item,
     Json,
-    Kind,
     Observation,
     Pending,
     Placement,
@@ -90,7 +91,7 @@ class Pipeline:
         analyses: Analyses | None = None,
     ) -> None:
         self._store, self._language, self._book, self._gazetteer, self._clock = store, language, book, gazetteer, clock
-        self._analyses = analyses or InMemory(language)
+        self._analyses = analyses or InMemory(language, self.expect)
         self._tell, self._lives = tell, lives
         self._new_grouper, self._grouper = grouper, grouper()
         self._hearing = Hearing(store, book, gazetteer, recipients, to_owner, self._centroid)
@@ -146,6 +147,10 @@ class Pipeline:
             else:
                 whole.append((pending, analysis))
         return (*settled, *await self._decide(whole))
+
+    def expect(self, items: Sequence[tuple[Item, Feed]]) -> None:
+        """These are decided soon: the language workers begin with them, and with the quotations that they want compared."""
+        self._language.begin(items, self._foresee)
 
     async def settle(self) -> tuple[StepRecord, ...]:
         """Where the hour in which the last items came is over, place them anew, all together: whose feed was polled first then
@@ -217,8 +222,7 @@ class Pipeline:
     async def _look_up(self, whole: Sequence[tuple[Pending, Analysis]], overlay: Overlay) -> None:
         """Ask at once for what the items of a batch will want: ledgers of feeds and speakers, likeness of quotations. Whatever
         this misses each asks for by itself."""
-        alone = [steps.observe(steps.alone(p.item, p.feed, analysis.reading)) for p, analysis in whole]
-        said = [o for observations in alone for o in observations if o.fact.kind is Kind.STATEMENT]
+        said = [o for p, analysis in whole for o in steps.said(p.item, p.feed, analysis.reading)]
         feeds: list[LedgerKey] = [("feeds", pending.feed.id) for pending, _ in whole]
         states = await overlay.ledgers(list(dict.fromkeys((*feeds, *steps.ledger_keys(said, ())))))
         await self._quote_vectors(steps.quotations_compared(said, states))
@@ -298,6 +302,17 @@ class Pipeline:
         return await self._hearing.hear(events, context, overlay, now, silent=placed.baseline)
 
     # -- likeness of quotations -------------------------------------------------------------------------------------------
+
+    async def _foresee(self, items: Sequence[tuple[Item, Feed]], analyses: Sequence[Analysis]) -> None:
+        """Have the quotations embedded that these items want compared, as far as the ledgers say it now, so that no decision
+        waits for them."""
+        try:
+            pairs = zip(items, analyses, strict=True)
+            said = [o for (item, feed), analysis in pairs for o in steps.said(item, feed, analysis.reading)]
+            states = await self._store.ledgers(steps.ledger_keys(said, ()))
+            await self._quote_vectors(steps.quotations_compared(said, states))
+        except Exception as error:  # noqa: BLE001 - whatever it is shows again, and counts, when the items are decided
+            self._log.debug("cannot look ahead", items=len(items), error=str(error))
 
     async def _likeness(
         self, observations: Sequence[Observation], states: Mapping[LedgerKey, Json]

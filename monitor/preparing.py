@@ -14,7 +14,7 @@ from monitor.clock import Clock
 from monitor.errors import StoreUnavailable
 from monitor.facts.version import reader_id
 from monitor.language import Language
-from monitor.model import Analysis, Pending
+from monitor.model import Analysis, Feed, Item, Pending
 from storage.prepared import Claimed, Shelf, Version
 
 LEASE_S = 20.0
@@ -48,10 +48,10 @@ class Analyses(Protocol):
 
 
 class InMemory:
-    """Analyses made here, when they are wanted; the language workers go on with what follows."""
+    """Analyses made here, when they are wanted; the language workers go on with what follows, which `expect` is told."""
 
-    def __init__(self, language: Language) -> None:
-        self._language = language
+    def __init__(self, language: Language, expect: Callable[[Sequence[tuple[Item, Feed]]], None]) -> None:
+        self._language, self._expect = language, expect
 
     async def start(self) -> None:
         return
@@ -59,7 +59,7 @@ class InMemory:
     async def take(self, due: Sequence[Pending], most: int) -> Taken:
         batch, following = due[:most], due[most:]
         analyses = await self._language.analyse([(pending.item, pending.feed) for pending in batch])
-        self._language.begin([(pending.item, pending.feed) for pending in following])
+        self._expect([(pending.item, pending.feed) for pending in following])
         return list(zip(batch, analyses, strict=True))
 
     async def forget(self, pending: Pending) -> None:

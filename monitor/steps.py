@@ -172,10 +172,11 @@ def _alike(a: str | None, b: str | None) -> bool:
     return bool(x) and bool(y) and (x <= y or y <= x)
 
 
-def alone(item: Item, feed: Feed, reading: Reading) -> Placed:
-    """An item as if it stood alone in a story: for looking ahead, before it is placed."""
+def said(item: Item, feed: Feed, reading: Reading) -> list[Observation]:
+    """The statements of an item as if it stood alone in a story: for looking ahead, before it is placed."""
     story = Story(item.id, item.title, item.seen, item.seen, 1)
-    return Placed(item, feed, Placement(item.id, story, opened=True, score=0.0), reading.facts)
+    alone = Placed(item, feed, Placement(item.id, story, opened=True, score=0.0), reading.facts)
+    return [o for o in observe(alone) if o.fact.kind is Kind.STATEMENT]
 
 
 # -------------------------------------------------------------------------------------------------------------------- ledgers

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -50,6 +51,10 @@ def on(word: str, error: type[WorkerError]) -> Callable[[str], WorkerError | Non
 def items(make: Make) -> list[tuple[Item, Feed]]:
     titles = ("At least 30 people killed in Idlib", "A basilisk in Oslo", "Rebels capture the town of Saraqib")
     return [(make.item(f"i{n}", title=title, summary=""), make.feed()) for n, title in enumerate(titles)]
+
+
+async def nothing_more(items: Sequence[tuple[Item, Feed]], analyses: Sequence[Analysis]) -> None:
+    return
 
 
 def states(analyses: list[Analysis]) -> list[tuple[bool, int, bool, bool]]:
@@ -131,8 +136,8 @@ async def test_a_text_that_cannot_be_embedded_degrades_nothing(workers: Workers)
 async def test_work_that_was_begun_is_not_done_twice(workers: Workers, items: list[tuple[Item, Feed]]) -> None:
     reader = Faulty(workers.reader)
     language = Language(workers.embedder, reader, VirtualClock(START))
-    language.begin(items)
-    language.begin(items)
+    language.begin(items, nothing_more)
+    language.begin(items, nothing_more)
     found = await language.analyse(items[1:])
     assert reader.calls == 1 and states(found) == states(await language.analyse(items))[1:]
     assert reader.calls == 2, "what was handed out is forgotten; the first item was still at hand"
@@ -142,13 +147,24 @@ async def test_what_was_begun_serves_that_very_version_only(workers: Workers, it
     reader = Faulty(workers.reader)
     language = Language(workers.embedder, reader, VirtualClock(START))
     (item, feed), *_ = items
-    language.begin([(item, feed)])
+    language.begin([(item, feed)], nothing_more)
     (found,) = await language.analyse([(replace(item, title="A quiet day in Oslo"), feed)])
     assert reader.calls == 2 and not found.reading.facts
 
 
+async def test_what_was_begun_is_looked_at_when_it_is_there(workers: Workers, items: list[tuple[Item, Feed]]) -> None:
+    language, seen = Language(workers.embedder, workers.reader, VirtualClock(START)), asyncio.Queue[list[Item]]()
+
+    async def look(given: Sequence[tuple[Item, Feed]], analyses: Sequence[Analysis]) -> None:
+        assert states(list(analyses)) == states(await language.analyse(given))
+        await seen.put([item for item, _ in given])
+
+    language.begin(items, look)
+    assert await seen.get() == [item for item, _ in items]
+
+
 async def test_stop_ends_what_was_begun(workers: Workers, items: list[tuple[Item, Feed]]) -> None:
     language = Language(Faulty(workers.embedder), Faulty(workers.reader), VirtualClock(START))
-    language.begin(items)
+    language.begin(items, nothing_more)
     await language.stop()
     assert states(await language.analyse(items[:1])) == [(True, 1, False, False)], "begun anew"

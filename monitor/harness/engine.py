@@ -108,7 +108,7 @@ class Engine:
 
     def expect(self, polls: Iterable[Poll]) -> None:
         """These are taken soon: the language workers may begin with them."""
-        self._language.begin([(item, poll.feed) for poll in polls for item in poll.items])
+        self._pipeline.expect([(item, poll.feed) for poll in polls for item in poll.items])
 
     async def take(self, poll: Poll) -> list[StepRecord]:
         """Let time pass until the poll, and analyse what it brought."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from monitor.config import EmbedderSettings
 from monitor.facts.version import reader_id
 from monitor.harness.engine import Models
-from monitor.language import Language
+from monitor.language import Language, Then
 from monitor.model import Analysis, Feed, Item, Kind, Reading, Vector
 from monitor.stories.embed import id_of
 from monitor.stories.pinned import Pin
@@ -91,8 +91,8 @@ class Remembering(Language):
     async def embed_texts(self, texts: Sequence[str]) -> list[Vector | None]:
         return await self._asked.embed_texts(texts) if texts else []
 
-    def begin(self, items: Sequence[tuple[Item, Feed]]) -> None:
-        self._asked.begin([(item, feed) for item, feed in items if (item.id, item.version) not in self._known])
+    def begin(self, items: Sequence[tuple[Item, Feed]], then: Then) -> None:
+        self._asked.begin([(item, feed) for item, feed in items if (item.id, item.version) not in self._known], then)
 
     async def analyse(self, items: Sequence[tuple[Item, Feed]]) -> list[Analysis]:
         rest = [(item, feed) for item, feed in items if (item.id, item.version) not in self._known]

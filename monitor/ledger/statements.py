@@ -176,9 +176,9 @@ def _bare(text: str) -> tuple[str, ...]:
 
 def _holds(whole: str, part: str) -> bool:
     """Normalised containment of words in a row."""
-    if whole == part:
-        return True
-    return len(part.split()) >= FEW_WORDS and f" {part} " in f" {whole} "
+    if part not in whole:
+        return False
+    return whole == part or (len(part.split()) >= FEW_WORDS and f" {part} " in f" {whole} ")
 
 
 def _same_matter(a: str, b: str) -> bool:
