@@ -36,6 +36,7 @@ _INNER: Final = frozenset(
         "-RRB-",
     }
 )
+_AGENT: Final = re.compile(r"(?:(?!\b(?:after|following|before|since) )[^.;\n]){0,60}?\bby\s+")  # not "after its capture by"
 _BACK: Final = 3  # sentences that are looked back at for the other party
 _LONGEST: Final = 8  # words of a party's name; what is longer is a misparse
 _AMOUNT: Final = re.compile(
@@ -313,8 +314,8 @@ class Roles:
         """Who a passive names behind "by"."""
         if predicate.by is not None:
             return self.phrase_at(predicate.by, limit)
-        match = re.match(r"(?:[^.;\n]{0,60}?)\bby\s+", self._text[predicate.end : limit])
-        return self.phrase_at(predicate.end + match.end(), limit) if match else None
+        match = _AGENT.match(self._text, predicate.end, limit)
+        return self.phrase_at(match.end(), limit) if match else None
 
     def _party(self, first: int, end: int) -> Party:
         span = self._doc[first:end]
