@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from test_grouping import HOUR, MATCH_ONE, MATCH_TWO, START, STRIKE_ONE, STRIKE_TWO, UNRELATED, merged, parts, told
+from test_grouping import DAY, HOUR, MATCH_ONE, MATCH_TWO, START, STRIKE_ONE, STRIKE_TWO, UNRELATED, merged, parts, told
 from test_pipeline import bench
 
 from monitor.harness.engine import Models
@@ -29,7 +29,7 @@ def embed() -> Embed:
     return lambda items: service.vectors([embed_text(one) for one in items])
 
 
-def arrive(grouper: Grouper, items: Sequence[Item], vectors: Sequence[Vector], now: float) -> None:
+def arrive(grouper: Grouper, items: Sequence[Item], vectors: Sequence[Vector | None], now: float) -> None:
     """Items come one by one, each in a batch of its own."""
     for one, vector in zip(items, vectors, strict=True):
         placed = grouper.place(one, vector, None, now)
@@ -126,6 +126,42 @@ def test_a_merge_of_this_hour_is_looked_at_again(embed: Embed) -> None:
     (made,) = settled(grouper, START + 2 * HOUR)
     assert (made.kind, made.story_id, made.into, made.items) == ("split", strike, other, ("y0",))
     assert parts(grouper, old) == before
+
+
+MARKET = "Residents of Belograd laid flowers where rockets hit the market."
+INJURED = "Two of the injured died in hospital."
+TOLL = "Death toll in Belograd strike rises to 14"
+LEAVES = [
+    (0, "Governor of Karsova promises shelters after attack", MARKET),
+    (10, TOLL, INJURED),
+    (2, TOLL, "Rescuers in Belograd pulled five more bodies from the market."),
+    (30, TOLL, INJURED),
+    (4, "Belograd mourns after missile hits crowded market", MARKET),
+    (50, TOLL, ""),
+]
+"""Minute of publication, headline, summary. One of them opens a story that others join, and leaves it at the second look."""
+
+
+class Checked(Grouper):
+    """Whenever an item was taken out, items and stories say the same of one another."""
+
+    def _take_out(self, item_id: str) -> None:
+        super()._take_out(item_id)
+        for one in self.index.since(0.0):
+            assert one in self.index.members_of(self.index.live(one).story_id)
+
+
+def test_the_first_item_of_a_story_may_leave_it_again() -> None:
+    grouper = Checked()
+    items = [
+        Item(f"x{n}", f"feed-{n}", 1, title, summary, "", None, START + minute * 60, START + n * 600, f"outlet-{n}")
+        for n, (minute, title, summary) in enumerate(LEAVES)
+    ]
+    for one in items:
+        arrive(grouper, [one], [None], one.seen)
+    settled(grouper, START + DAY)
+    for one in items:
+        assert one.id in grouper.index.members_of(grouper.index.live(one.id).story_id)
 
 
 def test_so_many_items_are_settled_at_once(embed: Embed) -> None:

@@ -439,10 +439,13 @@ class Grouper:
         return self._placed(member, looked.reading, self.index.story(story_id), score, opened=False)
 
     def _open(self, looked: Looked, before: Member | None) -> Placed:
-        """A story's id is made from its first item; an item that left a story makes another one than when it came."""
+        """A story's id is made from its first item; an item that left a story makes another one than when it came, and one
+        whose story lives on without it yet another."""
         first = looked.member.item_id
-        story_id = make_id("story", first) if before is None else make_id("story", first, looked.member.title)
-        member = replace(looked.member, story_id=story_id)
+        known = ["story", first] if before is None else ["story", first, looked.member.title]
+        while self.index.members_of(make_id(*known)):
+            known.append("anew")
+        member = replace(looked.member, story_id=make_id(*known))
         return self._placed(member, looked.reading, StoryState(_new_story(member), ()), 0.0, opened=True)
 
     def _placed(self, member: Member, reading: Reading | None, state: StoryState, score: float, *, opened: bool) -> Placed:
