@@ -122,7 +122,11 @@ def _first_conjunct(token: Token) -> Token:
 def _shares(node: Token) -> bool:
     """True where a conjunct stands under the first one's auxiliaries: "could seize and hold", not "did not X and then took"."""
     head = node.head
-    own = any(child.dep_ in {"nsubj", "nsubjpass", "aux", "auxpass"} for child in node.children)
+    both = _infinitive(node) and _infinitive(head)  # "agreed to leave A and to cede B"
+    own = any(
+        child.dep_ in {"nsubj", "nsubjpass", "aux", "auxpass"} and not (both and child.lower_ == "to")
+        for child in node.children
+    )
     return not own and node.tag_ == head.tag_ and node.tag_ in {"VB", "NN", "NNS", "NNP"}
 
 

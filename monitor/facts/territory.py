@@ -144,7 +144,8 @@ class _Reader:
             return
         gainer, loser = self._parties.spoken(predicate, gainer), self._parties.spoken(predicate, loser)
         parties = [n for p in (gainer, loser) if p is not None for n in (p.name, p.phrase) if n]
-        if not parties and predicate.strength >= _SPEAKS and (party := self._parties.reporter(predicate)) is not None:
+        speaks = predicate.strength >= _SPEAKS or (predicate.frame == "lose" and predicate.passive)
+        if not parties and speaks and (party := self._parties.reporter(predicate)) is not None:
             parties, predicate = [party], replace(predicate, told=True)
         if predicate.passive and all(m.start > predicate.end for m in mentions):
             predicate = replace(predicate, told=True)  # "the villages taken are A and B"

@@ -33,7 +33,7 @@ _SKIP: Final = re.compile(
 _BY_THEN: Final = re.compile(r"\s+(by) (?:\w+day|night|the end)")  # "in rebel hands by Friday" tells of a change
 _PASSES: Final = re.compile(
     r"control (?:of|over) [^.;,]{3,70}?\b(?:pass|went|gone|goes|fell|fall|revert|return|shift|transfer|hand|cede|move)\w*\s"
-    r"(?:over |back )?to\b",
+    r"(?:over |back )?(?:from [^.;,]{3,40}? )?to\b",
     re.IGNORECASE,
 )
 _AUX: Final = frozenset(

@@ -137,6 +137,8 @@ class ItemReader:
         self._skip_loose()
         words = [w.low for w in self._w[self._i : self._i + 6]]
         read = cardinal(words, 0) if words else None
+        if words[:1] == ["dozen"]:
+            read = 12, 1  # "a dozen hamlets"
         if read is None:
             return None
         value, end = read

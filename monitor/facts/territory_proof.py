@@ -111,7 +111,7 @@ class PlaceJudge:
             return (
                 Find(mention, None)
                 if known_frame
-                and not self._is_person(mention, strength)
+                and not (predicate.frame == "take" and self._is_person(mention, strength))
                 and not self._is_common(mention)
                 and not _ACRONYM.fullmatch(mention.name)
                 else None
@@ -143,7 +143,7 @@ class PlaceJudge:
         plain = mention.name is not None and mention.part == "whole" and predicate.strength >= _SPEAKS
         if not plain or mention.name is None or mention.name.split()[0] in self._sets["nonplaces"]:
             return None
-        barred = self._is_actor(mention.name) or self._is_person(mention) or _ACRONYM.fullmatch(mention.name)
+        barred = self._is_actor(mention.name) or self._is_person(mention, 3) or _ACRONYM.fullmatch(mention.name)
         return None if barred or self._gazetteer.country(mention.name) else Find(mention, self._link(mention, ()))
 
     def _own_loss(self, predicate: Predicate, mention: Mention, place: Place | None, parties: Sequence[str]) -> bool:
