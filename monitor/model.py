@@ -244,6 +244,9 @@ class TerritoryChange(FactBase):
         return Kind.TERRITORY
 
 
+_GRAVE = frozenset({"seriously", "critically", "severely", "gravely", "badly"})
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CasualtyFigure(FactBase):
     """A number of people killed, wounded, missing, displaced, captured, or casualties unsplit. `low` and `high` are persons;
@@ -269,6 +272,11 @@ class CasualtyFigure(FactBase):
     @property
     def kind(self) -> Kind:
         return Kind.CASUALTY
+
+    @property
+    def is_of_badly_hurt(self) -> bool:
+        """ "33 seriously injured": some of the wounded, whether these were told or not."""
+        return self.metric == "wounded" and not _GRAVE.isdisjoint(self.evidence.lower().split())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -35,7 +35,7 @@ def words(event: Event) -> Mapping[str, str]:
     toll = _TOLLS.get(fact.metric, f"Number of {fact.metric}")
     group = "" if fact.category in _UNNAMED else plain(fact.category)
     # Some of those of whom a larger figure tells, by the text's own words or by who they are; a city's share is not meant.
-    told = fact.part_of is not None or fact.category == "other"
+    told = fact.part_of is not None or fact.category == "other" or fact.is_of_badly_hurt
     among = event.part_of is not None and told and not group and not fact.name
     value = event.new if isinstance(event.new, Bounds) else Bounds(None, None)
     named = (fact.name or "") if fact.category == "named_person" else ""

@@ -31,6 +31,22 @@ def told(reader: FactReader, title: str | None, text: str = "") -> list[Casualty
         ("Norway and Peru face new storms after a June heatwave caused 400 deaths", "", "Norway and Peru"),
         ("Kelda fire toll rises to 9; woman dies in Nairobi car blaze", "", None),
         (None, "The toll from the Kenya-Somalia war has passed 5,200, according to the ministry.", None),
+        (
+            "Strikes Kill 18 in Southern Lebanon",
+            "Strikes on Friday on towns in southern Lebanon wounded 33 people, with the deadliest attack hitting Harouf.",
+            "Lebanon",
+        ),
+        (
+            "Doctors in Lebanon denounce the attacks",
+            "The group fired rockets at Israel. Since then, Israel's campaign has killed 390 people.",
+            "Lebanon",
+        ),
+        (
+            None,
+            "The drones struck a refinery in the early hours of Thursday, wounding at least 17 people. In a post the president "
+            "said that more would follow in the occupied territories of Nair",
+            None,
+        ),
         (None, "Envoys tried to reopen the Strait of Hormuz, with hundreds now dead.", None),
         (
             None,
@@ -80,6 +96,8 @@ def test_no_casualty_is_read(reader: FactReader, text: str) -> None:
 def test_a_number_told_as_a_total_and_as_an_incident_is_a_total_both_times(reader: FactReader) -> None:
     text = "At least 25 people died in the heatwave in Peru. About two dozen people died on Sunday in Peru."
     assert {f.scope for f in told(reader, None, text)} == {"cumulative"}
+    text = "At least 537 people have died in jails in Peru since March 2022, a report said."
+    assert {f.scope for f in told(reader, "Over 500 Dead in Peru Jails", text)} == {"cumulative"}
     apart = "At least 25 people died in the heatwave in Peru. A bus crash in Chile killed 24 people."
     assert {f.scope for f in told(reader, None, apart)} == {"cumulative", "incident"}
 
@@ -89,6 +107,7 @@ def test_a_number_told_as_a_total_and_as_an_incident_is_a_total_both_times(reade
     [
         ("A bomb in Nairobi kills three children and injures 20 others.", "people"),
         ("A tram crash in Nairobi leaves one woman dead and 114 others injured.", "people"),
+        ("A crash in Nairobi that killed a driver and injured 80", "people"),
         ("Missiles killed at least eight civilians and injured 35 others in Nairobi.", "civilians"),
     ],
 )
@@ -157,6 +176,7 @@ def test_at_least_eight_and_all_eight_are_the_same_people() -> None:
     [
         (fact(8, part_of="f0"), "k", "8 of those", "Part of the death toll"),
         (fact(8, category="other"), "k", "8 of those", "Part of the death toll"),
+        (fact(8, metric="wounded", evidence="8 badly hurt"), "k", "8 of those", "Part of the number of wounded"),
         (fact(8, category="children", part_of="f0"), "k", "8 children", "Death toll among children"),
         (fact(8), "k", "8", "Death toll"),
         (fact(8, part_of="f0"), None, "8", "Death toll"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from spacy.tokens import Span, Token
+from spacy.tokens import Doc, Span, Token
 
 from monitor.facts import casualty_slots as slots
 from monitor.facts import casualty_time as time
@@ -56,7 +56,7 @@ class _Reader:
         people = named_people(sentence, links)
         first = len(self.found)
         links = [*links, *(person.link for person in people)]
-        mentions = places(sentence) if links else []
+        mentions = _whole(places(sentence), sentence.doc) if links else []
         for link in links:
             self.found.append(self._figure(sentence, links, link, mentions, first))
             self.made += 1
@@ -147,7 +147,8 @@ class _Reader:
         if running and time.is_long(since, cause, link.figure.quantity.low):
             return named_place(mentions, doc)
         counts = nation_that_tells(link) if running else None
-        return counts or self.place or self.headline or named_place(mentions, doc)
+        told = self.place if not any(m.acts and m.text == self.place for m in mentions) else None  # "Morland's campaign"
+        return counts or told or self.headline or named_place(mentions, doc)
 
     def _parent(self, link: Link, low: int | None, spot: Mention | None, first: int) -> CasualtyFigure | None:
         """The figure of which this one is a part: of its sentence, or of one before."""
@@ -173,6 +174,8 @@ class _Reader:
             return "people"
         wholes = [f for f in self.found[first:] if f.part_of is None and f.category != "named_person"]
         last = wholes[-1].category if wholes else "people"
+        if wholes and last == "other" and wholes[-1].low == 1:
+            return "people"  # "killed a driver and injured 80"
         others = any(t.lower_ in {"other", "others"} for t in link.cue.doc[figure.start : figure.end])
         return "people" if others and last in _APART else last  # "three children dead, 20 others hurt"
 
@@ -203,7 +206,7 @@ def read_casualties(
 
 def _place_left(sentence: Span, near: bool = True) -> str | None:
     """The place that a sentence leaves to the next: where it plays, or near where, else the country whose dead it tells of."""
-    mentions = places(_without_footer(sentence))
+    mentions = _whole(places(_without_footer(sentence)), sentence.doc)
     return place_left(mentions, near) or (named_place(mentions, sentence.doc) if slots.metric_named(sentence) else None)
 
 
@@ -211,6 +214,12 @@ def _is_cut(section: Section, figure: Figure) -> bool:
     """Whether a summary that was cut off ends in the midst of a number: "... struck the north, killing more than 2"."""
     last = section.doc[-1]
     return section.within == "text" and figure.end == len(section.doc) and last.text.isdigit() and len(section.text) > _CUT
+
+
+def _whole(mentions: Sequence[Mention], doc: Doc) -> list[Mention]:
+    """The places without one in whose midst a summary was cut off: "... in the occupied parts of Ukr"."""
+    cut = len(doc.text) > _CUT and doc.text[-1].isalpha()
+    return [m for m in mentions if not (cut and m.end == len(doc))]
 
 
 def _is_link(sentence: Span) -> bool:

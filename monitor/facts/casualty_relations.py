@@ -65,7 +65,7 @@ def continued_from(sentence: Span, link: Link, found: Sequence[CasualtyFigure]) 
 def in_one_scope(figures: Sequence[CasualtyFigure]) -> list[CasualtyFigure]:
     """The figures of a document, where one that is told twice, as a running total and as an incident ("At least 25 die in
     heatwave", "about two dozen have died"), is a total both times."""
-    totals = [f for f in figures if f.scope == "cumulative" and f.since is None and f.part_of is None]
+    totals = [f for f in figures if f.scope == "cumulative" and f.part_of is None]
     return [replace(f, scope="cumulative") if any(_is_again(f, total) for total in totals) else f for f in figures]
 
 
@@ -74,6 +74,8 @@ def _is_again(figure: CasualtyFigure, total: CasualtyFigure) -> bool:
         return False
     if (figure.metric, figure.category) != (total.metric, total.category) or figure.low is None or total.low is None:
         return False
+    if total.since is not None and figure.within != "title":
+        return False  # a headline leaves out since when
     places = {figure.place_id or figure.place, total.place_id or total.place} - {None}
     near = abs(figure.low - total.low) <= max(_STEP, figure.low * _STEP_SHARE)
     return len(places) <= 1 and (near or (figure.qualifier in _WORDS and figure.low <= total.low))

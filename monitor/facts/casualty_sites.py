@@ -61,7 +61,7 @@ def is_aside(link: Link, mention: Mention) -> bool:
     doc, cue, first = link.cue.doc, link.cue, max(link.figure.end, link.cue.i + 1)
     if mention.start < first:
         return False
-    if _is_beyond_a_stop(doc[first : mention.start]):
+    if _is_beyond_a_stop(doc[first : mention.start]) or _is_worst_of_them(doc[first : mention.start]):
         return True
     over = {t.i for t in _upwards(cue)}
     for node in _upwards(doc[mention.end - 1]):
@@ -73,6 +73,12 @@ def is_aside(link: Link, mention: Mention) -> bool:
         if node.i >= first and node.dep_ == "advcl" and any(c.lower_ in _MEANWHILE for c in node.children if c.dep_ == "mark"):
             return _has_word(node, casualty_words().lists["aftermath"])
     return False
+
+
+def _is_worst_of_them(between: Span) -> bool:
+    """ "Wounded 33 in the south, with the deadliest strike hitting Sarvo": one of the places that are counted."""
+    low = [t.lower_ for t in between]
+    return "with" in low and any(t.tag_ == "JJS" and "with" in low[: t.i - between.start] for t in between)
 
 
 def _is_beyond_a_stop(between: Span) -> bool:

@@ -50,7 +50,6 @@ FEWER = 4
 
 WITHOUT_FIGURE = frozenset({"share", "vague", "none"})
 _PLAIN = frozenset({"exact", "at_least"})
-_GRAVE = re.compile(r"\b(?:seriously|critically|severely|gravely|badly)\b", re.IGNORECASE)
 _GRAVELY = "gravely"  # what the key of their series says the badly wounded are part of
 _DATE = re.compile(r"(\d{4})(-\d\d)?(-\d\d)?")
 
@@ -195,16 +194,11 @@ def _parent_said(state: Figures, fact: CasualtyFigure) -> str | None:
 def _under(state: Figures, new: Slots, fact: CasualtyFigure, inside: Inside) -> str | None:
     """The key of the including series, where nothing but the words "of them" tells the part from the whole."""
     if fact.part_of is None:
-        return _GRAVELY if _is_grave(fact) else None
+        return _GRAVELY if fact.is_of_badly_hurt else None
     parent = next((e for e in state.entries if e.key == _parent_said(state, fact)), None)
     if parent is None:
         return f"?{fact.part_of}"
     return parent.key if _agree(new, parent.slots, inside) else None
-
-
-def _is_grave(fact: CasualtyFigure) -> bool:
-    """ "33 seriously injured": some of the wounded, whether these were told or not."""
-    return fact.metric == "wounded" and _GRAVE.search(fact.evidence) is not None
 
 
 def _find(state: Figures, new: Slots, o: Observation, under: str | None, inside: Inside) -> Entry | None:
