@@ -18,7 +18,8 @@ import time
 import numpy as np
 
 from monitor.model import Item, Story, Vector
-from monitor.stories.group import Grouper, Settings
+from monitor.stories.compare import Settings
+from monitor.stories.group import Grouper
 from monitor.stories.words import common_ranks
 
 DIM = 384

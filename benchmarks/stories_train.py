@@ -21,7 +21,7 @@ import json
 import multiprocessing
 import os
 import pathlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import astuple, dataclass
 from typing import Any, TypeVar
@@ -33,12 +33,13 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
-from monitor.model import Item, Reading, StoryEdit, Vector, make_id
+from monitor.model import Item, StoryEdit, Vector, make_id
+from monitor.stories.compare import Comparer, Settings
 from monitor.stories.embed import AUTO_ID
 from monitor.stories.features import FEATURES, STORY_FEATURES
-from monitor.stories.group import Grouper, Looked, Placed
-from monitor.stories.index import Member
-from monitor.stories.scorer import Weights, load_weights, score_pairs
+from monitor.stories.group import Grouper, Placed
+from monitor.stories.index import Index, Member
+from monitor.stories.scorer import Weights, load_weights, score_pairs, score_stories
 
 T = TypeVar("T")
 
@@ -192,19 +193,33 @@ class Folded(Grouper):
 
     def __init__(self, chosen: Set, by_fold: Sequence[Weights]) -> None:
         super().__init__(weights=by_fold[-1])
-        self._by_fold = by_fold
-        self._fold = {item.id: fold for _, item, _, fold in chosen.learnt()}
+        fold = {item.id: fold for _, item, _, fold in chosen.learnt()}
+        self.comparer = _FoldedComparer(self.index, by_fold, self.settings, fold)
+
+
+class _FoldedComparer(Comparer):
+    def __init__(self, index: Index, by_fold: Sequence[Weights], settings: Settings, fold: Mapping[str, int]) -> None:
+        super().__init__(index, by_fold[-1], settings)
+        self._by_fold, self._fold = by_fold, fold
 
     def score(self, members: Sequence[Member], which: NDArray[np.int64], features: NDArray[np.float32]) -> NDArray[np.float32]:
+        return self._each(score_pairs, members, which, features)
+
+    def fits(self, members: Sequence[Member], which: NDArray[np.int64], features: NDArray[np.float32]) -> NDArray[np.float32]:
+        return self._each(score_stories, members, which, features)
+
+    def _each(
+        self,
+        score: Callable[[Weights, NDArray[np.float32]], NDArray[np.float32]],
+        members: Sequence[Member],
+        which: NDArray[np.int64],
+        features: NDArray[np.float32],
+    ) -> NDArray[np.float32]:
         folds = np.asarray([self._fold[m.item_id] for m in members])[which]
         out = np.zeros(len(features), np.float32)
         for fold, known in enumerate(self._by_fold):
-            out[folds == fold] = score_pairs(known, features[folds == fold])
+            out[folds == fold] = score(known, features[folds == fold])
         return out
-
-    def look(self, item: Item, vector: Vector | None, reading: Reading | None, now: float) -> Looked:
-        self.weights = self._by_fold[self._fold[item.id]]
-        return super().look(item, vector, reading, now)
 
 
 def pairs(chosen: Set, blank: Sequence[Weights]) -> Rows:
@@ -213,7 +228,7 @@ def pairs(chosen: Set, blank: Sequence[Weights]) -> Rows:
     number = {item.id: n for n, item in enumerate(chosen.items)}
     for batch in _batches(chosen, grouper):
         for n, item, vector, _ in batch:
-            ahead = grouper.compared(item, vector, None, item.seen)
+            ahead = grouper.look(item, vector, None, item.seen).ahead
             live = [(at, m) for at, row in enumerate(ahead.rows.tolist()) if (m := grouper.index.at(row)) is not None]
             same = [chosen.gold[number[m.item_id]] == chosen.gold[n] for _, m in live]
             heap.add(n, ahead.features[[at for at, _ in live]], same)

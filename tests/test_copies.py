@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from monitor.model import Item
-from monitor.stories.copies import fingerprint, is_copy
+from monitor.stories.copies import fingerprints, is_copy
 
 WIRE = (
     "A cargo train left the rails near the river port of Velden on Tuesday morning, spilling grain over two roads and closing "
@@ -16,7 +16,7 @@ def item(key: str, title: str, summary: str = "", link: str | None = None, outle
 
 
 def copied(new: Item, old: Item) -> bool:
-    return is_copy(fingerprint(new), fingerprint(old))
+    return is_copy(*fingerprints([new, old]))
 
 
 def test_a_wire_story_under_another_headline_is_a_copy() -> None:

@@ -18,8 +18,9 @@ import pytest
 
 from monitor.errors import ModelUnavailable
 from monitor.model import Item, Reading, Story, StoryEdit, Vector
+from monitor.stories.compare import Settings
 from monitor.stories.embed import EmbedderService, embed_text
-from monitor.stories.group import Grouper, Placed, Settings
+from monitor.stories.group import Grouper, Placed
 from monitor.stories.near import nearest
 from monitor.stories.scorer import load_weights
 from monitor.stories.telling import central_title

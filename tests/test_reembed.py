@@ -20,7 +20,8 @@ from monitor.language import Language
 from monitor.model import Item, Json, StepRecord, Vector
 from monitor.reembed import embed_anew
 from monitor.stories import embed
-from monitor.stories.group import THRESHOLD, Grouper
+from monitor.stories.compare import THRESHOLD
+from monitor.stories.group import Grouper
 from rules.rule import Rule
 
 Rules = Callable[[str], tuple[Rule, ...]]
@@ -112,7 +113,7 @@ def test_cosines_of_another_model_are_stretched_to_those_scores_were_learned_wit
     grouper.calibrate(0.87)
     vectors = [np.asarray(v, np.float32) for v in ((1, 0), (0.87, np.sqrt(1 - 0.87**2)))]
     grouper.apply(grouper.place(items[0], vectors[0], None, 0.0))
-    ahead = grouper.compared(items[1], vectors[1], None, 0.0)
+    ahead = grouper.look(items[1], vectors[1], None, 0.0).ahead
     assert ahead.features[0, 0] == pytest.approx(THRESHOLD, abs=1e-3)
 
 

@@ -14,8 +14,9 @@ from test_pipeline import bench
 
 from monitor.harness.engine import Models
 from monitor.model import Item, Reading, Story, StoryEdit, Vector, make_id
+from monitor.stories.compare import Settings
 from monitor.stories.embed import EmbedderService, embed_text
-from monitor.stories.group import Grouper, Placed, Settings
+from monitor.stories.group import Grouper, Placed
 from monitor.stories.settle import edits_between
 from rules.rule import Rule
 

@@ -9,8 +9,9 @@ import pytest
 from test_grouping import MATCH_ONE, MATCH_TWO, START, STRIKE_ONE, STRIKE_TWO, UNRELATED, merged, parts, told
 
 from monitor.model import Item, Vector
+from monitor.stories.compare import Settings
 from monitor.stories.embed import EmbedderService, embed_text
-from monitor.stories.group import Grouper, Settings
+from monitor.stories.group import Grouper
 from monitor.stories.near import Graph, Vectors, nearest
 
 Embed = Callable[[Iterable[Item]], list[Vector]]

@@ -21,8 +21,8 @@ from monitor.loops import Loop
 from monitor.pipeline import Pipeline
 from monitor.preparing import Preparer, Shelved
 from monitor.rulebook import WatchedRulebook
+from monitor.stories.compare import Settings as Grouping
 from monitor.stories.group import Grouper
-from monitor.stories.group import Settings as Grouping
 from rules.load import Surroundings
 from storage.prepared import Shelf
 

@@ -1,183 +1,22 @@
-"""What an item looks like to the grouping, and how alike items and stories are: columns of numbers, for many pairs at once.
-
-A `Sketch` is made once for each item version: its stems as numbers, with a mask that says where each stands. Pairs are compared
-in bulk: the stems of all earlier items in one array, those that the new item has too picked out of it.
-"""
+"""How alike items and stories are: columns of numbers, for many pairs at once."""
 
 from __future__ import annotations
 
 import math
-import re
-import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from itertools import pairwise
-from urllib.parse import urlsplit
 
 import numpy as np
 from numpy.typing import NDArray
 
-from monitor.model import Item, Vector, make_id
-from monitor.stories.words import expected_share, read, words
+from monitor.model import Vector
+from monitor.stories.sketch import BIGRAM, LEAD, NAME, NUMBER, PLAIN, SLUG, SUMS, TITLE, Codes, Floats, Masks, Sketch
 
-Codes = NDArray[np.int32]
-Masks = NDArray[np.uint8]
-Floats = NDArray[np.float64]
 Rows = NDArray[np.float32]
+Numbers = NDArray[np.int64]
 
-LEAD_CHARS = 1000  # how much of the body counts as words of the item: a news text says what happened at its beginning
-TITLE, LEAD, SLUG, NAME, NUMBER, BIGRAM = (1 << n for n in range(6))
-_SLUG_MIN_WORDS = 3
-_BACKGROUND = 500  # imagined texts that word frequencies start from
-_BIGRAMS = 1 << 16  # the first codes are for pairs of words, by their hash: now and then two share one
 _HOUR = 3600.0
-
-
-@lru_cache(maxsize=1024)  # an item asks for its own again and again
-def canonical_link(link: str | None) -> str:
-    """What a link points at, without scheme, query, fragment and a trailing slash; "" where there is none."""
-    if not link:
-        return ""
-    try:
-        parts = urlsplit(link)
-    except ValueError:
-        return link
-    path = parts.path.rstrip("/")
-    return f"{(parts.hostname or '').removeprefix('www.')}{path}" if path else ""
-
-
-def slug_words(link: str) -> list[str]:
-    """The words of the longest path segment of a canonical link: often the first headline of an article."""
-    best = max(re.split(r"[/.]", link), key=lambda s: s.count("-") + s.count("_"), default="")
-    found = [w for w in words(best.replace("-", " ").replace("_", " ")) if not (w.isdigit() and len(w) > 4)]
-    return found if len(found) >= _SLUG_MIN_WORDS else []
-
-
-def section(link: str) -> tuple[str, ...]:
-    """The first two folders of a canonical link's path that are plain words ("sport", "football")."""
-    folders = link.split("/")[1:-1]
-    return tuple(f for f in folders if re.fullmatch(r"[a-z-]{3,20}", f) and f not in ("news", "article", "en", "articles"))[:2]
-
-
-class WordWeights:
-    """What words say, by number: inverse document frequencies over the live items, on top of what is known of English. Counts
-    are taken on the hour, so that within an hour nothing depends on the order of arrival. What a word weighs never depends on
-    its number."""
-
-    def __init__(self) -> None:
-        self._numbers: dict[str, int] = {}
-        self._stems: list[str] = []
-        self._expected: list[float] = []
-        self._weights = np.zeros(_BIGRAMS, np.float32)
-        self._settled: tuple[int, int] = (0, 0)
-
-    @property
-    def known(self) -> int:
-        """One more than the highest number in use."""
-        return _BIGRAMS + len(self._stems)
-
-    def number(self, stem: str) -> int:
-        """The number of a stem."""
-        known = self._numbers.get(stem)
-        if known is not None:
-            return known
-        found = self._numbers[stem] = self.known
-        self._stems.append(stem)
-        self._expected.append(_BACKGROUND * expected_share(stem))
-        return found
-
-    def numbers(self, stems: Iterable[str]) -> list[int]:
-        """The numbers of stems."""
-        known = self._numbers.get
-        return [known(stem) or self.number(stem) for stem in stems]
-
-    def stem(self, number: int) -> str:
-        """The stem that has this number."""
-        return self._stems[number - _BIGRAMS]
-
-    def settle(self, codes: Codes, items: int) -> None:
-        """Count anew: `codes` are the stems of all live items, each once for each item."""
-        counts = np.bincount(codes, minlength=self.known)[_BIGRAMS:] if len(codes) else np.zeros(len(self._stems))
-        self._settled = (items, len(self._stems))
-        weights = np.log((2 + items + _BACKGROUND) / (1 + counts[: len(self._stems)] + np.asarray(self._expected)))
-        self._weights = np.concatenate([np.zeros(_BIGRAMS), weights]).astype(np.float32)
-
-    def table(self) -> NDArray[np.float32]:
-        """How much each word says, by number: nats, > 0 unless every item has it. Pairs of words weigh nothing here."""
-        if len(self._weights) < self.known:
-            items, _ = self._settled
-            new = np.asarray(self._expected[len(self._weights) - _BIGRAMS :])
-            self._weights = np.concatenate([self._weights, np.log((2 + items + _BACKGROUND) / (1 + new)).astype(np.float32)])
-        return self._weights
-
-
-@dataclass(frozen=True, slots=True)
-class Sketch:
-    """An item version as the grouping sees it. `codes` are its stems and pairs of title words in ascending order, `masks` where
-    each stands (`TITLE`, `LEAD`, ...); `plain` are the columns of `PLAIN`; `vector` is a unit vector or None."""
-
-    item_id: str
-    codes: Codes
-    masks: Masks
-    plain: tuple[float, ...]
-    link: str
-    vector: Vector | None = None
-
-
-PLAIN = ("published", "feed", "link", "section", "subsection", "body")
-"""What of a sketch is neither words nor meaning. Feed, link and sections are hashes, 0 where there is none."""
-
-SUMS = ("title", "title_square", "lead", "lead_square", "slug_square", "name_square", "headed", "numbers", "bigrams")
-"""Sums of weights over a sketch's stems, and counts."""
-
-
-def sketch(item: Item, vector: Vector | None, weights: WordWeights, extra_names: Iterable[str] = ()) -> Sketch:
-    """The sketch of an item version. `extra_names` are names that a reader found in it."""
-    body = item.body[:LEAD_CHARS]
-    link = canonical_link(item.link)
-    (title, named), (lead, more) = read(item.title), read(body)
-    masks: dict[str, int] = dict.fromkeys(lead, LEAD) | dict.fromkeys(title, TITLE | LEAD)
-    named |= more
-    for name in extra_names:
-        named.update(words(name))
-    for stem in named & masks.keys():
-        masks[stem] |= NAME
-    for stem in slug_words(link):
-        masks[stem] = masks.get(stem, 0) | SLUG
-    standing = [m | NUMBER if m & LEAD and s[0].isdigit() else m for s, m in masks.items()]
-    numbered = dict(zip(weights.numbers(masks), standing, strict=True))
-    numbered |= {zlib.crc32(f"{a} {b}".encode()) % _BIGRAMS: BIGRAM for a, b in pairwise(title)}
-    codes = np.fromiter(numbered, np.int32, len(numbered))
-    order = np.argsort(codes)
-    where = np.fromiter(numbered.values(), np.uint8, len(numbered))
-    folders = (*(_hash(f) for f in section(link)), 0, 0)
-    plain = (item.published, _hash(item.feed_id), _hash(link), *folders[:2], math.log1p(len(body)))
-    return Sketch(item.id, codes[order], where[order], plain, link, vector)
-
-
-@lru_cache(maxsize=4096)  # feeds and sections come again and again
-def _hash(text: str) -> int:
-    """A number that floats hold exactly."""
-    return int(make_id(text)[:12], 16) if text else 0
-
-
-def sums_of(sketches: Sequence[tuple[Codes, Masks]], table: NDArray[np.float32]) -> Floats:
-    """The columns of `SUMS` for each of these codes and masks."""
-    count = len(sketches)
-    if not any(len(codes) for codes, _ in sketches):
-        return np.zeros((count, len(SUMS)))
-    which = np.repeat(np.arange(count), [len(c) for c, _ in sketches])
-    masks = np.concatenate([m for _, m in sketches])
-    value = table[np.concatenate([c for c, _ in sketches])].astype(np.float64)
-    square = value**2
-    title, lead, slugged, named = (masks & m > 0 for m in (TITLE, LEAD, TITLE | SLUG, NAME))
-    columns = (
-        value * title, square * title, value * lead, square * lead, square * slugged, square * named, value * (title & named),
-        masks & NUMBER > 0, masks & BIGRAM > 0,
-    )  # fmt: skip
-    return np.stack([np.bincount(which, c, count) for c in columns], axis=1)
-
 
 FEATURES = (
     "cos", "cos_margin", "title_cos", "lead_cos", "slug_cos", "title_in_lead", "lead_in_title", "title_shared", "lead_shared",
@@ -189,34 +28,64 @@ FEATURES = (
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """One side of many pairs: the sketches, and by pair which of them it is. `plain` and `sums` have a row for each sketch."""
+    """One side of many pairs: the sketches, and by pair which of them it is. `lengths` are of the codes of each, `plain` and
+    `sums` have a row for each."""
 
-    codes: Sequence[Codes]
-    masks: Sequence[Masks]
+    sketches: Sequence[Sketch]
+    lengths: Numbers
     plain: Floats
     sums: Floats
-    at: NDArray[np.int64]
+    at: Numbers
 
     def column(self, name: str) -> Floats:
         """A column of `PLAIN`, or of `SUMS`, by pair."""
         table, at = (self.plain, PLAIN.index(name)) if name in PLAIN else (self.sums, SUMS.index(name))
-        return np.asarray(table[self.at, at])
+        return np.asarray(table[:, at][self.at])
+
+
+class Board:
+    """Where the words of some sketches stand: a table of masks by sketch and word."""
+
+    def __init__(self, sketches: Sequence[Sketch], known: int) -> None:
+        """`known` is one more than the highest code in use."""
+        codes = np.concatenate([s.codes for s in sketches])
+        self._width = len(codes) + 1
+        self._column = np.zeros(known, np.int32)  # 0 is that of all words that none of them has
+        self._column[codes] = np.arange(1, self._width)
+        self._masks = np.zeros(len(sketches) * self._width, np.uint8)
+        which = np.repeat(np.arange(len(sketches)), [len(s.codes) for s in sketches])
+        self._masks[which * self._width + self._column[codes]] = np.concatenate([s.masks for s in sketches])
+
+    def columns(self, codes: Codes) -> NDArray[np.int32]:
+        """The columns of these words; 0 for a word that none of the sketches has."""
+        return np.asarray(self._column[codes])
+
+    def masks(self, at: Numbers, columns: NDArray[np.int32]) -> Masks:
+        """Where these words stand in these of the sketches; 0 where they do not."""
+        return np.asarray(self._masks[at * self._width + columns])
+
+
+def spans(begins: Numbers, lengths: Numbers) -> Numbers:
+    """The numbers from each of these so many upwards, one after another."""
+    ends = np.cumsum(lengths)
+    return np.asarray(np.arange(lengths.sum()) + np.repeat(begins - (ends - lengths), lengths), np.int64)
 
 
 def pair_features(
-    new: Side, old: Side, cosines: NDArray[np.float32], local: NDArray[np.float32], table: NDArray[np.float32]
+    new: Side, old: Side, board: Board, cosines: NDArray[np.float32], local: NDArray[np.float32], table: NDArray[np.float32]
 ) -> Rows:
     """How alike new items are to earlier ones, by pair: shape (pairs, len(FEATURES)). `cosines` are NaN where a vector is
-    missing; `local` is the mean cosine of the new item's nearest neighbours; `table` what each word says."""
+    missing; `local` is the mean cosine of the new item's nearest neighbours; `board` has the new items; `table` is what each
+    word says."""
     count = len(new.at)
     if not count:
         return np.zeros((0, len(FEATURES)), np.float32)
-    which, x, y, value = _shared(new, old, table)
+    which, x, y, value = _shared(new, old, board, table)
     square = value * value
 
     def total(ours: int, theirs: int, values: Floats) -> Floats:
         chosen = (x & ours > 0) & (y & theirs > 0)
-        return np.asarray(np.bincount(which[chosen], values[chosen], count), np.float64)
+        return _total(which[chosen], values[chosen], count)
 
     def top(mask: int) -> Floats:
         out, chosen = np.zeros(count), (x & y & mask) > 0
@@ -228,7 +97,7 @@ def pair_features(
 
     def missing(headed: NDArray[np.bool_], elsewhere: NDArray[np.bool_], whole: Floats) -> Floats:
         chosen = headed & elsewhere
-        return _share(whole - np.bincount(which[chosen], value[chosen], count), whole)
+        return _share(whole - _total(which[chosen], value[chosen], count), whole)
 
     head_x, head_y = ((m & (TITLE | NAME)) == TITLE | NAME for m in (x, y))
     ours = missing(head_x, y & (LEAD | SLUG) > 0, new.column("headed"))
@@ -265,28 +134,26 @@ def pair_features(
     return np.stack([np.asarray(c, np.float32) for c in columns], axis=1)
 
 
-def _shared(new: Side, old: Side, table: NDArray[np.float32]) -> tuple[NDArray[np.int64], Masks, Masks, Floats]:
+def _shared(new: Side, old: Side, board: Board, table: NDArray[np.float32]) -> tuple[Numbers, Masks, Masks, Floats]:
     """The stems that both items of a pair have: which pair, where the stem stands in the new and in the earlier item, and what
-    it says. The pairs of one new item stand together."""
-    board = np.zeros(len(table), np.uint8)
-    lengths = np.asarray([len(codes) for codes in old.codes])
-    ends = np.searchsorted(new.at, np.arange(len(new.codes) + 1))
-    which, ours, theirs, shared = [], [], [], []
-    for codes, where, begins, over in zip(new.codes, new.masks, ends, ends[1:], strict=False):
-        if begins == over:
-            continue
-        board[codes] = where
-        at = old.at[begins:over].tolist()
-        flat = np.concatenate([old.codes[n] for n in at])
-        mine = board[flat]
-        both = np.flatnonzero(mine)
-        which.append(np.repeat(np.arange(begins, over), lengths[at])[both])
-        ours.append(mine[both])
-        theirs.append(np.concatenate([old.masks[n] for n in at])[both])
-        shared.append(flat[both])
-        board[codes] = 0
-    said = table[np.concatenate(shared)].astype(np.float64)
-    return np.concatenate(which), np.concatenate(ours), np.concatenate(theirs), said
+    it says."""
+    codes = np.concatenate([s.codes for s in old.sketches])
+    columns = board.columns(codes)
+    met = np.flatnonzero(columns)
+    begins = np.searchsorted(met, np.concatenate(([0], np.cumsum(old.lengths))))
+    lengths = np.diff(begins)[old.at]
+    which = np.repeat(np.arange(len(old.at)), lengths)
+    place = spans(begins[old.at], lengths)
+    ours = board.masks(new.at[which], columns[met][place])
+    both = np.flatnonzero(ours)
+    place = met[place[both]]
+    theirs = np.concatenate([s.masks for s in old.sketches])[place]
+    return which[both], ours[both], theirs, table[codes[place]].astype(np.float64)
+
+
+def _total(of: Numbers, values: Floats, count: int) -> Floats:
+    """The sum of the values of each."""
+    return np.asarray(np.bincount(of, values, count), np.float64)
 
 
 def _share(part: Floats, whole: Floats) -> Floats:
@@ -317,41 +184,49 @@ STORY_FEATURES = (
 
 @dataclass(frozen=True, slots=True)
 class Gist:
-    """What a story's latest members keep saying. `heads` are the words of their headlines and `values` what each is worth (its
-    weight and the square of the share of headlines that have it), `names` those of names only; `said` all their words, with
-    what each says, and that times the share of members that say it. `centre` is the unit vector of the mean of their vectors,
-    None where one is missing."""
+    """What a story's latest members keep saying. `said` are their words, `says` what each says, `shares` that times the share
+    of members that say it. `heads` is what each is worth as a word of their headlines (its weight times the square of the share
+    of headlines that have it), `names` the same of names only; `named` is whether there are any. `centre` is the unit vector of
+    the mean of their vectors, None where one is missing."""
 
-    heads: Codes
-    values: Floats
-    names: Codes
-    name_values: Floats
     said: Codes
     says: Floats
     shares: Floats
+    heads: Floats
+    names: Floats
+    named: bool
     first: float
     last: float
     centre: Vector | None
 
 
-def gist(
-    codes: Sequence[Codes], masks: Sequence[Masks], published: Floats, centre: Vector | None, table: NDArray[np.float32]
-) -> Gist:
-    """The gist of these members."""
-    flat, where = (codes[0], masks[0]) if len(codes) == 1 else (np.concatenate(codes), np.concatenate(masks))
+def gists(stories: Sequence[Sequence[Sketch]], table: NDArray[np.float32]) -> list[Gist]:
+    """The gists of stories with these members, the latest of each."""
+    members = [s for story in stories for s in story]
+    sizes = np.asarray([len(story) for story in stories])
+    of = np.repeat(np.repeat(np.arange(len(stories)), sizes), [len(s.codes) for s in members])
+    codes, masks = np.concatenate([s.codes for s in members]), np.concatenate([s.masks for s in members])
+    words = np.flatnonzero(_SAID[masks])
+    found, word, counts = np.unique(of[words] << 32 | codes[words], return_inverse=True, return_counts=True)
+    story, said, masks = found >> 32, (found & 0xFFFFFFFF).astype(np.int32), masks[words]
+    size, says = sizes[story], table[said].astype(np.float64)
+    shares = says * (counts / size)
+    heads, names = (says * (np.bincount(word, where[masks], len(said)) / size) ** 2 for where in (_IN_TITLE, _AS_HEADED))
+    bounds = [slice(*pair) for pair in pairwise(np.searchsorted(story, np.arange(len(stories) + 1)).tolist())]
+    return [
+        Gist(said[at], says[at], shares[at], heads[at], names[at], bool(names[at].any()), *_times(held), _centre(held))
+        for held, at in zip(stories, bounds, strict=True)
+    ]
 
-    def told(chosen: NDArray[np.bool_]) -> tuple[Codes, Floats]:
-        if len(codes) == 1:
-            return flat[chosen], np.ones(int(chosen.sum()))
-        found, counts = np.unique(flat[chosen], return_counts=True)
-        return found, counts / len(codes)
 
-    heads, share = told(_TITLED[where])
-    named, name_share = told(_HEADED[where])
-    said, shares = told(_SAID[where])
-    times = float(published.min()), float(published.max())
-    says = table[said].astype(np.float64)
-    return Gist(heads, table[heads] * share**2, named, table[named] * name_share**2, said, says, says * shares, *times, centre)
+def _times(members: Sequence[Sketch]) -> tuple[float, float]:
+    published = [s.plain[PLAIN.index("published")] for s in members]
+    return min(published), max(published)
+
+
+def _centre(members: Sequence[Sketch]) -> Vector | None:
+    vectors = [s.vector for s in members if s.vector is not None]
+    return unit(vectors) if len(vectors) == len(members) else None
 
 
 def unit(vectors: Sequence[Vector]) -> Vector | None:
@@ -365,8 +240,9 @@ def unit(vectors: Sequence[Vector]) -> Vector | None:
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """One candidate story: its gist and size; the log-odds of those members that were compared, the best of two of their pair
-    features, and the cosine to all members together."""
+    """A new item and one story that it may belong to. The story: its gist and size; the log-odds of those members that were
+    compared, the best of two of their pair features, and the cosine to all members together. The item: its `PLAIN` columns, how
+    crowded its surroundings are, and the best blended score of its other stories."""
 
     gist: Gist
     items: int
@@ -374,36 +250,30 @@ class Compared:
     same_link: float
     title_cosine: float
     cosine: float
+    plain: tuple[float, ...]
+    local: float
+    rival: float
 
 
-def story_features(
-    new: Sketch, stories: Sequence[Compared], rivals: Sequence[float], local: float, table: NDArray[np.float32]
-) -> Rows:
-    """How well a new item fits each of these stories: shape (len(stories), len(STORY_FEATURES)). `rivals` are the blended
-    scores of all stories that it may belong to, these among them."""
-    board = np.zeros(len(table), np.uint8)
-    board[new.codes] = new.masks
-    weights = table[new.codes]
-    headline, headed = float(weights @ _IN_TITLE[new.masks]), float(weights @ _AS_HEADED[new.masks])
-    bests = sorted(rivals, reverse=True)
-    published, body = new.plain[PLAIN.index("published")], new.plain[PLAIN.index("body")]
-    rows = []
-    for story in stories:
-        mine = blend(story.scores)
-        top = sorted(story.scores, reverse=True)
-        others = bests[1] if len(bests) > 1 and mine == bests[0] else bests[0]
-        said, covers, named, clash = _core(story.gist, board, headline, headed)
-        rows.append(
-            (
-                top[0], top[min(1, len(top) - 1)], top[min(2, len(top) - 1)], sum(top) / len(top), top[-1],
-                math.log1p(len(top)), math.log1p(story.items), story.cosine, story.cosine - local,
-                said, covers, named,
-                math.log1p(abs(published - story.gist.last) / _HOUR), math.log1p(abs(published - story.gist.first) / _HOUR),
-                min(mine - (others if len(bests) > 1 else -8.0), 8.0),
-                story.same_link, story.title_cosine, body, clash,
-            )
-        )  # fmt: skip
-    return np.asarray(rows, np.float32).reshape(len(rows), len(STORY_FEATURES))
+def story_features(pairs: Sequence[Compared], new: Side, board: Board) -> Rows:
+    """How well new items fit stories: shape (len(pairs), len(STORY_FEATURES)). `new` has the item of each pair, `board` its
+    words."""
+    if not pairs:
+        return np.zeros((0, len(STORY_FEATURES)), np.float32)
+    cores = zip(*(column.tolist() for column in _core([pair.gist for pair in pairs], new, board)), strict=True)
+    return np.asarray([_row(pair, *core) for pair, core in zip(pairs, cores, strict=True)], np.float32)
+
+
+def _row(story: Compared, said: float, covers: float, named: float, clash: float) -> tuple[float, ...]:
+    top, gist = sorted(story.scores, reverse=True), story.gist
+    published, body = story.plain[PLAIN.index("published")], story.plain[PLAIN.index("body")]
+    return (
+        top[0], top[min(1, len(top) - 1)], top[min(2, len(top) - 1)], sum(top) / len(top), top[-1],
+        math.log1p(len(top)), math.log1p(story.items), story.cosine, story.cosine - story.local,
+        said, covers, named,
+        math.log1p(abs(published - gist.last) / _HOUR), math.log1p(abs(published - gist.first) / _HOUR),
+        min(blend(story.scores) - story.rival, 8.0), story.same_link, story.title_cosine, body, clash,
+    )  # fmt: skip
 
 
 def blend(scores: Sequence[float]) -> float:
@@ -413,22 +283,20 @@ def blend(scores: Sequence[float]) -> float:
     return (max(scores) + sum(scores) / len(scores)) / 2
 
 
-def _core(story: Gist, board: Masks, headline: float, headed: float) -> tuple[float, float, float, float]:
-    """How much of what the story's headlines keep saying the new item says, how much of the new headline they say, the first of
-    names only; and how far the names in the new headline and those in the story's headlines exclude one another, 0 to 1: two
-    matches of one cup, two strikes on two towns. Of these only names that one side never mentions count, and it is 0 where a
-    side's headlines have none. `board` has the new item's masks by code; `headline` and `headed` are what its headline and the
-    names in it say."""
-    covered = _part(story.values, _IN_LEAD[board[story.heads]])
-    named = _part(story.name_values, _IN_LEAD[board[story.names]])
-    mine = board[story.said]
-    covers = float(story.shares @ _IN_TITLE[mine]) / headline if headline > 0 else 0.0
-    if headed <= 0 or not len(story.names):
-        return covered, covers, named, 0.0
-    known = float(story.says @ _AS_HEADED[mine])
-    return covered, covers, named, min((headed - known) / headed, 1 - named)
-
-
-def _part(values: Floats, chosen: Floats) -> float:
-    whole = float(values.sum())
-    return float(values @ chosen) / whole if whole > 1e-9 else 0.0
+def _core(stories: Sequence[Gist], new: Side, board: Board) -> tuple[Floats, Floats, Floats, Floats]:
+    """By pair of a story and a new item, how much of what the story's headlines keep saying the item says, how much of the
+    item's headline they say, the first of names only; and how far the names in the item's headline and those in the story's
+    headlines exclude one another, 0 to 1: two matches of one cup, two strikes on two towns. Of these only names that one side
+    never mentions count, and it is 0 where a side's headlines have none."""
+    count, headed = len(stories), new.column("headed")
+    of = np.repeat(np.arange(count), [len(s.said) for s in stories])
+    mine = board.masks(new.at[of], board.columns(np.concatenate([s.said for s in stories])))
+    heads, names = np.concatenate([s.heads for s in stories]), np.concatenate([s.names for s in stories])
+    said, titled, as_headed = _IN_LEAD[mine], _IN_TITLE[mine], _AS_HEADED[mine]
+    covered = _share(_total(of, heads * said, count), _total(of, heads, count))
+    named = _share(_total(of, names * said, count), _total(of, names, count))
+    covers = _share(_total(of, np.concatenate([s.shares for s in stories]) * titled, count), new.column("title"))
+    known = _total(of, np.concatenate([s.says for s in stories]) * as_headed, count)
+    both = (headed > 0) & [s.named for s in stories]
+    clash = np.where(both, np.minimum(_share(headed - known, headed), 1 - named), 0.0)
+    return covered, covers, named, clash

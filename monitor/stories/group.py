@@ -12,83 +12,29 @@ Edits by hand go the same way: `grouper.apply(StoryEdit(...))`.
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
-from typing import TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from monitor.model import Item, Placement, Reading, Story, StoryEdit, Vector, make_id
-from monitor.stories.copies import Print, fingerprint, is_copy
+from monitor.stories.compare import FAR, Ahead, Comparer, Looked, Settings
+from monitor.stories.copies import Print, fingerprints, is_copy
 from monitor.stories.edits import edited, standing
-from monitor.stories.features import FEATURES, Compared, Rows, Sketch, WordWeights, blend, pair_features, sketch, story_features
 from monitor.stories.index import Change, Index, Member, StoryState
-from monitor.stories.scorer import Weights, load_weights, score_pairs, score_stories
+from monitor.stories.scorer import Weights, load_weights
 from monitor.stories.settle import Hour, edits_between
+from monitor.stories.sketch import Sketch, Sketcher, WordWeights
 from monitor.stories.telling import age, told
 
-_HOUR, _DAY = 3600.0, 86400.0
-_SECOND_LOOK, _BEHIND = 4, 3.0  # so many stories are looked at whole: those whose best pair is this close to the best of all
-_HOPELESS = -4.0  # log-odds of the best pair: what fits no better is not looked at whole
+_HOUR = 3600.0
 _WITNESSES = 3  # latest items of a story that say whether it is another one too
-_FAR = 8.0  # log-odds of what was not even compared
-_LOCAL = 10  # nearest neighbours that say how crowded an item's surroundings are
-_DIGITS = 5  # the last bits of a product depend on the row's place in the matrix
-THRESHOLD = 0.6  # the packaged model's cosine from which a pair of the learned days is rather one event than two
 _REBUILT = 256  # stored items that are taken back at once
 _SLICE = 16  # items that are settled between two breaths
-_COPY_COLUMNS = [FEATURES.index(name) for name in ("same_link", "title_cos", "lead_contained")]
-_LIKENESS = [FEATURES.index(name) for name in ("same_link", "title_cos")]
-_COPY_LIKELY = 0.5  # below this in all of them nothing was reprinted
-_T = TypeVar("_T", float, NDArray[np.float32])
 
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """How far grouping looks. A story that was silent for `horizon` seconds is over; where more than `max_items` are live,
-    the longest silent stories leave first. `near` and `worded` are how many items are compared, by cosine and by shared
-    rare words."""
-
-    horizon: float = 400 * _DAY
-    max_items: int = 30_000
-    near: int = 40
-    worded: int = 20
-    copies_within: float = 4 * _DAY
-    tidy_every: float = 3600.0
-    leaves_below: float = -3.0  # log-odds at which an edited item is no longer what it was
-    merges_above: float = 0.0  # log-odds beyond those to join, of an item in two stories and of these in one another
-    merges_within: float = _DAY  # the age of a story that still may merge by itself
-    exact_up_to: int = 150_000  # of more items the nearest are looked up in a graph, where `usearch` is installed
-    settles: int = 512  # so many items are settled at once, however short the time in which they came
-
-
-@dataclass(frozen=True, slots=True)
-class Ahead:
-    """An item version compared with what it may belong to: the rows, the features and log-odds of each pair, how crowded its
-    surroundings are, and the numbers of the pairs that may be one text."""
-
-    member: Member
-    rows: NDArray[np.int64]
-    features: Rows
-    scores: Sequence[float]
-    local: float
-    reprinted: Sequence[int]
-
-
-@dataclass(frozen=True, slots=True)
-class Looked:
-    """An item version as compared with the live items: log-odds that it is what its item was, if that is live, and by story
-    less those needed to join."""
-
-    member: Member
-    reading: Reading | None
-    same: float
-    stories: Mapping[str, float]
-    story_rows: Rows
-    ahead: Ahead
+_Given = tuple[Item, Vector | None, Reading | None]
+_Text = tuple[str, str, str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,13 +54,13 @@ class Grouper:
         self, families: Mapping[str, str] | None = None, weights: Weights | None = None, settings: Settings | None = None
     ) -> None:
         self._families = dict(families or {})
-        self.weights = weights or load_weights()
         self.settings = settings or Settings()
-        self.index = Index(WordWeights(), self.settings.exact_up_to)
-        self._ahead: dict[tuple[str, str], Ahead] = {}
+        words = WordWeights()
+        self.index, self._sketcher = Index(words, self.settings.exact_up_to), Sketcher(words)
+        self.comparer = Comparer(self.index, weights or load_weights(), self.settings)
+        self._looked: dict[_Text, Looked] = {}
         self._tidied = self._now = float("-inf")
         self._hour, self._stored_hour = Hour(), Hour()
-        self._stretch = 1.0
 
     def centroid(self, story_id: str) -> Vector | None:
         """The unit vector of what a live story is about; None without vectors."""
@@ -129,10 +75,7 @@ class Grouper:
         """Vectors come from a model whose cosine for what is rather one event than two is this; None: the packaged model.
         Before anything is compared. Scores were learned with the packaged model: cosines of another are stretched to be like
         its."""
-        self._stretch = 1.0 if threshold is None else (1 - THRESHOLD) / (1 - threshold)
-
-    def _like(self, cosine: _T) -> _T:
-        return 1 - self._stretch * (1 - cosine)
+        self.comparer.calibrate(threshold)
 
     def set_families(self, families: Mapping[str, str]) -> None:
         """The feeds' publisher families changed; what is placed from now on counts by these."""
@@ -141,28 +84,26 @@ class Grouper:
     def place(self, item: Item, vector: Vector | None, reading: Reading | None, now: float) -> Placed:
         """Where this item version goes at the instant `now`. `vector` is its unit vector, or None: words alone decide then.
         Changes nothing."""
-        return self._decide(self.look(item, vector, reading, now), self.index.member(item.id), now)
+        return self._decide(self.look(item, vector, reading, now), reading, self.index.member(item.id), now)
 
-    def _decide(self, looked: Looked, before: Member | None, now: float) -> Placed:
+    def _decide(self, looked: Looked, reading: Reading | None, before: Member | None, now: float) -> Placed:
         if before is not None and (before.pinned or self._stays(before, looked)):
-            return self._join(looked, before.story_id, before)
+            return self._join(looked, reading, before.story_id, before)
         ranked = sorted(looked.stories, key=lambda story: (-looked.stories[story], story))
         if not ranked or looked.stories[ranked[0]] <= 0:
-            return self._open(looked, before)
+            return self._open(looked, reading, before)
         edit = self._merge(looked, ranked[:2], now) if before is None else None
         if edit is None:
-            return self._join(looked, ranked[0], before)
-        return replace(self._join(looked, str(edit.into), before), edits=(edit,))
+            return self._join(looked, reading, ranked[0], before)
+        return replace(self._join(looked, reading, str(edit.into), before), edits=(edit,))
 
     def assign(
         self, item: Item, vector: Vector | None, reading: Reading | None, story_id: str, copy_of: str | None = None
     ) -> Placed:
         """The placement of an item version that is known to belong to a story, which need not exist yet, and to reprint
         another. Nothing is compared, and nothing changes."""
-        known = self._ahead.get((item.id, item.hash))
-        if known is None:
-            (row,) = self.index.enter([self._sketch(item, vector, reading)])
-        member = known.member if known else self._member(item, reading, row)
+        known = self._looked.get(_text(item))
+        (member,) = [known.ahead.member] if known else self._enter([(item, vector, reading)])
         first = self.index.member(copy_of) if copy_of else None
         member = replace(member, story_id=story_id, first_copy=copy_of, origin=first.origin if first else member.family)
         opened = not self.index.members_of(story_id)
@@ -189,7 +130,7 @@ class Grouper:
 
     def commit(self) -> None:
         """What was applied is stored. Stories that are over are forgotten now and then."""
-        self._ahead.clear()
+        self._looked.clear()
         self._stored_hour = self._hour.copy()
         self.index.commit()
         if self._now - self._tidied >= self.settings.tidy_every:
@@ -198,7 +139,7 @@ class Grouper:
 
     def rollback(self) -> None:
         """What was applied since the last commit did not happen."""
-        self._ahead.clear()
+        self._looked.clear()
         self._hour = self._stored_hour.copy()
         self.index.rollback()
 
@@ -228,15 +169,15 @@ class Grouper:
         concerned = {i: None for state in start.replaced for i in state.members}
         concerned |= {m.item_id: None for m in movable}
         opened: set[str] = set()
-        waiting, ordered = sorted(movable, key=age), list[Ahead]()
+        waiting, ordered, hour = sorted(movable, key=age), list[Looked](), self.index.hour
         for at in range(0, len(waiting), _SLICE):
-            ordered += self._compare(waiting[at : at + _SLICE])
+            ordered += self.comparer.look(self.comparer.compare(waiting[at : at + _SLICE]), hour)
             yield
-        for n, ahead in enumerate((*ordered, *ordered)):  # the second time each sees those that came after it, too
+        for n, looked in enumerate((*ordered, *ordered)):  # the second time each sees those that came after it, too
             if n % _SLICE == 0:
                 yield
-            self._take_out(ahead.member.item_id)
-            placed = self._decide(self._look(ahead, None, self.index.hour), None, self.index.hour)
+            self._take_out(looked.ahead.member.item_id)
+            placed = self._decide(self._still(looked, hour), None, None, hour)
             self.index.apply(placed.change)
             opened |= {placed.placement.story.id} if placed.placement.opened else set()
             for edit in placed.edits:
@@ -269,9 +210,9 @@ class Grouper:
         pinned, apart = standing(edits)
         stored = iter(rows)
         while chunk := list(islice(stored, _REBUILT)):
-            places = self.index.enter([self._sketch(item, vector, None) for item, _, vector in chunk])
-            for (item, story, _), row in zip(chunk, places, strict=True):
-                self._take(replace(self._member(item, None, row), pinned=item.id in pinned), story, apart)
+            members = self._enter([(item, vector, None) for item, _, vector in chunk])
+            for member, (_, story, _) in zip(members, chunk, strict=True):
+                self._take(replace(member, pinned=member.item_id in pinned), story, apart)
             self.index.commit()
         self._hour.open = dict.fromkeys(self.index.since(self._now // _HOUR * _HOUR))
         self._stored_hour = self._hour.copy()
@@ -281,7 +222,7 @@ class Grouper:
         held = [i for i in self.index.members_of(story.id) if i != member.item_id]
         same = [m for m in map(self.index.live, held) if is_copy(member.print, m.print)]
         countries, places = ((found,) if found else () for found in (story.country, story.place_id))
-        member = replace(traced(member, same), story_id=story.id, countries=countries, places=places)
+        member = replace(settled(member, story.id, same, pinned=member.pinned), countries=countries, places=places)
         order = sorted((*map(self.index.live, held), member), key=age)
         state = StoryState(story, tuple(m.item_id for m in order), frozenset(apart.get(story.id, ())))
         self.index.apply(Change((member,), (state,)))
@@ -289,128 +230,64 @@ class Grouper:
 
     # -- comparing --------------------------------------------------------------------------------------------------------
 
-    def prepare(self, batch: Iterable[tuple[Item, Vector | None, Reading | None]], now: float) -> None:
+    def prepare(self, batch: Iterable[_Given], now: float) -> None:
         """Compare these item versions with the live items and with one another, all at once. Each can then be placed in a
         fraction of the time; what is placed unprepared is prepared alone. Changes nothing that others see. Raises `ValueError`
         for a vector of another model."""
         self.index.settle(now)
         given = list(batch)
-        if not given:
-            return
-        rows = self.index.enter([self._sketch(*one) for one in given])
-        members = [self._member(item, reading, row) for (item, _, reading), row in zip(given, rows, strict=True)]
-        self._ahead |= zip(((item.id, item.hash) for item, _, _ in given), self._compare(members), strict=True)
-
-    def _compare(self, members: Sequence[Member]) -> list[Ahead]:
-        """Each of these items, which have rows, with what it may belong to."""
-        sketches = [m.sketch for m in members]
-        near = self.index.near(sketches, self.settings.near + 1)
-        found = [self._candidates(m, rows) for m, rows in zip(members, near, strict=True)]
-        old, at = np.unique(np.concatenate(found), return_inverse=True)
-        which = np.repeat(np.arange(len(members)), [len(f) for f in found])
-        likeness = np.round(self._like(self.index.cosines(sketches, old)[which, at]), _DIGITS)
-        likeness[self.index.bare(np.asarray([m.row for m in members]))[which] | self.index.bare(old)[at]] = np.nan
-        ends = np.cumsum([len(f) for f in found])[:-1]
-        local = np.asarray([crowding(c) for c in np.split(likeness, ends)], np.float32)
-        sides = self.index.side(np.asarray([m.row for m in members]), which), self.index.side(old, at)
-        features = pair_features(*sides, likeness, local[which], self.index.weights.table())
-        scores = [s.tolist() for s in np.split(self.score(members, which, features), ends)]
-        alike = features[:, _COPY_COLUMNS].max(axis=1, initial=0) >= _COPY_LIKELY
-        reprinted = [np.flatnonzero(a).tolist() for a in np.split(alike, ends)]
-        parts = members, found, np.split(features, ends), scores, local.tolist(), reprinted
-        return [Ahead(*one) for one in zip(*parts, strict=True)]
-
-    def score(self, members: Sequence[Member], which: NDArray[np.int64], features: Rows) -> NDArray[np.float32]:
-        """The log-odds of pairs of these new items, numbered by `which`, with others. Training scores each by a model that has
-        not seen it."""
-        return score_pairs(self.weights, features)
-
-    def _sketch(self, item: Item, vector: Vector | None, reading: Reading | None) -> Sketch:
-        return sketch(item, vector, self.index.weights, reading.names if reading else ())
-
-    def _member(self, item: Item, reading: Reading | None, row: int) -> Member:
-        return Member(
-            self.index.sketch(row),
-            row,
-            "",
-            item.title,
-            self._families.get(item.feed_id, item.outlet),
-            item.seen,
-            self._print(item),
-            countries=tuple(sorted(set(reading.countries))) if reading else (),
-            places=tuple(sorted(set(reading.places))) if reading else (),
-        )
-
-    def _print(self, item: Item) -> Print:
-        return fingerprint(item)
-
-    def _candidates(self, new: Member, near: NDArray[np.int64]) -> NDArray[np.int64]:
-        """The rows that an item is compared with: the nearest, those that share rare words, those with its link."""
-        count = self.settings.worded if len(near) else self.settings.near
-        worded = self.index.by_words(new.sketch, count + 1)
-        linked = np.asarray(self.index.by_link(new.sketch.link), np.int64)
-        rows = np.unique(np.concatenate((near, worded, linked)))
-        return np.asarray(rows[self.index.used(rows) & (rows != new.row)], np.int64)
+        if given:
+            looked = self.comparer.look(self.comparer.compare(self._enter(given)), now)
+            self._looked |= zip((_text(item) for item, _, _ in given), looked, strict=True)
 
     def look(self, item: Item, vector: Vector | None, reading: Reading | None, now: float) -> Looked:
-        """An item version beside the live items and their stories. Training looks at the same rows."""
-        return self._look(self.compared(item, vector, reading, now), reading, now)
-
-    def compared(self, item: Item, vector: Vector | None, reading: Reading | None, now: float) -> Ahead:
-        """An item version compared with single items, as it was prepared."""
-        if (item.id, item.hash) not in self._ahead:
+        """An item version beside the live items and their stories: as it was prepared, where that still holds."""
+        text = _text(item)
+        if text not in self._looked:
             self.prepare([(item, vector, reading)], now)
-        return self._ahead[item.id, item.hash]
+        return self._still(self._looked[text], now)
 
-    def _look(self, ahead: Ahead, reading: Reading | None, now: float) -> Looked:
-        new, since = ahead.member, now - self.settings.horizon
-        scores, same = ahead.scores, -_FAR
-        members_of: defaultdict[str, list[int]] = defaultdict(list)
-        known = self.index.member(new.item_id) is not None
-        hopeless = not known and max(scores, default=_HOPELESS) < _HOPELESS
-        for n, other in enumerate([] if hopeless else self.index.placed(ahead.rows)):
-            if other is None:
-                continue
-            if other.item_id == new.item_id:
-                same = scores[n]
-            else:
-                members_of[other.story_id].append(n)
-        for story in [s for s in members_of if self.index.story(s).story.last_seen < since]:
-            del members_of[story]
-        best = {story: max(scores[n] for n in at) for story, at in members_of.items()}
-        least = max(max(best.values(), default=0.0) - _BEHIND, _HOPELESS)
-        hopeful = sorted((s for s in best if best[s] >= least), key=lambda story: (-best[story], story))[:_SECOND_LOOK]
-        rivals = [blend([scores[n] for n in at]) for at in members_of.values()] if hopeful else []
-        compared = [self._compared(story, ahead, members_of[story], scores) for story in hopeful]
-        rows = story_features(new.sketch, compared, rivals, ahead.local, self.index.weights.table())
-        stories = dict(zip(hopeful, score_stories(self.weights, rows).tolist(), strict=True))
-        return Looked(self._traced(ahead), reading, same, stories, rows, ahead)
+    def _still(self, looked: Looked, now: float) -> Looked:
+        return looked if self.comparer.holds(looked, now) else self.comparer.look([looked.ahead], now)[0]
 
-    def _compared(self, story_id: str, ahead: Ahead, at: Sequence[int], scores: Sequence[float]) -> Compared:
-        told = self.index.gist(story_id, without=ahead.member.item_id)
-        cosine, vector = float("nan"), ahead.member.sketch.vector
-        if vector is not None and told.centre is not None:
-            cosine = self._like(float(told.centre @ vector))
-        same_link, title_cosine = ahead.features[at][:, _LIKENESS].max(axis=0).tolist()
-        items = len(self.index.members_of(story_id))
-        return Compared(told, items, [scores[n] for n in at], same_link, title_cosine, round(cosine, _DIGITS))
+    def _enter(self, given: Sequence[_Given]) -> list[Member]:
+        """Item versions that are to be compared, with their rows; in no story yet."""
+        rows = self.index.enter(self._sketches(given))
+        prints = self._prints([item for item, _, _ in given])
+        return [
+            Member(
+                self.index.sketch(row),
+                row,
+                "",
+                item.title,
+                self._families.get(item.feed_id, item.outlet),
+                item.seen,
+                made,
+                countries=tuple(sorted(set(reading.countries))) if reading else (),
+                places=tuple(sorted(set(reading.places))) if reading else (),
+            )
+            for (item, _, reading), row, made in zip(given, rows, prints, strict=True)
+        ]
 
-    def _traced(self, ahead: Ahead) -> Member:
-        """The item with the first one whose text it reprints (the earliest seen, and never a copy itself), whose origin it
-        has."""
-        new = ahead.member
-        since = new.seen - self.settings.copies_within
-        alike = self.index.placed(ahead.rows[ahead.reprinted])
-        same = [m for m in alike if m and m.item_id != new.item_id and m.seen >= since and is_copy(new.print, m.print)]
-        return traced(new, same)
+    def _sketches(self, given: Sequence[_Given]) -> list[Sketch]:
+        return self._sketcher([(item, vector, reading.names if reading else ()) for item, vector, reading in given])
+
+    def _prints(self, items: Sequence[Item]) -> list[Print]:
+        return fingerprints(items)
+
+    def _copied(self, ahead: Ahead) -> Sequence[Member]:
+        """The live items whose text an item may reprint, seen lately enough, and does."""
+        new, since = ahead.member, ahead.member.seen - self.settings.copies_within
+        alike = self.index.placed(ahead.rows[ahead.reprinted]) if ahead.reprinted else ()
+        return [m for m in alike if m and m.item_id != new.item_id and m.seen >= since and is_copy(new.print, m.print)]
 
     # -- deciding ---------------------------------------------------------------------------------------------------------
 
     def _stays(self, before: Member, looked: Looked) -> bool:
         """An edited item stays where it is unless it is clearly about something else than its old text and its story."""
-        if before.title == looked.member.title:
+        if before.title == looked.ahead.member.title:
             return True
-        closest = max(looked.same, looked.stories.get(before.story_id, -_FAR))
+        closest = max(looked.same, looked.stories.get(before.story_id, -FAR))
         return closest > self.settings.leaves_below
 
     def _merge(self, looked: Looked, stories: Sequence[str], now: float) -> StoryEdit | None:
@@ -424,29 +301,31 @@ class Grouper:
         members = [m for i in younger.members if (m := self.index.member(i))]
         if any(m.pinned for m in members):
             return None
-        witnesses = self._compare(members[-_WITNESSES:])
-        fits = [self._look(ahead, None, now).stories.get(older.story.id, -_FAR) for ahead in witnesses]
+        witnesses = self.comparer.look(self.comparer.compare(members[-_WITNESSES:]), now)
+        fits = [witness.stories.get(older.story.id, -FAR) for witness in witnesses]
         if sum(fits) < self.settings.merges_above * len(fits):
             return None
-        ids = older.story.id, younger.story.id, looked.member.item_id
+        new = looked.ahead.member
+        ids = older.story.id, younger.story.id, new.item_id
         items = tuple(m.item_id for m in members)
-        note = f"shown by {looked.member.title}"
+        note = f"shown by {new.title}"
         return StoryEdit(make_id("merge", *ids), now, "merge", younger.story.id, older.story.id, items, note=note)
 
-    def _join(self, looked: Looked, story_id: str, before: Member | None) -> Placed:
-        member = replace(looked.member, story_id=story_id, pinned=before is not None and before.pinned)
+    def _join(self, looked: Looked, reading: Reading | None, story_id: str, before: Member | None) -> Placed:
+        pinned = before is not None and before.pinned
+        member = settled(looked.ahead.member, story_id, self._copied(looked.ahead), pinned=pinned)
         score = looked.stories.get(story_id, 0.0)
-        return self._placed(member, looked.reading, self.index.story(story_id), score, opened=False)
+        return self._placed(member, reading, self.index.story(story_id), score, opened=False)
 
-    def _open(self, looked: Looked, before: Member | None) -> Placed:
+    def _open(self, looked: Looked, reading: Reading | None, before: Member | None) -> Placed:
         """A story's id is made from its first item; an item that left a story makes another one than when it came, and one
         whose story lives on without it yet another."""
-        first = looked.member.item_id
-        known = ["story", first] if before is None else ["story", first, looked.member.title]
+        new = looked.ahead.member
+        known = ["story", new.item_id] if before is None else ["story", new.item_id, new.title]
         while self.index.members_of(make_id(*known)):
             known.append("anew")
-        member = replace(looked.member, story_id=make_id(*known))
-        return self._placed(member, looked.reading, StoryState(_new_story(member), ()), 0.0, opened=True)
+        member = settled(new, make_id(*known), self._copied(looked.ahead))
+        return self._placed(member, reading, StoryState(_new_story(member), ()), 0.0, opened=True)
 
     def _placed(self, member: Member, reading: Reading | None, state: StoryState, score: float, *, opened: bool) -> Placed:
         item_id, before = member.item_id, self.index.member(member.item_id)
@@ -466,15 +345,16 @@ def _new_story(first: Member) -> Story:
     return Story(first.story_id, first.title, first.seen, first.seen, 0)
 
 
-def traced(new: Member, same: Sequence[Member]) -> Member:
-    """The item with its origin: its own family, or that of the first of the items with the same text."""
-    first = min(same, key=lambda m: (m.seen, m.item_id), default=None)
+def settled(new: Member, story_id: str, copied: Sequence[Member], *, pinned: bool = False) -> Member:
+    """The item in a story, with its origin: its own family, or that of the first of the items with the same text. That is the
+    earliest seen, and never a copy itself."""
+    first = min(copied, key=lambda m: (m.seen, m.item_id), default=None)
     if first is None:
-        return replace(new, origin=new.family)
-    return replace(new, first_copy=first.first_copy or first.item_id, origin=first.origin)
+        return replace(new, story_id=story_id, pinned=pinned, first_copy=None, origin=new.family)
+    first_copy = first.first_copy or first.item_id
+    return replace(new, story_id=story_id, pinned=pinned, first_copy=first_copy, origin=first.origin)
 
 
-def crowding(cosines: NDArray[np.float32]) -> float:
-    """The mean cosine of the nearest neighbours: in a crowd of look-alikes a high cosine says less."""
-    known = cosines[~np.isnan(cosines)]
-    return float(np.sort(known)[-_LOCAL:].mean()) if len(known) else 0.0
+def _text(item: Item) -> _Text:
+    """What tells an item version from others of its item, as `Item.hash` does in more time."""
+    return item.id, item.title, item.summary, item.text

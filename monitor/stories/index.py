@@ -11,28 +11,18 @@ from array import array
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import ThreadpoolController
 
 from monitor.model import Story
 from monitor.stories.copies import Print
-from monitor.stories.features import (
-    BIGRAM,
-    NAME,
-    PLAIN,
-    SUMS,
-    TITLE,
-    Floats,
-    Gist,
-    Side,
-    Sketch,
-    WordWeights,
-    gist,
-    sums_of,
-    unit,
-)
+from monitor.stories.features import Gist, Side, gists
+from monitor.stories.homes import Homes
 from monitor.stories.near import Found, Graph, nearest
+from monitor.stories.sketch import BIGRAMS, NAME, PLAIN, SUMS, TITLE, Floats, Sketch, WordWeights, sums_of
 
 _COMMON = 200  # a word in more live items than this finds nothing
 _PROBES = 16  # how many of an item's rarest words are looked up
@@ -94,6 +84,12 @@ class _Undo:
     states: tuple[tuple[str, StoryState | None], ...]
 
 
+@cache
+def _blas() -> ThreadpoolController:
+    """What multiplies matrices for numpy."""
+    return ThreadpoolController()
+
+
 def _no_rows() -> array[int]:
     return array("i")
 
@@ -108,15 +104,17 @@ class Index:
         self._graph: Graph | None = None
         self._members: dict[str, Member] = {}
         self._stories: dict[str, StoryState] = {}
-        self._gists: dict[str, tuple[StoryState, Gist]] = {}
+        self._gists: dict[str, Gist] = {}
         self._words: defaultdict[int, array[int]] = defaultdict(_no_rows)
         self._links: defaultdict[str, set[int]] = defaultdict(set)
         self._sketches: list[Sketch | None] = []
         self._at: list[Member | None] = []
+        self.homes = Homes()
         self._used: NDArray[np.bool_] = np.zeros(_FIRST_ROWS, np.bool_)
         self._bare: NDArray[np.bool_] = np.ones(_FIRST_ROWS, np.bool_)
         self._having: NDArray[np.int32] = np.zeros(_FIRST_ROWS, np.int32)  # rows that have a word, by its number
         self._matrix: NDArray[np.float32] = np.zeros((0, 0), np.float32)
+        self._lengths: Found = np.zeros(_FIRST_ROWS, np.int64)
         self._plain: Floats = np.zeros((_FIRST_ROWS, len(PLAIN)))
         self._sums: Floats = np.zeros((_FIRST_ROWS, len(SUMS)))
         self._free: list[int] = []
@@ -177,17 +175,19 @@ class Index:
             return np.zeros((len(sketches), len(self._sketches) if rows is None else len(rows)), np.float32)
         none = np.zeros(matrix.shape[1], np.float32)
         vectors = np.stack([none if s.vector is None else s.vector for s in sketches])
-        return np.asarray(vectors @ matrix.T, np.float32)
+        with _blas().limit(limits=1, user_api="blas"):  # more threads wait for one another, and for the language workers
+            return np.asarray(vectors @ matrix.T, np.float32)
 
-    def near(self, sketches: Sequence[Sketch], count: int) -> list[Found]:
-        """The rows with the highest cosines to each of these, themselves among them; none for one without a vector."""
+    def near(self, sketches: Sequence[Sketch], count: int) -> tuple[list[Found], NDArray[np.float32] | None]:
+        """The rows with the highest cosines to each of these, themselves among them; none for one without a vector. And the
+        cosines to every row, where these were looked at."""
         graph = self._graph_of_many()
         if graph is None:
-            alike: Iterable[Found] = (nearest(c, count) for c in self.cosines(sketches))
-            return [rows if s.vector is not None else _NONE for s, rows in zip(sketches, alike, strict=True)]
+            cosines = self.cosines(sketches)
+            return [_NONE if s.vector is None else nearest(c, count) for s, c in zip(sketches, cosines, strict=True)], cosines
         vectors = [s.vector for s in sketches if s.vector is not None]
         found = iter(graph.nearest(np.stack(vectors), count) if vectors else ())
-        return [next(found) if s.vector is not None else _NONE for s in sketches]
+        return [next(found) if s.vector is not None else _NONE for s in sketches], None
 
     def _graph_of_many(self) -> Graph | None:
         """The graph of all vectors, built when they are too many to compare with each."""
@@ -212,32 +212,48 @@ class Index:
         """Which of these rows an item version has."""
         return np.asarray(self._used[rows], np.bool_)
 
-    def by_words(self, new: Sketch, count: int) -> Found:
-        """The rows that share the weightiest rare words, best first. Words of the headline and names count double."""
-        having = self._counts()[new.codes]
-        rare = (having > 0) & (having <= _COMMON) & (new.masks & ~np.uint8(BIGRAM) > 0)
-        codes, masks = new.codes[rare], new.masks[rare]
-        worth = self.weights.table()[codes]
-        if len(codes) > _PROBES:
-            rank = np.round(worth * (1.0 + (masks & TITLE > 0) + (masks & NAME > 0)), 5)
-            least = np.partition(rank, -_PROBES)[-_PROBES]
-            ties = sorted(np.flatnonzero(rank == least).tolist(), key=lambda n: self.weights.stem(int(codes[n])))
-            above = np.flatnonzero(rank > least).tolist()
-            kept = [*above, *ties[: _PROBES - len(above)]]
-            codes, worth = codes[kept], worth[kept]
-        if not len(codes):
-            return np.zeros(0, np.int64)
-        found = [self._words[c] for c in codes.tolist()]
-        flat = np.concatenate([np.frombuffer(rows, np.int32) for rows in found])
-        each = np.repeat(worth, [len(rows) for rows in found])
-        worths = np.bincount(flat, each)
-        sharing = np.flatnonzero(worths)
-        shared = np.round(worths[sharing], 4)
+    def by_words(self, sketches: Sequence[Sketch], counts: Sequence[int]) -> list[Found]:
+        """For each of these so many rows that share its weightiest rare words, and all that tie with the last of them. Words of
+        the headline and names count double."""
+        codes, masks = np.concatenate([s.codes for s in sketches]), np.concatenate([s.masks for s in sketches])
+        which = np.repeat(np.arange(len(sketches)), [len(s.codes) for s in sketches])
+        having, worth = self._counts()[codes], self.weights.table()[codes]
+        rare = np.flatnonzero((having > 0) & (having <= _COMMON))
+        rank = np.round(worth * (1.0 + (masks & TITLE > 0) + (masks & NAME > 0)), 5)
+        bounds = np.searchsorted(which[rare], np.arange(len(sketches) + 1)).tolist()
+        return [
+            self._sharing(codes[kept], worth[kept], having[kept], count) if len(kept) else _NONE
+            for count, begin, end in zip(counts, bounds, bounds[1:], strict=False)
+            for kept in [self._probes(codes, rank, rare[begin:end])]
+        ]
+
+    def _probes(self, codes: NDArray[np.int32], rank: Floats, rare: Found) -> Found:
+        """Which of an item's rare words are looked up: those of the highest rank."""
+        if len(rare) <= _PROBES:
+            return rare
+        ranked = rank[rare]
+        least = np.partition(ranked, -_PROBES)[-_PROBES]
+        above, ties = rare[ranked > least], rare[ranked == least]
+        if len(above) + len(ties) > _PROBES:
+            ties = np.asarray(sorted(ties.tolist(), key=lambda n: self.weights.stem(int(codes[n])))[: _PROBES - len(above)])
+        return np.concatenate((above, ties))
+
+    def _sharing(self, codes: NDArray[np.int32], worth: NDArray[np.float32], having: NDArray[np.int32], count: int) -> Found:
+        """So many rows that share most of these words by what they are worth; `having` is how many rows have each."""
+        rows = np.frombuffer(b"".join([self._words[code] for code in codes.tolist()]), np.int32)
+        shared = np.bincount(rows, np.repeat(worth, having))
+        sharing = np.flatnonzero(shared)
         if len(sharing) > count:
             # All that tie with the last one stay: which of them are taken may not depend on their rows.
-            least = -np.partition(-shared, count - 1)[count - 1]
-            sharing, shared = sharing[shared >= least], shared[shared >= least]
-        return np.asarray(sharing[np.argsort(-shared, kind="stable")], np.int64)
+            found = np.round(shared[sharing], 4)
+            sharing = sharing[found >= np.partition(found, -count)[-count]]
+        return sharing
+
+    def _count(self, sketch: Sketch, more: int) -> list[int]:
+        """So many more rows have the words of this sketch, which are returned. Pairs of words find nothing."""
+        words = sketch.codes[sketch.codes.searchsorted(BIGRAMS) :]
+        self._counts()[words] += more
+        return list(words.tolist())
 
     def _counts(self) -> NDArray[np.int32]:
         if len(self._having) < self.weights.known:
@@ -252,27 +268,17 @@ class Index:
     def side(self, rows: Found, at: Found) -> Side:
         """One side of pairs: `at` are indexes into `rows`."""
         sketches = [s for r in rows.tolist() if (s := self._sketches[r]) is not None]
-        return Side([s.codes for s in sketches], [s.masks for s in sketches], self._plain[rows], self._sums[rows], at)
+        return Side(sketches, self._lengths[rows], self._plain[rows], self._sums[rows], at)
 
-    def vectors(self, rows: Found) -> NDArray[np.float32]:
-        """The vectors of these rows; zeros where there is none."""
-        return self._matrix[rows] if self._matrix.size else np.zeros((len(rows), 1), np.float32)
-
-    def gist(self, story_id: str, without: str = "") -> Gist:
-        """What a live story's latest members keep saying, but for one of them. Others must be in it."""
-        state = self._stories[story_id]
-        known = self._gists.get(story_id)
-        if known is not None and known[0] is state and without not in state.members:
-            return known[1]
-        members = [self._members[i] for i in state.members if i != without][-LATEST:]
-        rows = np.asarray([m.row for m in members])
-        vectors = [m.sketch.vector for m in members if m.sketch.vector is not None]
-        centre = unit(vectors) if len(vectors) == len(members) else None
-        codes, masks = [m.sketch.codes for m in members], [m.sketch.masks for m in members]
-        made = gist(codes, masks, self._plain[rows, PLAIN.index("published")], centre, self.weights.table())
-        if without not in state.members:
-            self._gists[story_id] = (state, made)
-        return made
+    def gists(self, asked: Sequence[tuple[str, str]]) -> list[Gist]:
+        """What the latest members of live stories keep saying, by story and an item that does not count. Others must be in
+        it."""
+        found = [self._gists.get(story) if item not in self._stories[story].members else None for story, item in asked]
+        new = dict.fromkeys(one for one, known in zip(asked, found, strict=True) if known is None)
+        members = [[self._members[i].sketch for i in self._stories[s].members if i != without][-LATEST:] for s, without in new]
+        made = dict(zip(new, gists(members, self.weights.table()) if new else (), strict=True))
+        self._gists |= {story: one for (story, item), one in made.items() if item not in self._stories[story].members}
+        return [known or made[one] for one, known in zip(asked, found, strict=True)]
 
     # -- rows -------------------------------------------------------------------------------------------------------------
 
@@ -282,8 +288,9 @@ class Index:
         self._check(sketches)
         rows = [self._row(sketch) for sketch in sketches]
         self._doubtful += rows
-        self._sums[rows] = sums_of([(s.codes, s.masks) for s in sketches], self.weights.table())
+        self._sums[rows] = sums_of(sketches, self.weights.table())
         self._plain[rows] = [s.plain for s in sketches]
+        self._lengths[rows] = [len(s.codes) for s in sketches]
         return rows
 
     def _check(self, sketches: Sequence[Sketch]) -> None:
@@ -299,20 +306,18 @@ class Index:
             return
         self._hour = hour
         rows = [m.row for m in self._members.values() if m.seen < hour]
-        flat = [s.codes[s.masks & ~np.uint8(BIGRAM) > 0] for r in rows if (s := self._sketches[r]) is not None]
+        flat = [s.codes[s.codes.searchsorted(BIGRAMS) :] for r in rows if (s := self._sketches[r]) is not None]
         self.weights.settle(np.concatenate(flat) if flat else np.zeros(0, np.int32), len(rows))
         held = [(r, s) for r, s in enumerate(self._sketches) if s is not None]
-        self._sums[[r for r, _ in held]] = sums_of([(s.codes, s.masks) for _, s in held], self.weights.table())
+        self._sums[[r for r, _ in held]] = sums_of([s for _, s in held], self.weights.table())
         self._gists.clear()
 
     def _row(self, sketch: Sketch) -> int:
         row = self._free.pop() if self._free else self._new_row()
         self._sketches[row] = sketch
         self._used[row], self._bare[row] = True, sketch.vector is None
-        codes = sketch.codes[sketch.masks & ~np.uint8(BIGRAM) > 0]
-        self._counts()[codes] += 1
-        for code in codes.tolist():
-            self._words[code].append(row)
+        for having in map(self._words.__getitem__, self._count(sketch, 1)):
+            having.append(row)
         if sketch.link:
             self._links[sketch.link].add(row)
         if sketch.vector is not None:
@@ -326,8 +331,10 @@ class Index:
     def _new_row(self) -> int:
         self._sketches.append(None)
         self._at.append(None)
+        self.homes.grow(len(self._at))
         if len(self._sketches) > len(self._plain):
             self._plain, self._sums = (np.concatenate([a, np.zeros_like(a)]) for a in (self._plain, self._sums))
+            self._lengths = np.concatenate([self._lengths, np.zeros_like(self._lengths)])
             self._used = np.concatenate([self._used, np.zeros_like(self._used)])
             self._bare = np.concatenate([self._bare, np.ones_like(self._bare)])
             if self._matrix.size:
@@ -339,9 +346,7 @@ class Index:
             sketch = self._sketches[row]
             if sketch is None or self.at(row) is not None:
                 continue
-            codes = sketch.codes[sketch.masks & ~np.uint8(BIGRAM) > 0]
-            self._having[codes] -= 1
-            for code in codes.tolist():
+            for code in self._count(sketch, -1):
                 self._words[code].remove(row)
                 if not self._words[code]:
                     del self._words[code]
@@ -410,6 +415,7 @@ class Index:
 
     def _set_story(self, story_id: str, state: StoryState | None) -> None:
         self._gists.pop(story_id, None)
+        self.homes.tell(story_id, state.story.last_seen if state else None)
         if state is None:
             self._stories.pop(story_id, None)
         else:
@@ -420,8 +426,10 @@ class Index:
         if old is not None:
             self._doubtful.append(old.row)
             self._at[old.row] = None
+            self.homes.put(old.row, None)
         if member is not None:
             self._members[item_id] = self._at[member.row] = member
+            self.homes.put(member.row, member.story_id)
 
     def _settle_rows(self) -> None:
         self._give_back(self._doubtful)

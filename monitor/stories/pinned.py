@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from monitor.model import Item, Reading, Vector
 from monitor.stories.copies import Print
-from monitor.stories.features import PLAIN, Sketch
 from monitor.stories.group import Grouper, Placed
+from monitor.stories.sketch import PLAIN, Sketch
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,13 +42,14 @@ class PinnedGrouper(Grouper):
     def unsettled(self, now: float) -> bool:
         return False
 
-    def _sketch(self, item: Item, vector: Vector | None, reading: Reading | None) -> Sketch:
-        if self._compares or vector is None:
-            return super()._sketch(item, vector, reading)
-        return Sketch(item.id, _NO_CODES, _NO_MASKS, (item.published, *[0.0] * (len(PLAIN) - 1)), "", vector)
+    def _sketches(self, given: Sequence[tuple[Item, Vector | None, Reading | None]]) -> list[Sketch]:
+        if self._compares or any(vector is None for _, vector, _ in given):
+            return super()._sketches(given)
+        nothing = [0.0] * (len(PLAIN) - 1)
+        return [Sketch(item.id, _NO_CODES, _NO_MASKS, (item.published, *nothing), "", vector) for item, vector, _ in given]
 
-    def _print(self, item: Item) -> Print:
-        return super()._print(item) if self._compares else _NO_PRINT
+    def _prints(self, items: Sequence[Item]) -> list[Print]:
+        return super()._prints(items) if self._compares else [_NO_PRINT for _ in items]
 
 
 _NO_CODES, _NO_MASKS = np.zeros(0, np.int32), np.zeros(0, np.uint8)

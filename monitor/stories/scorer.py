@@ -23,10 +23,9 @@ Array = NDArray[np.float32]
 _Tree = Sequence[Sequence[float]]
 
 _LEAVES = 16  # of a tree at most
-_ROWS = 64  # that are looked at together, so that they stay in the cache
-_ALL = np.uint16((1 << _LEAVES) - 1)
-_FIRST_BIT = np.zeros(1 << _LEAVES, np.int32)
-_FIRST_BIT[[1 << n for n in range(_LEAVES)]] = range(_LEAVES)
+_ROWS = 512  # that are looked at together, so that they stay in the cache
+_ALL = (1 << _LEAVES) - 1
+_FIRST_OPEN = np.asarray([(~closed & closed + 1).bit_length() - 1 for closed in range(_ALL)] + [0], np.int32)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,14 +44,14 @@ class Linear:
 
 @dataclass(frozen=True, slots=True)
 class Trees:
-    """Boosted trees, all asked at once. `column`, `threshold` and `open` have the n-th inner nodes of all trees at n, in any
-    order; the latter two with one more axis, for the rows that are asked about. Where a row's cell is above the threshold, only
-    the leaves in `open`, one a bit, stay in reach: not those to the node's left. Of the leaves that no node rules out the first
-    is the tree's answer (QuickScorer: Lucchese et al. 2015). `value` has a row of leaves for each tree."""
+    """Boosted trees, all asked at once. `column`, `threshold` and `closes` have the n-th inner nodes of all trees at n, in any
+    order; the latter two with one more axis, for the rows that are asked about. Where a row's cell is above the threshold, the
+    leaves to the node's left are out of reach: those in `closes`, one a bit. Of the leaves that no node rules out the first is
+    the tree's answer (QuickScorer: Lucchese et al. 2015). `value` has a row of leaves for each tree."""
 
     column: NDArray[np.int64]
     threshold: Array
-    open: NDArray[np.uint16]
+    closes: NDArray[np.uint16]
     value: Array
     base: float
 
@@ -61,10 +60,10 @@ class Trees:
         return np.concatenate([self._some(rows[at : at + _ROWS]) for at in range(0, len(rows), _ROWS)])
 
     def _some(self, rows: Array) -> Array:
-        below = np.multiply(np.ascontiguousarray(rows.T)[self.column] <= self.threshold, _ALL, dtype=np.uint16)
-        below |= self.open
-        reached = np.bitwise_and.reduce(below, axis=0)
-        leaf = _FIRST_BIT.take(reached & -reached) + np.arange(0, self.value.size, _LEAVES)[:, None]
+        cells, closed = np.ascontiguousarray(rows.T), np.zeros((len(self.value), len(rows)), np.uint16)
+        for column, threshold, closes in zip(self.column, self.threshold, self.closes, strict=True):
+            closed |= (cells.take(column, axis=0) > threshold).view(np.uint8) * closes
+        leaf = _FIRST_OPEN.take(closed) + np.arange(0, self.value.size, _LEAVES, dtype=np.int32)[:, None]
         return np.asarray(self.base + self.value.ravel().take(leaf).sum(axis=0), np.float32)
 
 
@@ -160,12 +159,12 @@ def _trees(raw: Sequence[_Tree], base: float) -> Trees:
     trees = [_laid_out(tree) for tree in raw]
     inner = max(1, *(len(nodes) for nodes, _ in trees)) if trees else 1
     column, threshold = np.zeros((inner, len(trees)), np.int64), np.full((inner, len(trees), 1), np.inf, np.float32)
-    open_, value = np.full((inner, len(trees), 1), _ALL), np.zeros((len(trees), _LEAVES), np.float32)
+    closes, value = np.zeros((inner, len(trees), 1), np.uint16), np.zeros((len(trees), _LEAVES), np.float32)
     for n, (nodes, leaves) in enumerate(trees):
         value[n, : len(leaves)] = leaves
         for at, (of, limit, left) in enumerate(nodes):
-            column[at, n], threshold[at, n], open_[at, n] = of, limit, int(_ALL) & ~left
-    return Trees(column, threshold, open_, value, base)
+            column[at, n], threshold[at, n], closes[at, n] = of, limit, left
+    return Trees(column, threshold, closes, value, base)
 
 
 def _laid_out(tree: _Tree) -> tuple[list[tuple[int, float, int]], list[float]]:

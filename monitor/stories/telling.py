@@ -10,8 +10,8 @@ from itertools import chain
 import numpy as np
 
 from monitor.model import Reading, Story
-from monitor.stories.features import PLAIN, TITLE
 from monitor.stories.index import LATEST, Member, StoryState
+from monitor.stories.sketch import PLAIN, TITLE
 
 PUBLISHED = PLAIN.index("published")
 _CLEARLY = 1.05
@@ -25,22 +25,19 @@ def told(state: StoryState, members: Sequence[Member], reading: Reading | None =
     if not members:
         return replace(state, story=replace(story, items=0), members=())
     place_id = _winner(m.places for m in members)
-    return replace(
-        state,
-        members=tuple(m.item_id for m in members),
-        story=replace(
-            story,
-            title=central_title(members, story.title),
-            first_seen=min(m.seen for m in members),
-            last_seen=max(m.seen for m in members),
-            items=len(members),
-            country=_winner(m.countries for m in members),
-            place_id=place_id,
-            place=_surface(reading, place_id, story),
-            families=tuple(sorted({m.family for m in members})),
-            origins=tuple(sorted({m.origin for m in members})),
-        ),
+    story = replace(
+        story,
+        title=central_title(members, story.title),
+        first_seen=min(m.seen for m in members),
+        last_seen=max(m.seen for m in members),
+        items=len(members),
+        country=_winner(m.countries for m in members),
+        place_id=place_id,
+        place=_surface(reading, place_id, story),
+        families=tuple(sorted({m.family for m in members})),
+        origins=tuple(sorted({m.origin for m in members})),
     )
+    return StoryState(story, tuple(m.item_id for m in members), state.apart)
 
 
 def age(member: Member) -> tuple[float, str]:
@@ -49,8 +46,11 @@ def age(member: Member) -> tuple[float, str]:
 
 
 def _winner(votes: Iterable[tuple[str, ...]]) -> str | None:
-    counted = Counter(chain.from_iterable(votes))
-    return max(counted, key=lambda vote: (counted[vote], vote)) if counted else None
+    cast = list(chain.from_iterable(votes))
+    if not cast:
+        return None
+    counted = Counter(cast)
+    return max(counted, key=lambda vote: (counted[vote], vote))
 
 
 def _surface(reading: Reading | None, place_id: str | None, story: Story) -> str | None:
