@@ -279,13 +279,13 @@ class Gazetteer:
         place = self.link(row["of"], [row["country"]])
         if place is None:
             raise ValueError(f"no place {row['of']!r} in {row['country']}")
-        self._add(place, row["alias"])
+        self._add(place, row["alias"], rank=0)  # as good as its name: news calls no other place by it
 
-    def _add(self, place: Place, names: Iterable[str]) -> None:
+    def _add(self, place: Place, names: Iterable[str], rank: int = 1) -> None:
         self._by_id.setdefault(place.id, place)
         for name in names:
             folded = index.fold(name)
-            self._names.setdefault(folded, []).append(_Hit(place, 0 if name == place.name else 1))
+            self._names.setdefault(folded, []).append(_Hit(place, 0 if name == place.name else rank))
             if folded.isascii():
                 self._names.setdefault("~" + index.sound(folded), []).append(_Hit(place, 2))
 

@@ -1,7 +1,8 @@
 """Sentences written for each class of the contract: which facts may alert, and with which slots.
 
 The first half was mended on. The second was written afterwards, by another way (whole items of invented desks, not one sentence
-for each class), and read once: its floor is what that reading gave.
+for each class), and read once: its floor is what that reading gave. The third and fourth hold territory alone, in the ways of
+wires, live blogs, assessments and headlines; the third was mended on, the fourth was read once before its classes were mended.
 """
 
 from __future__ import annotations
@@ -88,4 +89,18 @@ def test_the_second_half(reader: FactReader) -> None:
     total = score(reader, "written_second.jsonl")
     assert total.found >= 28
     assert total.false <= 4
+    assert total.wrong <= 3 < total.slots
+
+
+def test_the_third_part(reader: FactReader) -> None:
+    total = score(reader, "written_third.jsonl")
+    assert total.found >= 57
+    assert total.false <= 2
+    assert total.wrong <= 1 < total.slots
+
+
+def test_the_fourth_part(reader: FactReader) -> None:
+    total = score(reader, "written_fourth.jsonl")
+    assert total.found >= 33
+    assert total.false <= 2
     assert total.wrong <= 3 < total.slots
