@@ -265,6 +265,8 @@ def _verb(token: Token, forms: Sequence[tuple[str, int]], known: Frames, text: s
             match = row.pattern.match(text, end, limit)
             if match is None or (row.kind in {"", "people"} and not _usable(token, form, row)):
                 continue
+            if row.frame in {"expelled", "expel"} and match.group().lower().split() == ["back", "from"]:
+                continue  # who is pushed back from a place may never have held it
             if row.frame == "expelled" and not _passive(token, form, verb, text, match.end()):
                 continue
             if row.kind == "under":
