@@ -19,6 +19,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from monitor import edits, log, steps
 from monitor.clock import Clock, iso
@@ -113,6 +114,8 @@ class Pipeline:
 
     async def start(self) -> None:
         """Bring the live stories back into memory."""
+        # The grouping's products are small: more threads than one wait for one another, and for the language workers' cores.
+        threadpool_limits(limits=1, user_api="blas")
         await self._analyses.start()
         self._grouper = self._new_grouper()
         self._hearing.feeds = {feed.id: feed for feed, _ in await self._store.feeds()}
