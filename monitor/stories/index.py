@@ -11,11 +11,9 @@ from array import array
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
-from threadpoolctl import ThreadpoolController
 
 from monitor.model import Story
 from monitor.stories.copies import Print
@@ -82,12 +80,6 @@ class Change:
 class _Undo:
     members: tuple[tuple[str, Member | None], ...]
     states: tuple[tuple[str, StoryState | None], ...]
-
-
-@cache
-def _blas() -> ThreadpoolController:
-    """What multiplies matrices for numpy."""
-    return ThreadpoolController()
 
 
 def _no_rows() -> array[int]:
@@ -175,8 +167,7 @@ class Index:
             return np.zeros((len(sketches), len(self._sketches) if rows is None else len(rows)), np.float32)
         none = np.zeros(matrix.shape[1], np.float32)
         vectors = np.stack([none if s.vector is None else s.vector for s in sketches])
-        with _blas().limit(limits=1, user_api="blas"):  # more threads wait for one another, and for the language workers
-            return np.asarray(vectors @ matrix.T, np.float32)
+        return np.asarray(vectors @ matrix.T, np.float32)
 
     def near(self, sketches: Sequence[Sketch], count: int) -> tuple[list[Found], NDArray[np.float32] | None]:
         """The rows with the highest cosines to each of these, themselves among them; none for one without a vector. And the
