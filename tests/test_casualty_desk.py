@@ -187,3 +187,37 @@ def test_a_part_is_told_as_one(what: CasualtyFigure, part_of: str | None, victim
     assert state.entries
     fields = words(Event(event.name, Kind.CASUALTY, "k2", 0.0, "s", True, what, "i", new=event.new, part_of=part_of))
     assert (fields["victims"], fields["toll"]) == (victims, toll)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("At least 37 people died, raising an earlier toll of 21.", [(37, "asserted"), (21, "superseded")]),
+        ("Forty people were killed, up from a previous count of 32 dead.", [(40, "asserted"), (32, "superseded")]),
+        ("Forty people were killed. Police had earlier put the toll at 30.", [(40, "asserted"), (30, "superseded")]),
+        ("Earlier they had reported 11 deaths.", [(11, "superseded")]),
+        ("An earlier attack killed 12 people.", [(12, "asserted")]),
+    ],
+)
+def test_what_was_told_earlier_is_superseded(reader: FactReader, text: str, expected: list[tuple[int, str]]) -> None:
+    assert [(f.low, str(f.status)) for f in told(reader, None, text)] == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [
+        ("Twelve more people were killed, bringing the toll to 54.", {12: 54, 54: None}),
+        ("Another 14 bodies were found, taking the number of dead to 60.", {14: 60, 60: None}),
+        ("Sixty people died. Thirty of the dead were found in Mombasa.", {60: None, 30: 60}),
+        ("Sixty people died. Of the dead, 12 were children.", {60: None, 12: 60}),
+        ("The blaze killed 19 people, 11 of them children, the mayor said earlier.", {19: None, 11: 19}),
+    ],
+)
+def test_what_comes_on_top_and_some_of_the_dead_are_parts(reader: FactReader, text: str, parts: dict[int, int | None]) -> None:
+    found = {f.id: f for f in told(reader, None, text)}
+    assert {f.low: found[f.part_of].low if f.part_of else None for f in found.values()} == parts
+
+
+def test_where_some_of_the_dead_were_found_is_not_where_all_died(reader: FactReader) -> None:
+    text = "The floods killed 607 people in Kenya. Of the dead, 232 were found in Mombasa. Some 214 people are missing."
+    assert [f.place for f in told(reader, None, text)] == ["Kenya", "Mombasa", "Kenya"]

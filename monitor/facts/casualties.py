@@ -15,7 +15,7 @@ from monitor.facts.casualty_links import link_figures
 from monitor.facts.casualty_names import by_violence, named_people
 from monitor.facts.casualty_places import Mention, places
 from monitor.facts.casualty_recall import recalled, recalled_in_headline
-from monitor.facts.casualty_relations import continued_from, whole_of, without_the_dead
+from monitor.facts.casualty_relations import brought_up, continued_from, whole_of, without_the_dead
 from monitor.facts.casualty_sites import named_place, nation_that_tells, place_left, place_of, together, toll_place
 from monitor.facts.casualty_sources import source_beside
 from monitor.facts.casualty_status import status_of_figure
@@ -60,12 +60,15 @@ class _Reader:
         for link in links:
             self.found.append(self._figure(sentence, links, link, mentions, first))
             self.made += 1
+        self.found[first:] = brought_up(links, self.found[first:])
         # The last first: a figure that goes into another must not move those that are still to be named.
         for number, person in reversed(list(enumerate(people, first + len(links) - len(people)))):
             self._name(number, person.name, first)
         facts = self.found[first:]
         self.metric = facts[-1].metric if facts else slots.metric_named(sentence) or self.metric
-        self.spots.append(next((f.place for f in reversed(facts) if f.place), None) or sentence)
+        wholes = [f for f in facts if f.part_of is None]
+        if wholes or not facts:  # where some of the dead were found says nothing of what comes next
+            self.spots.append(next((f.place for f in reversed(wholes) if f.place), None) or sentence)
 
     @property
     def place(self) -> str | None:
@@ -134,7 +137,12 @@ class _Reader:
         """A figure without a place gets that of the sentence behind it: the lead counts, the next sentence tells where."""
         if fact.place is not None or fact.scope != "incident" or fact.status not in LIVE_STATUSES:
             return fact
-        behind = (s for s in self.section.doc.sents if fact.end < s.start_char < fact.end + _NEXT)
+        parts = [f.start for f in self.found if f.part_of is not None]
+        behind = (
+            s
+            for s in self.section.doc.sents
+            if fact.end < s.start_char < fact.end + _NEXT and not any(s.start_char <= at < s.end_char for at in parts)
+        )
         after = next((place for s in behind if (place := _place_left(s)) is not None), None)
         return replace(fact, place=after) if after else fact
 
@@ -160,7 +168,8 @@ class _Reader:
 
     def _category(self, sentence: Span, link: Link, first: int, parent: CasualtyFigure | None) -> str:
         figure = link.figure
-        if figure.counts == "subset" or figure.quantity.qualifier == "share":
+        part = figure.counts == "subset" or (link.frame == "among the dead" and figure.category is None)
+        if part or figure.quantity.qualifier == "share":
             said = slots.complement_category(sentence.doc, link, sentence.end)
             return said or (parent.category if parent else slots.last_people(sentence, figure.start) or "people")
         if figure.counts not in {"event", "bare"}:

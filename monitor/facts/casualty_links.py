@@ -40,6 +40,7 @@ class _Linker(Neighbours):
             self._active,
             self._passive,
             self._lost,
+            self._of_the_dead,
             self._among_dead,
             self._parsed,
             self._total,
@@ -426,7 +427,8 @@ class _Linker(Neighbours):
         between = self._doc[last.figure.end : figure.start]
         if any(t.pos_ in {"VERB", "AUX"} for t in between) or self._has_own_verb(figure):
             return None
-        return last.parent
+        speaks = figure.single and figure.end < self._stop and self._doc[figure.end].pos_ in {"VERB", "AUX"}
+        return None if speaks else last.parent  # "11 of them children, the mayor said"
 
     def _has_own_verb(self, figure: Figure) -> bool:
         return self._next_is_own(figure) or self._passive(figure) is not None

@@ -29,6 +29,21 @@ def whole_of(link: Link, low: int | None, found: Sequence[CasualtyFigure]) -> Ca
     return None
 
 
+def brought_up(links: Sequence[Link], facts: Sequence[CasualtyFigure]) -> list[CasualtyFigure]:
+    """The facts of a sentence, one for each link, where those that come on top belong to the toll that they make: "12 more
+    died, bringing the toll to 54"."""
+    pairs = list(zip(links, facts, strict=True))
+    result = list(facts)
+    for i, (link, fact) in enumerate(pairs):
+        if link.figure.quantity.more and fact.part_of is None:
+            later = (
+                f for other, f in pairs[i + 1 :] if f.metric == fact.metric and (f.revision == "up" or "toll" in other.frame)
+            )
+            total = next((f for f in later if f.low is not None and f.low > (fact.low or 0)), None)
+            result[i] = replace(fact, part_of=total.id) if total is not None else fact
+    return result
+
+
 def _list_goes_on(link: Link, found: Sequence[CasualtyFigure]) -> CasualtyFigure | None:
     """ "Another 11" goes on the list of parts that the figure before it belongs to."""
     last = next((f for f in reversed(found[-_REACH:]) if f.metric == link.metric), None)

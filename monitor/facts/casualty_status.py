@@ -12,6 +12,7 @@ from monitor.facts.parsing import Section
 from monitor.facts.status import status_of
 from monitor.model import Status
 
+_PLUPERFECT = 12  # words back within which a figure was told earlier
 _DOUBTS = ("modal ", "a question", "a condition", "a time", "if", "unless", "about to", "set to", "going to", "expected to")
 
 
@@ -67,9 +68,29 @@ def _once_thought(link: Link) -> bool:
     """ "Initially thought to have died", "had originally put the toll at"."""
     words, doc = casualty_words(), link.cue.doc
     before = doc[max(link.cue.sent.start, min(link.start, link.cue.i) - 6) : link.cue.i]
-    return any(
-        words.has("superseded", t) and t.i + 1 < len(doc) and words.has("superseded_verbs", doc[t.i + 1]) for t in before
+    return (
+        any(words.has("superseded", t) and t.i + 1 < len(doc) and words.has("superseded_verbs", doc[t.i + 1]) for t in before)
+        or _told_earlier(link)
+        or _is_previous(link)
     )
+
+
+def _is_previous(link: Link) -> bool:
+    """ "Up from the previous 32", "an earlier count of 32 dead"."""
+    words, start = casualty_words(), link.figure.start
+    before = link.cue.doc[max(link.cue.sent.start, start - 3) : start]
+    return any(
+        words.has("old_tolls", t) and (t.i == start - 1 or (t.i == start - 3 and before[-1].lower_ == "of")) for t in before
+    )
+
+
+def _told_earlier(link: Link) -> bool:
+    """ "Police had earlier put the toll at 20", "earlier it had reported 11 deaths"."""
+    words, sentence = casualty_words(), link.cue.sent
+    before = [t for t in sentence if t.i < max(link.figure.start, link.cue.i)][-_PLUPERFECT:]
+    had = next((n for n, t in enumerate(before) if t.lower_ == "had"), len(before))
+    said = any(words.has("superseded_verbs", t) for t in before[had : had + 4])
+    return said and any(words.has("superseding", t) for t in before)
 
 
 def _feared(cue: Token) -> bool:

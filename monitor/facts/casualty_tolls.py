@@ -95,7 +95,7 @@ class Tolls(Frames):
             if metric is not None:
                 start = k - (self._low(k - 1) in {"the", "official", "confirmed"})
                 link = self._link(figure, metric, self._doc[k], "toll", 0.9)
-                return replace(link, start=start + (start < k), superseded=self._is_old(figure)) if link else None
+                return replace(link, start=start + (start < k), superseded=self._is_old(figure, k)) if link else None
             token = self._doc[k]
             if (
                 token.text in ";.?!"
@@ -159,8 +159,10 @@ class Tolls(Frames):
         at = i - 1 if self._low(i) == "to" else i
         return self._has("rise", at) or self._low(at) in {"reached", "hit", "passed"}
 
-    def _is_old(self, figure: Figure) -> bool:
-        """The old figure in "from 35 to 32", "to 54 from 50" and "which stood at 50, rose to 54"."""
+    def _is_old(self, figure: Figure, toll: int) -> bool:
+        """The old figure in "from 35 to 32", "to 54 from 50", "which stood at 50, rose to 54" and "an earlier toll of 50"."""
+        if any(self._has("old_tolls", k) for k in range(toll - 2, toll)):
+            return True
         relative = any(self._low(k) in {"which", "that"} for k in range(max(self._start, figure.start - 6), figure.start))
         if relative and any(0 < f.start - figure.end < _TOLL_REACH and self._rises(f.start - 1) for f in self._figures):
             return True
@@ -197,6 +199,14 @@ class Neighbours(Tolls):
             if cue is not None and joined:
                 metric = self._words.any_role(cue, "noun", "passive") or "killed"
                 return self._link(figure, metric, cue, "among the dead", 0.75)
+        return None
+
+    def _of_the_dead(self, figure: Figure) -> Link | None:
+        """ "Thirty of the dead were found in Ogre", "of the injured, five were children": a part of those told before."""
+        for i in (figure.quantity_end, figure.start - 4):
+            if self._low(i) == "of" and self._low(i + 1) in {"the", "those"} and (i > figure.start or self._low(i + 3) == ","):
+                metric = self._words.any_role(self._doc[i + 2], "noun", "passive") if i + 2 < self._stop else None
+                return self._link(figure, metric, self._doc[i + 2], "among the dead", 0.75) if metric else None
         return None
 
     def _window_after(self, figure: Figure) -> Span:
