@@ -164,7 +164,8 @@ class _Reader:
             return self.found[first + link.parent]
         whole = whole_of(link, low, self.found)
         elsewhere = whole is not None and spot is not None and whole.place not in {None, spot.text}
-        return None if elsewhere and link.figure.counts != "subset" else whole
+        part = link.figure.counts == "subset" or link.frame == "among the dead"
+        return None if elsewhere and not part else whole
 
     def _category(self, sentence: Span, link: Link, first: int, parent: CasualtyFigure | None) -> str:
         figure = link.figure
