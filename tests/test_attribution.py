@@ -197,6 +197,7 @@ def test_joined_persons_speak_each() -> None:
         ("The UN said two had died.", "UN", None, None, "un"),
         ("State news agency Novosta said two had died.", "Novosta", None, None, "media"),
         ("Local residents said two had died.", "Local residents", None, None, "anonymous"),
+        ("Two had died, a report said.", "a report", None, None, "media"),
     ],
 )
 def test_speakers(text: str, name: str, role: str | None, affiliation: str | None, kind: str) -> None:

@@ -194,7 +194,8 @@ def _without_verbs(speaker: Speaker, cue: Cue) -> Speaker:
         return speaker
     doc, stop = cue.token.doc, speaker.start + len(speaker.name)
     inside = [t for t in doc[cue.token.sent.start : cue.token.sent.end] if speaker.start <= t.idx < stop]
-    verb = next((t for t in inside[1:] if t.i == cue.token.i or (t.lower_ == t.text and lemma_of(t) in verb_table())), None)
+    worded = (t for t in inside[1:] if doc[t.i - 1].pos_ not in ("DET", "ADJ"))  # "the report" is no verb
+    verb = next((t for t in worded if t.i == cue.token.i or (t.lower_ == t.text and lemma_of(t) in verb_table())), None)
     ends = verb is not None and (verb.i == cue.token.i or verb.i == inside[-1].i)
     return describe_range(doc, inside[0].i, verb.i - 1) if verb is not None and ends else speaker
 
