@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from monitor.ledger import series as one
+from monitor.ledger import series_json
 from monitor.ledger.names import key_of, same_actor
 from monitor.model import Json
 
@@ -89,7 +90,7 @@ class Control:
             if self.pending is None
             else [_actor_to_json(self.pending.actor), self.pending.family, self.pending.origin],
             "advances": list(self.advances),
-            "count": None if self.count is None else one.to_json(self.count),
+            "count": None if self.count is None else series_json.to_json(self.count),
         }
 
     @classmethod
@@ -113,7 +114,7 @@ class Control:
             item=(item, at),
             pending=None if pending is None else Claim(Actor(*pending[0]), pending[1], pending[2]),
             advances=tuple(row["advances"]),
-            count=None if count is None else one.from_json(count),
+            count=None if count is None else series_json.from_json(count),
         )
 
 

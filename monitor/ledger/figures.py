@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from monitor.codec import whole_fact_to_json
 from monitor.ledger import bounds as b
 from monitor.ledger import series as one
+from monitor.ledger import series_json
 from monitor.ledger.names import fold, same_person, same_place, words
 from monitor.model import (
     LIVE_STATUSES,
@@ -100,7 +101,7 @@ class Figures:
             {
                 "key": e.key,
                 "slots": {name: getattr(e.slots, name) for name in _SLOTS},
-                "series": one.to_json(e.series),
+                "series": series_json.to_json(e.series),
                 "story": e.story_id,
                 "opened": e.opened,
                 "under": e.under,
@@ -113,7 +114,7 @@ class Figures:
     @classmethod
     def from_json(cls, row: Json) -> Figures:
         entries = tuple(
-            Entry(e["key"], Slots(**e["slots"]), one.from_json(e["series"]), e["story"], e["opened"], e["under"])
+            Entry(e["key"], Slots(**e["slots"]), series_json.from_json(e["series"]), e["story"], e["opened"], e["under"])
             for e in row["entries"]
         )
         item, at = row["item"]
