@@ -221,3 +221,43 @@ def test_what_comes_on_top_and_some_of_the_dead_are_parts(reader: FactReader, te
 def test_where_some_of_the_dead_were_found_is_not_where_all_died(reader: FactReader) -> None:
     text = "The floods killed 607 people in Kenya. Of the dead, 232 were found in Mombasa. Some 214 people are missing."
     assert [f.place for f in told(reader, None, text)] == ["Kenya", "Mombasa", "Kenya"]
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ("Police said the raiders, both from the town of Merrin, were shot dead, taking the number of dead to three.", None),
+        ("Flash floods killed at least 29 people in Kenya's Garissa on Sunday, officials said.", "Garissa"),
+        ("Insp. Jane Mallory said two people died when a lorry hit a bus.", None),
+    ],
+)
+def test_where_somebody_comes_from_or_who_tells_is_no_place_of_death(reader: FactReader, text: str, place: str | None) -> None:
+    assert told(reader, None, text)[-1].place == place
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["Smog kills nine million a year, a study found.", "Police captured five suspects in Nairobi on Monday."],
+)
+def test_rates_and_arrests_are_no_figures(reader: FactReader, text: str) -> None:
+    assert told(reader, None, text) == []
+
+
+def test_a_crime_is_known_when_its_verdict_comes(reader: FactReader) -> None:
+    (figure,) = told(reader, None, "A man was jailed for life for killing four women in Nairobi.")
+    assert not figure.anchored
+
+
+def test_protests_of_one_day_are_an_incident(reader: FactReader) -> None:
+    figures_ = told(reader, None, "At least 34 people were killed and 112 injured in Friday's protests in Nairobi.")
+    assert {f.scope for f in figures_} == {"incident"}
+
+
+def test_who_lies_in_a_serious_condition_is_one_of_the_injured(reader: FactReader) -> None:
+    whole, part = told(reader, None, "The blast in Lagos injured 96 people. Six were in a serious condition.")
+    assert part.part_of == whole.id
+
+
+def test_twins_are_two(reader: FactReader) -> None:
+    text = "A 38-year-old father and his three-year-old twin sons died when their car left the road in Nairobi."
+    assert [f.low for f in told(reader, None, text)] == [1, 2]

@@ -269,3 +269,11 @@ def test_rows_of_the_first_version_are_read() -> None:
     (told,) = Elsewhere.from_json("killed XA", {"v": 1, "rows": [row]}).rows
     assert (told.origins, told.item, told.past) == (2, "i", ())
     assert Elsewhere.from_json("killed XA", Elsewhere("killed XA", (told,)).to_json()).rows == (told,)
+
+
+def test_four_somewhere_in_a_country_hide_no_four_in_a_town_unless_the_cause_is_one() -> None:
+    world = World()
+    assert world.tells("one", 0, fact(4, cause="drone attack"))
+    assert world.tells("two", 5, fact(4, cause="bus crash", **TOWN))
+    assert world.tells("three", 6, fact(4, place="Other", place_id="xa-other"))
+    assert not world.tells("four", 7, fact(4, cause="attacks", place="Village", place_id="xa-village"))

@@ -19,6 +19,7 @@ _MAX_PHRASE = 12
 _AGED = re.compile(r"(\d{1,2})yearold")
 _NATIONALS = frozenset({"nationals", "citizens"})
 _POSSESSIVES = frozenset({"our", "its", "their"})
+_ANOTHER_TIME = frozenset({"after", "before", "ago", "earlier", "later", "since", "on", "into"})  # "a day after"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +76,10 @@ def _figure(sentence: Span, quantity: Quantity, words: CasualtyWords) -> Figure 
         )
         if (quantity.qualifier in {"none", "share"} and not nobody) or anaphoric or numbered or _year_like(doc, number, end):
             return None
+        if is_rate(doc, close, sentence.end, words):
+            return None
         return Figure(quantity, start, close, "bare", metric=metric)
-    if _is_rate(doc, close, sentence.end, words):
+    if is_rate(doc, close, sentence.end, words):
         return None
     event = words.role(head, "noun")
     if event and quantity.qualifier == "exact" and head.tag_ == "NN" and (quantity.low or 0) > 1:
@@ -202,8 +205,8 @@ def _year_like(doc: Doc, number: int, end: int) -> bool:
     )
 
 
-def _is_rate(doc: Doc, close: int, stop: int, words: CasualtyWords) -> bool:
-    """ "90 people a day", "12 deaths per 100,000"."""
+def is_rate(doc: Doc, close: int, stop: int, words: CasualtyWords) -> bool:
+    """ "90 people a day", "12 deaths per 100,000"; not "12 a week ago"."""
     if close >= stop:
         return False
     if words.has("rate_words", doc[close]):
@@ -212,6 +215,7 @@ def _is_rate(doc: Doc, close: int, stop: int, words: CasualtyWords) -> bool:
         doc[close].lower_ in {"a", "an"}
         and close + 1 < stop
         and doc[close + 1].lower_ in {"day", "week", "month", "year", "hour"}
+        and not (close + 2 < stop and doc[close + 2].lower_ in _ANOTHER_TIME)
     )
 
 
@@ -392,6 +396,10 @@ def _singles(sentence: Span, words: CasualtyWords) -> Iterator[Figure]:
         first = _first_event(doc, token, sentence.end, words)
         if first is not None:
             yield first
+        twins = _twins(doc, token.i, sentence.end, words)
+        if twins is not None:
+            yield twins
+            continue
         aged = _by_age(doc, token.i + 1, sentence.end)
         if aged is not None:
             yield aged
@@ -423,6 +431,25 @@ def _by_age(doc: Doc, i: int, stop: int) -> Figure | None:
     base = doc[i].sent.start
     one = Quantity(i - 1 - base, k - base, i - 1 - base, 1, 1, "exact")
     return Figure(one, i - 1, k, "people", doc[k - 1], "children" if int(match.group(1)) < 18 else "people", single=True)
+
+
+def _twins(doc: Doc, i: int, stop: int, words: CasualtyWords) -> Figure | None:
+    """ "His three-year-old twin sons", "her twins": two."""
+    k = next((k for k in range(i + 1, min(stop, i + 8)) if doc[k].lower_ in {"twin", "twins"}), None)
+    if k is None or any(t.pos_ in {"VERB", "AUX"} or t.text in ",;" for t in doc[i + 1 : k]):
+        return None
+    head = doc[k] if doc[k].lower_ == "twins" or k + 1 >= stop else doc[k + 1]
+    if head.tag_ not in {"NNS", "NNPS"} or not (head.i == k or words.category(head.lower_)):
+        return None
+    base = doc[i].sent.start
+    return Figure(
+        Quantity(i - base, head.i + 1 - base, i - base, 2, 2, "exact"),
+        i,
+        head.i + 1,
+        "people",
+        head,
+        words.category(head.lower_) or "people",
+    )
 
 
 def _stands_alone(doc: Doc, i: int, stop: int, words: CasualtyWords) -> bool:

@@ -53,6 +53,7 @@ _ADJECTIVES = ("ian", "ish", "ese")
 _UNTOLD = frozenset({"several", "many", "some", "various", "two", "three", "four", "five", "multiple", "other"})
 _PEOPLES = ("ites", "ians", "ists", "ims")  # "Alawites", whatever the parser calls them
 _SETTLED = frozenset({"city", "town", "village", "capital", "district", "province", "area", "region", "camp", "suburb"})
+_HAILING = frozenset({"both", "all", "each", "mostly", "originally", "hail", "hails", "hailed", "hailing", "comes", "come"})
 _CHAIN = frozenset({",", "(", "in", "of", "near", "the", "'s", "’s", "at", "on", "and", "outside"})
 
 
@@ -157,10 +158,10 @@ def _mention(sentence: Span, start: int, end: int) -> Mention | None:
     after = doc[end] if end < sentence.end else None
     if kinds & PLACE_ENTS and _names_accident(sentence, end):
         return Mention(start, end, text, max(1, _located(sentence, start)[0]))
-    if _names_other(sentence, start, end) or (kinds == {"NORP"} and not noun):
+    if is_home(sentence, start) or _names_other(sentence, start, end) or (kinds == {"NORP"} and not noun):
         return None
-    if words.has("titles", doc[start]) and not kinds & PLACE_ENTS:
-        return None  # "President Haddad"
+    if words.has("titles", doc[start]) and (not kinds & PLACE_ENTS or doc[start].text[-1] == "."):
+        return None  # "President Haddad", "Insp. Haddad"
     owner = after is not None and (after.lower_ in {"'s", "’s"} or _owns(sentence, end))
     modifies = after is not None and after.pos_ == "NOUN" and not words.has("causes", after)
     modifies = modifies and after is not None and words.role(after, "active") is None  # "... killing four"
@@ -365,7 +366,7 @@ def _located(sentence: Span, start: int) -> tuple[int, bool]:
         if token is None:
             break
         if words.has("within_preps", token):
-            return 2, noun or called or step == 0
+            return 2, noun or called or step == 0 or _is_owned(sentence, start)
         if token.lower_ in {"to", "for"} and any(words.has("aid", t) for t in doc[max(sentence.start, k - 4) : k]):
             return 2, noun  # "relief to Ruritania"
         if words.has("near_preps", token):
@@ -383,6 +384,21 @@ def _located(sentence: Span, start: int) -> tuple[int, bool]:
         else:
             break
     return (2 if noun else 0), noun
+
+
+def is_home(sentence: Span, start: int) -> bool:
+    """ "The attackers, both from the town of Sarvo": where they came from, not where they died."""
+    doc, k = sentence.doc, start - 1
+    while k > sentence.start and (doc[k].lower_ == "of" or doc[k].pos_ in {"DET", "ADJ"} or _is_place_noun(doc[k])):
+        k -= 1
+    return k > sentence.start and doc[k].lower_ == "from" and doc[k - 1].lower_ in _HAILING
+
+
+def _is_owned(sentence: Span, start: int) -> bool:
+    """ "In Ruritania's Sarvo": what a country has, behind "in", is a place."""
+    doc = sentence.doc
+    owner = doc[start - 2] if start - 2 >= sentence.start and doc[start - 1].lower_ in {"'s", "’s"} else None
+    return owner is not None and owner.ent_type_ == "GPE"
 
 
 def _before_name(token: Token, start: int) -> bool:

@@ -119,6 +119,8 @@ def _is_of_relatives(link: Link) -> bool:
 def _is_of_culprit(sentence: Span, link: Link) -> bool:
     """ "A gunman who murdered eight was jailed", "the killer of eight gets life": told long before the verdict."""
     words, verb = casualty_words(), link.cue
+    if verb.dep_ == "pcomp" and any(words.has("court", t) for t in (verb.head.head, verb.head.head.head)):
+        return True  # "convicted of killing eight", "jailed for life for killing eight"
     who = verb.dep_ == "relcl" and any(c.lower_ == "who" and c.i < verb.i for c in verb.children)
     return who and any(words.has("court", t) for t in sentence if not verb.left_edge.i <= t.i <= verb.i)
 

@@ -21,12 +21,17 @@ def whole_of(link: Link, low: int | None, found: Sequence[CasualtyFigure]) -> Ca
     """The figure of an earlier sentence of which this one is a part."""
     if link.figure.quantity.more:
         return _list_goes_on(link, found)
-    if link.figure.counts != "subset" and link.frame != "among the dead":
+    if link.figure.counts != "subset" and link.frame != "among the dead" and not _is_condition(link):
         return _wider(link, low, found)
     for fact in reversed(found[-_REACH:]):
         if fact.metric == link.metric and fact.part_of is None and fact.low is not None and fact.low >= (low or 0):
             return fact
     return None
+
+
+def _is_condition(link: Link) -> bool:
+    """ "Six were in a serious condition": some of the injured who were told of before."""
+    return link.figure.counts == "bare" and link.metric == "wounded" and link.cue.lower_ == "in"
 
 
 def brought_up(links: Sequence[Link], facts: Sequence[CasualtyFigure]) -> list[CasualtyFigure]:

@@ -6,7 +6,7 @@ from collections.abc import Container, Iterator, Sequence
 
 from spacy.tokens import Doc, Span, Token
 
-from monitor.facts.casualty_places import PLACE_ENTS, Mention, actor_names
+from monitor.facts.casualty_places import PLACE_ENTS, Mention, actor_names, is_home
 from monitor.facts.casualty_tolls import Link
 from monitor.facts.casualty_words import casualty_words
 
@@ -175,6 +175,7 @@ def place_left(mentions: Sequence[Mention], near: bool = True) -> str | None:
 def toll_place(sentence: Span, link: Link) -> str | None:
     """ "Ruritania announces a rise in its toll", "Ruritania officials lower the toll": the country whose dead are counted."""
     named = (e for e in sentence.ents if e.label_ == "GPE" and e.text.lower() not in actor_names())
+    named = (e for e in named if not is_home(sentence, e.start))
     own = (e for e in named if e.start < link.figure.end or not _is_beyond_a_stop(sentence.doc[link.figure.end : e.start]))
     return next((e.text for e in own if not _is_side(sentence, e.end)), None)
 

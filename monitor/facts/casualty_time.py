@@ -26,6 +26,7 @@ _MEASURES = frozenset({"since", "than", "like", "after", "surpassing", "rivaling
 _ORDINALS = frozenset({"first", "second", "third", "last", "only"})
 _SURELY_PAST = 2010  # a text without a date is younger
 _MANY = 1000  # the dead of a whole war or epidemic, at least
+_WEEKDAYS = frozenset({"monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday", "today", "yesterday"})
 _RECENT_DAYS = 45.0  # a month named alone is another time when it lies further back
 
 
@@ -372,10 +373,17 @@ def is_cumulative(sentence: Span, link: Link, since: str | None, cause: Token | 
         return False
     if since is not None or _whole_toll(sentence, link):
         return True
+    if cause is not None and cause.lower_ not in words.lists["long_causes"] and _is_of_one_day(cause):
+        return False
     if cause is not None and _governs(sentence, cause, link):
         lasting = cause.lower_ in words.lists["cumulative_causes"]
         return lasting or (cause.lower_ in words.lists["weak_cumulative_causes"] and _still_going(sentence, link))
     return _running_losses(link)
+
+
+def _is_of_one_day(cause: Token) -> bool:
+    """ "Friday's protests", "Friday protests": what happened on one day is no running total."""
+    return any(t.lower_ in _WEEKDAYS for c in cause.children if c.dep_ in {"poss", "compound", "nmod"} for t in c.subtree)
 
 
 def _whole_toll(sentence: Span, link: Link) -> bool:

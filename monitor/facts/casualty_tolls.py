@@ -60,6 +60,8 @@ class Frames:
             return None  # "burned through thousands in fees"
         if self._has("attacked", cue.i) and self._low(cue.i + 1) == "down" and not cue.lower_.startswith("gun"):
             return None  # a bomber that is shot down is a plane
+        if metric == "captured" and figure.head is not None and self._has("offenders", figure.head.i):
+            return None  # an arrest
         if metric == "displaced" and (
             figure.quantity.high == 1 or self._low(figure.end) in {"return", "returned", "returning"}
         ):

@@ -22,8 +22,8 @@ VERSION = 1
 HOUR = 3600.0
 KEPT_S = 7 * 24 * HOUR
 MAX_ROWS = 128
-TELLING, MANY, LARGE = 3, 10, 100
-"""From which number on an equal one is the same people at one place, or where one tells of no place; in one country; and from
+TELLING, FEW, MANY, LARGE = 3, 5, 10, 100
+"""From which number on an equal one is the same people at one place; where one tells of no place; in one country; and from
 which on two figures of one country are the same event's, unless their causes differ."""
 NEAR = 1.2
 """How many times a new figure a known one may be without another story that backs it."""
@@ -263,7 +263,14 @@ def _same_number_in_country(p: _Pair) -> bool:
 
 
 def _same_number_of_nowhere(p: _Pair) -> bool:
-    return _equal(p, TELLING) and _nowhere(p)
+    """Four dead in the country and four in one of its towns are the same four only where the cause says so too."""
+    return _equal(p, TELLING) and _nowhere(p) and (_equal(p, FEW) or _same_cause(p))
+
+
+def _same_cause(p: _Pair) -> bool:
+    """Whether both name one kind of event, or the same noun for it ("drone attack", "attacks")."""
+    old, new = (re.findall(r"\w+", fold(row.cause or ""))[-1:] for row in (p.old, p.new))
+    return bool(_same_kind(p)) or bool(old and new and old[0].rstrip("s") == new[0].rstrip("s"))
 
 
 def _same_large_number(p: _Pair) -> bool:
