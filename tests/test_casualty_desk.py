@@ -261,3 +261,8 @@ def test_who_lies_in_a_serious_condition_is_one_of_the_injured(reader: FactReade
 def test_twins_are_two(reader: FactReader) -> None:
     text = "A 38-year-old father and his three-year-old twin sons died when their car left the road in Nairobi."
     assert [f.low for f in told(reader, None, text)] == [1, 2]
+
+
+def test_the_total_of_a_city_runs_on(reader: FactReader) -> None:
+    one, total = told(reader, None, "A man was shot dead in Nairobi on Friday, taking the city's total to 412 this year.")
+    assert (one.scope, total.scope) == ("incident", "cumulative")

@@ -371,7 +371,7 @@ def is_cumulative(sentence: Span, link: Link, since: str | None, cause: Token | 
     words = casualty_words()
     if link.figure.single or link.figure.quantity.qualifier == "none":
         return False
-    if since is not None or _whole_toll(sentence, link):
+    if since is not None or _whole_toll(sentence, link) or _is_of_long_count(link):
         return True
     if cause is not None and cause.lower_ not in words.lists["long_causes"] and _is_of_one_day(cause):
         return False
@@ -379,6 +379,11 @@ def is_cumulative(sentence: Span, link: Link, since: str | None, cause: Token | 
         lasting = cause.lower_ in words.lists["cumulative_causes"]
         return lasting or (cause.lower_ in words.lists["weak_cumulative_causes"] and _still_going(sentence, link))
     return _running_losses(link)
+
+
+def _is_of_long_count(link: Link) -> bool:
+    """ "The city's total", "this year's tally": what a place or a time counts, whatever happened last."""
+    return link.frame == "toll total" and any(c.dep_ == "poss" and c.pos_ != "PRON" for c in link.cue.children)
 
 
 def _is_of_one_day(cause: Token) -> bool:
