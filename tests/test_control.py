@@ -349,3 +349,8 @@ def test_localities_that_are_only_planned_to_be_taken_are_ignored() -> None:
 )
 def test_forms_of_one_actors_name(a: str, b: str, same: bool) -> None:
     assert same_actor(a, b) == same_actor(b, a) == same
+
+
+def test_a_loser_that_admits_it_to_a_force_of_no_name_is_told_once() -> None:
+    admitted = fact("rebels", "HTS", status="confirmed", source="HTS")
+    assert names(seen(fact("HTS")), seen(admitted, 5), seen(admitted, 5)) == ["CAPTURED", "CAPTURED", "REPEATED"]

@@ -70,8 +70,10 @@ def _report(state: Control, o: Observation, fact: TerritoryChange) -> Report:
     gainer = Actor(fact.gainer, fact.gainer_id) if fact.gainer else None
     loser = Actor(fact.loser, fact.loser_id) if fact.loser else None
     voices = [Actor(v, i) for v, i in ((o.party, None), (fact.source, fact.source_id)) if v]
-    ousted = state.holder if gainer is not None and state.holder is not None and _is_another(gainer, state.holder) else None
-    winners = [a for a in (gainer, state.holder if ousted is None else None) if a is not None]
+    holder = state.holder
+    others = gainer is not None and holder is not None and (_is_another(gainer, holder) or holder.is_(loser))
+    ousted = holder if others else None
+    winners = [a for a in (gainer, holder if ousted is None else None) if a is not None]
     losers = [a for a in (loser, state.before, ousted) if a is not None and not any(a.is_(w) for w in winners)]
     admits = any(v.is_(a) for v in voices for a in losers)
     own_cause = fact.status == "confirmed" and any(v.is_(w) for v in voices for w in winners)
