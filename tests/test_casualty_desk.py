@@ -237,9 +237,13 @@ def test_where_somebody_comes_from_or_who_tells_is_no_place_of_death(reader: Fac
 
 @pytest.mark.parametrize(
     "text",
-    ["Smog kills nine million a year, a study found.", "Police captured five suspects in Nairobi on Monday."],
+    [
+        "Smog kills nine million a year, a study found.",
+        "Police captured five suspects in Nairobi on Monday.",
+        "Two players were injured in training and three are missing for Saturday's game against Chelsea.",
+    ],
 )
-def test_rates_and_arrests_are_no_figures(reader: FactReader, text: str) -> None:
+def test_rates_arrests_and_sport_are_no_figures(reader: FactReader, text: str) -> None:
     assert told(reader, None, text) == []
 
 

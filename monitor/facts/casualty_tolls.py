@@ -62,6 +62,8 @@ class Frames:
             return None  # a bomber that is shot down is a plane
         if metric == "captured" and figure.head is not None and self._has("offenders", figure.head.i):
             return None  # an arrest
+        if metric in {"wounded", "missing"} and self._is_sport(figure, cue):
+            return None
         if metric == "displaced" and (
             figure.quantity.high == 1 or self._low(figure.end) in {"return", "returned", "returning"}
         ):
@@ -71,6 +73,15 @@ class Frames:
         start = min(figure.start, cue.i)
         end = max(figure.end, cue.i + 1, to or 0)
         return Link(figure, metric, cue, frame, start, end, strength)
+
+    def _is_sport(self, figure: Figure, cue: Token) -> bool:
+        """ "Two players were injured in training", "three are missing for Saturday's game": nobody was attacked."""
+        words = self._words
+        if any(words.has("accidents", t) or words.has("acts", t) for t in self._doc[self._start : self._stop]):
+            return False
+        played = any(words.has("fixtures", t) for t in self._doc[cue.i + 1 : min(self._stop, cue.i + 7)])
+        athletes = figure.head is not None and words.has("athletes", figure.head)
+        return played and (athletes or self._low(cue.i + 1) == "for")
 
     def _is_idiom(self, cue: Token) -> bool:
         """ "In a dead heat", "killing time": the phrase, with or without quotation marks, holds the cue."""
