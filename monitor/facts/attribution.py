@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 from monitor.facts.attribution_content import Content, completes, contents, sensible_end
 from monitor.facts.attribution_cues import (
@@ -33,11 +32,10 @@ from monitor.facts.attribution_speakers import (
 from monitor.facts.attribution_stance import stance_of
 from monitor.facts.attribution_titles import headline, unlabelled
 from monitor.facts.attribution_told import hearsay, is_background, is_long_ago, is_told
+from monitor.facts.grammar import Doc, Span, Token
 from monitor.facts.lexicon import load
 from monitor.facts.parsing import Section
 from monitor.facts.quotes import Quotation, quotations
-
-Token = Any  # spaCy's token; spaCy ships no types here
 
 _VERBATIM = 0.85  # share of the words that makes a content verbatim
 
@@ -92,7 +90,7 @@ def source_of(found: Iterable[Attribution], start: int, end: int) -> Attribution
 
 
 def _of_sentence(
-    section: Section, sentence: Any, quoted: Sequence[Quotation], memory: Memory, published: float | None
+    section: Section, sentence: Span, quoted: Sequence[Quotation], memory: Memory, published: float | None
 ) -> Iterator[Attribution]:
     cues = _acts([c for c in find_cues(sentence) if not _is_quoted(c.token, quoted)])
     if cues and any(t.text == "?" and not _is_quoted(t, quoted) for t in sentence[-2:]):
@@ -275,7 +273,7 @@ def _owner(noun: Token) -> Token | None:
 
 
 def _according(
-    section: Section, sentence: Any, quoted: Sequence[Quotation], memory: Memory, cues: Sequence[Cue]
+    section: Section, sentence: Span, quoted: Sequence[Quotation], memory: Memory, cues: Sequence[Cue]
 ) -> Iterator[Attribution]:
     """ "According to A, X" and "X, according to A and B". What things tell ("videos", "data") is a source and no statement."""
     if "according" not in sentence.vocabulary:
@@ -312,11 +310,11 @@ def _according_to(noun: Token, memory: Memory) -> list[Speaker]:
     return _resolved(noun, memory)
 
 
-def _first_noun(doc: Any, start: int, end: int) -> Token | None:
+def _first_noun(doc: Doc, start: int, end: int) -> Token | None:
     return next((t for t in doc[start:end] if t.pos_ in ("NOUN", "PROPN") and t.dep_ not in ("compound", "nmod", "poss")), None)
 
 
-def _governed(sentence: Any, at: int, last: int) -> Content | None:
+def _governed(sentence: Span, at: int, last: int) -> Content | None:
     """The clause that "according to" governs: what follows where it opens the sentence, else what stands before it."""
     doc = sentence.doc
     before = [t for t in doc[sentence.start : at] if t.is_alpha]
@@ -337,7 +335,7 @@ def _governed(sentence: Any, at: int, last: int) -> Content | None:
     return Content(int(doc[start].idx), int(doc[end - 1].idx + len(doc[end - 1]))) if end > start else None
 
 
-def _past_description(sentence: Any, start: int) -> int:
+def _past_description(sentence: Span, start: int) -> int:
     """The token after what only describes the source: "..., of the Ogre Institute, cited by the Gazette, ..."."""
     doc = sentence.doc
     if start < sentence.end and doc[start].text in ("(", "["):
@@ -358,7 +356,7 @@ def _leads_on(before: Sequence[Token]) -> bool:
     return before[-1].lower_ in LEADING or (before[0].lower_ in LEADING and before[0].dep_ == "mark")
 
 
-def _claims(section: Section, sentence: Any, quoted: Sequence[Quotation], memory: Memory) -> Iterator[Attribution]:
+def _claims(section: Section, sentence: Span, quoted: Sequence[Quotation], memory: Memory) -> Iterator[Attribution]:
     """ "the mayor's claim that X", "a warning from the army that X"."""
     stances: dict[str, str] = load("statement")["content_nouns"]
     if sentence.lemmas.isdisjoint(stances):
@@ -381,7 +379,7 @@ def _claims(section: Section, sentence: Any, quoted: Sequence[Quotation], memory
                 yield replace(made, thought=made.thought and not is_background(noun))
 
 
-def _hedged(sentence: Any) -> Iterator[Attribution]:
+def _hedged(sentence: Span) -> Iterator[Attribution]:
     """ "reportedly", "is believed to", "it was reported that": a source of which nothing is said."""
     if sentence.lemmas.isdisjoint(verb_table()) and sentence.vocabulary.isdisjoint(words("hedges")):
         return

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from monitor.facts.attribution_cues import FINITE, Cue, Verb, cited_phrase, is_passive, lemma_of
 from monitor.facts.attribution_frames import BREAKS, MARKS, Place, start_of_content
 from monitor.facts.attribution_speakers import words
+from monitor.facts.grammar import Doc, Span, Token
 from monitor.facts.quotes import Quotation
-
-Token = Any  # spaCy's token; spaCy ships no types here
 
 _LEADS = frozenset({"but", "and", "also", "however", "meanwhile", "yet", "so"})
 _SUBORDINATORS = frozenset(
@@ -74,7 +72,7 @@ class Content:
     stance: str | None = "asserts"
 
 
-def contents(cue: Cue, text: str, sentence: Any, quoted: Sequence[Quotation], later: Sequence[Cue]) -> list[Content]:
+def contents(cue: Cue, text: str, sentence: Span, quoted: Sequence[Quotation], later: Sequence[Cue]) -> list[Content]:
     """What the cue reports: usually one stretch, none where nothing is said. `later` are the cues after it in the sentence."""
     place = _place(cue, text, sentence, quoted, later)
     if is_passive(cue.token):
@@ -90,7 +88,7 @@ def contents(cue: Cue, text: str, sentence: Any, quoted: Sequence[Quotation], la
     return _clause_before(place) or behind
 
 
-def _place(cue: Cue, text: str, sentence: Any, quoted: Sequence[Quotation], later: Sequence[Cue]) -> Place:
+def _place(cue: Cue, text: str, sentence: Span, quoted: Sequence[Quotation], later: Sequence[Cue]) -> Place:
     speaker = cue.speaker_range()
     left = cue.token.i if speaker is None or cue.inverted else min(speaker[0], cue.token.i)
     stop = sentence.end
@@ -107,7 +105,7 @@ def _place(cue: Cue, text: str, sentence: Any, quoted: Sequence[Quotation], late
     return Place(cue, text, sentence, left, right, max(stop, cue.token.i + 1), quoted)
 
 
-def _semicolon(doc: Any, start: int, end: int) -> int:
+def _semicolon(doc: Doc, start: int, end: int) -> int:
     """The last semicolon between two tokens; 0 where there is none."""
     return max((i for i in range(start, end) if doc[i].text == ";"), default=0)
 
@@ -132,14 +130,14 @@ def _parenthesis(other: Cue, cue: Cue) -> int:
     return speaker[0] - 1 if closes and not other.inverted and doc[speaker[0] - 1].text == "," else 0
 
 
-def _before_joint(doc: Any, i: int) -> int:
+def _before_joint(doc: Doc, i: int) -> int:
     """One past the last token before "and also" that leads to token `i`."""
     while i > 0 and (doc[i - 1].pos_ in ("ADV", "CCONJ", "AUX", "ADP", "PART", "SCONJ") or doc[i - 1].text in BREAKS):
         i -= 1
     return i
 
 
-def _after_cue(cue: Cue, sentence: Any) -> int:
+def _after_cue(cue: Cue, sentence: Span) -> int:
     """The token after the cue with its particles, times, addressee and "that"."""
     token, doc, limit = cue.token, sentence.doc, sentence.end
     i = token.i + 1
@@ -181,7 +179,7 @@ def _after_cue(cue: Cue, sentence: Any) -> int:
     return int(min(i, limit))
 
 
-def _owns(doc: Any, i: int, limit: int) -> bool:
+def _owns(doc: Doc, i: int, limit: int) -> bool:
     """Whether the word at `i` belongs to a noun that follows: "Tuesday's meeting", "May 9 parade"."""
     if i + 1 < limit and doc[i + 1].tag_ == "POS":
         return True
@@ -194,7 +192,7 @@ def _owns(doc: Any, i: int, limit: int) -> bool:
     )
 
 
-def _far_that(doc: Any, start: int, limit: int) -> int | None:
+def _far_that(doc: Doc, start: int, limit: int) -> int | None:
     """The token after a "that" behind a phrase on when and where: "said in a long letter to the court that"."""
     if start >= limit or (doc[start].pos_ != "ADP" and doc[start].lower_ not in words("times")):
         return None
@@ -312,14 +310,14 @@ def _is_quoted(place: Place, word: Token) -> bool:
     return any(q.start <= word.idx < q.end for q in place.quoted)
 
 
-def _trim_right(doc: Any, start: int, end: int) -> int:
+def _trim_right(doc: Doc, start: int, end: int) -> int:
     loose = ("and", "but", "or", "while", "as")
     while end > start + 1 and (doc[end - 1].is_space or doc[end - 1].text in BREAKS or doc[end - 1].lower_ in loose):
         end -= 1
     return end
 
 
-def _span(doc: Any, start: int, end: int) -> tuple[int, int] | None:
+def _span(doc: Doc, start: int, end: int) -> tuple[int, int] | None:
     """Token range -> code points, without stops at its ends; None where nothing is left."""
     while start < end and (doc[start].is_space or doc[start].text in BREAKS or doc[start].text in (".", ")", "”")):
         start += 1
@@ -413,7 +411,7 @@ def completes(lead: str, first: str) -> bool:
     return first.islower() and lead.rstrip()[-1:].isalnum()
 
 
-def _has_lead(doc: Any, text: str, q: Quotation) -> bool:
+def _has_lead(doc: Doc, text: str, q: Quotation) -> bool:
     """Whether words of its sentence stand before a quotation, so that it belongs to them and not to what follows."""
     opening = doc.char_span(q.start, q.start + 1, alignment_mode="expand")
     if opening is None:
@@ -458,7 +456,7 @@ def _clause_before(place: Place) -> list[Content]:
     return [Content(*span, stance=cue.verbs[0].stance)] if span else []
 
 
-def _is_only_circumstance(told: Any) -> bool:
+def _is_only_circumstance(told: Span) -> bool:
     """Whether what stands before the speaker only tells when, why or upon what question he speaks: "As the city votes,", "Asked
     whether he would go,"."""
     if told[0].lower_ not in _CIRCUMSTANCES:
@@ -525,7 +523,7 @@ def _whole(place: Place, q: Quotation, stance: str | None) -> Content:
     return Content(q.start, sensible_end(place.doc, place.text, q), q, stance)
 
 
-def sensible_end(doc: Any, text: str, q: Quotation) -> int:
+def sensible_end(doc: Doc, text: str, q: Quotation) -> int:
     """Where the words of a quotation end: one that is never closed and begins inside a sentence ends with it."""
     if q.complete:
         return q.end

@@ -8,13 +8,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
 
 from monitor.facts.attribution_speakers import describe, is_known, noun_range, phrase_after, words
-from monitor.facts.grammar import Span
+from monitor.facts.grammar import Span, Token
 from monitor.facts.lexicon import load
-
-Token = Any  # spaCy's token; spaCy ships no types here
 
 FINITE = frozenset({"VBD", "VBZ", "VBP", "MD"})
 # Words after a verb by which it is no act of speech: "Officials told they can stay" and "Reform explained: how" in headlines.
@@ -226,8 +223,9 @@ def _antecedent(noun: Token) -> Token:
     """The noun that "who" means: "two men in uniforms who say" are the men."""
     phrase = noun.head if noun.dep_ == "pobj" else None
     outer = phrase.head if phrase is not None and phrase.lower_ in ("in", "with", "from", "of", "at") else None
-    human = noun.pos_ == "PROPN" or is_known(describe(noun)) or outer is None or outer.pos_ not in ("NOUN", "PROPN")
-    return noun if human else outer
+    if outer is None or outer.pos_ not in ("NOUN", "PROPN"):
+        return noun
+    return noun if noun.pos_ == "PROPN" or is_known(describe(noun)) else outer
 
 
 def _participle(token: Token, uses: tuple[Verb, ...], own: list[Token], earlier: Sequence[Cue]) -> Cue:

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from monitor.facts.attribution_cues import FINITE, Cue, Verb, lemma_of
 from monitor.facts.attribution_speakers import words
+from monitor.facts.grammar import Doc, Span
 from monitor.facts.quotes import Quotation
-
-Token = Any  # spaCy's token; spaCy ships no types here
 
 BREAKS = frozenset(",;:-–—")
 _NO_CLAUSE = frozenset({"as", "when", "after", "who", "which", "while", "to", "than"})
@@ -24,14 +22,14 @@ class Place:
 
     cue: Cue
     text: str
-    sentence: Any
+    sentence: Span
     left: int
     right: int
     stop: int
     quoted: Sequence[Quotation]
 
     @property
-    def doc(self) -> Any:
+    def doc(self) -> Doc:
         return self.sentence.doc
 
 

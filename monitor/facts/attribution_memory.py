@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 from monitor.facts.attribution_speakers import Speaker, describe, words
+from monitor.facts.grammar import Doc, Token
 from monitor.facts.lexicon import load
-
-Token = Any  # spaCy's token; spaCy ships no types here
 
 _HE = frozenset({"he", "him", "his"})
 _SHE = frozenset({"she", "her", "hers"})
@@ -42,7 +40,7 @@ class Memory:
     author: Speaker | None = None
 
     @classmethod
-    def of(cls, doc: Any) -> Memory:
+    def of(cls, doc: Doc) -> Memory:
         """A memory that knows the names of persons in a parsed text, with the place of the first mention."""
         memory = cls()
         for entity in doc.ents:

@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cache, lru_cache
-from typing import Any
 
+from monitor.facts.grammar import Doc, Token
 from monitor.facts.lexicon import load
-
-Token = Any  # spaCy's token; spaCy ships no types here
 
 _LEFT = frozenset(
     {"det", "amod", "compound", "nmod", "poss", "nummod", "quantmod", "predet", "punct", "advmod", "case", "npadvmod"}
@@ -62,7 +60,7 @@ def noun_range(head: Token, joined: bool = True) -> tuple[int, int]:
     return max(first, head.sent.start), _right_end(head, joined)
 
 
-def _inside_marks(doc: Any, first: int, head: int) -> int:
+def _inside_marks(doc: Doc, first: int, head: int) -> int:
     for i in range(head, first - 1, -1):
         if doc[i].text in _MARKS or doc[i].is_space:
             first = i + 1
@@ -72,7 +70,7 @@ def _inside_marks(doc: Any, first: int, head: int) -> int:
     return first
 
 
-def _is_date(doc: Any, i: int) -> bool:
+def _is_date(doc: Doc, i: int) -> bool:
     """Whether a word is part of a date that ran into the name: "7 Aug 2013 Rebel fighters"."""
     word = doc[i].text
     numeric = any(c.isdigit() for c in word) and not any(c.isalpha() for c in word)
@@ -107,11 +105,11 @@ def _reach(child: Token, last: int) -> int | None:
     if child.dep_ == "prep" and child.lower_ in _JOINING | _PLACING:
         noun = next((t for t in child.rights if t.dep_ == "pobj"), None)
         near = noun is not None and (child.lower_ in _JOINING or noun.pos_ == "PROPN") and noun.lower_ not in words("times")
-        return noun_range(noun)[1] if near else None
+        return noun_range(noun)[1] if noun is not None and near else None
     return None
 
 
-def phrase_after(doc: Any, start: int, end: int) -> tuple[int, int] | None:
+def phrase_after(doc: Doc, start: int, end: int) -> tuple[int, int] | None:
     """The noun phrase that begins at token `start`, by the kinds of its words: for where the parse is wrong."""
     i = start
     while i < end and (
@@ -167,7 +165,7 @@ def describe(head: Token, joined: bool = True) -> Speaker:
     return found
 
 
-def describe_range(doc: Any, first: int, last: int, head: int | None = None) -> Speaker:
+def describe_range(doc: Doc, first: int, last: int, head: int | None = None) -> Speaker:
     """The speaker whom the words from token `first` to `last` name: "army chief Jan Kos of Ruritania"."""
     name_at = _after_title(doc, first, last)
     if head is not None and first < head <= last and is_title(doc[head]) and doc[head].text.islower():
@@ -195,12 +193,12 @@ def describe_range(doc: Any, first: int, last: int, head: int | None = None) -> 
     return _speaker(doc, first, last, None, None, person=False)
 
 
-def as_kind_of(speaker: Speaker, doc: Any, first: int, last: int) -> Speaker:
+def as_kind_of(speaker: Speaker, doc: Doc, first: int, last: int) -> Speaker:
     """The speaker with the kind that all the words from `first` to `last` tell: "news agency Novosta" is media."""
     return speaker if speaker.person else replace(speaker, kind=_kind(_text(doc, first, last), None, None, person=False))
 
 
-def _head(doc: Any, first: int, last: int) -> int:
+def _head(doc: Doc, first: int, last: int) -> int:
     """The noun before the first "of" or "for", else the last one."""
     for i in range(first + 1, last + 1):
         if doc[i].lower_ in _JOINING:
@@ -208,7 +206,7 @@ def _head(doc: Any, first: int, last: int) -> int:
     return last
 
 
-def _speaker(doc: Any, first: int, last: int, role: str | None, affiliation: str | None, person: bool) -> Speaker:
+def _speaker(doc: Doc, first: int, last: int, role: str | None, affiliation: str | None, person: bool) -> Speaker:
     if first < last and doc[first].lower_ == "the" and doc[first + 1].text[:1].isupper():
         first += 1
     for i in range(first, last - 1):
@@ -225,7 +223,7 @@ def _speaker(doc: Any, first: int, last: int, role: str | None, affiliation: str
     return Speaker(name, start, role, affiliation, kind, person, plural)
 
 
-def _with_initials(doc: Any, last: int) -> int:
+def _with_initials(doc: Doc, last: int) -> int:
     """The end of a body's name with its initials in parentheses: "Office of Humanitarian Affairs (OCHA)"."""
     tail = doc[last + 1 : last + 4]
     bracketed = len(tail) == 3 and tail[0].text == "(" and tail[2].text == ")"
@@ -243,7 +241,7 @@ def is_title(token: Token) -> bool:
     return token.lower_ in words("titles") or token.lower_.split("-")[-1] in words("titles")
 
 
-def _after_title(doc: Any, first: int, last: int) -> int | None:
+def _after_title(doc: Doc, first: int, last: int) -> int | None:
     """Where a person's name begins after a title in the same phrase: "army chief Jan Kos" -> "Jan"."""
     for i in range(last - 1, first - 1, -1):
         compound = " ".join(t.lower_ for t in doc[max(first, i - 2) : i + 1])
@@ -256,7 +254,7 @@ def _after_title(doc: Any, first: int, last: int) -> int | None:
     return None
 
 
-def _trailing_name(doc: Any, head: int, last: int) -> int | None:
+def _trailing_name(doc: Doc, head: int, last: int) -> int | None:
     """Where a name begins that follows title and body without a comma: "president of the Otra Council Ann Roe"."""
     first = last + 1
     while first > head + 2 and doc[first - 1].ent_type_ == "PERSON":
@@ -264,7 +262,7 @@ def _trailing_name(doc: Any, head: int, last: int) -> int | None:
     return first if last - first >= 1 and first > head + 2 else None
 
 
-def _after_body(doc: Any, first: int, last: int) -> int | None:
+def _after_body(doc: Doc, first: int, last: int) -> int | None:
     """Where a name begins after the common noun for what it is: "state news agency Novosta" -> "Novosta"."""
     for i in range(first, last):
         if doc[i].lower_ in words("body_nouns") and doc[i].text.islower() and doc[i + 1].text[:1].isupper():
@@ -272,7 +270,7 @@ def _after_body(doc: Any, first: int, last: int) -> int | None:
     return None
 
 
-def _name_end(doc: Any, first: int, last: int) -> int:
+def _name_end(doc: Doc, first: int, last: int) -> int:
     """The last token of a person's name, without "of" phrases."""
     end = first
     while end < last and (doc[end + 1].text[:1].isupper() or doc[end + 1].lower_ in _PARTICLES or doc[end].text == "-"):
@@ -280,7 +278,7 @@ def _name_end(doc: Any, first: int, last: int) -> int:
     return end if doc[end].text != "-" or end == first else end - 1
 
 
-def _role(doc: Any, first: int, title: int, last: int) -> tuple[str | None, str | None]:
+def _role(doc: Doc, first: int, title: int, last: int) -> tuple[str | None, str | None]:
     """A phrase around a title -> role and affiliation: "the Ruritanian president" -> president, Ruritanian."""
     while first < title and doc[first].lower_ in _ARTICLES:
         first += 1
@@ -310,7 +308,7 @@ def _is_owner(token: Token, title: Token) -> bool:
     )
 
 
-def _belongs_to(doc: Any, head: int, last: int) -> str | None:
+def _belongs_to(doc: Doc, head: int, last: int) -> str | None:
     """What follows "of" or "for" after token `head`, also behind a comma."""
     if head + 2 < len(doc) and doc[head + 1].text == "," and doc[head + 2].lower_ in _JOINING:
         noun = next((t for t in doc[head + 2].rights if t.dep_ == "pobj"), None)
@@ -323,7 +321,7 @@ def _belongs_to(doc: Any, head: int, last: int) -> str | None:
     return _text(doc, start, last)
 
 
-def _text(doc: Any, first: int, last: int) -> str | None:
+def _text(doc: Doc, first: int, last: int) -> str | None:
     return str(doc[first : last + 1].text) if first <= last else None
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from typing import Any
 
 from monitor.facts.attribution_content import Content
 from monitor.facts.attribution_cues import FINITE, verb_table
 from monitor.facts.attribution_speakers import NOBODY, Speaker, describe_range, is_known, words
+from monitor.facts.grammar import Doc, Token
 
 _PREFIX = re.compile(r"(?P<who>[^:“\"‘]{2,60}):\s+(?P<what>\S.*)", re.DOTALL)
 _COLON_SUFFIX = re.compile(r"(?P<what>.*\S):\s+(?P<who>[^:]{2,40})", re.DOTALL)
@@ -18,7 +18,7 @@ _MAX_WORDS = 7
 _MIN_CONTENT = 3  # words
 
 
-def headline(doc: Any, text: str) -> tuple[str, int, Speaker, Content] | None:
+def headline(doc: Doc, text: str) -> tuple[str, int, Speaker, Content] | None:
     """Cue, its place, speaker and content of a headline that names its source by punctuation; None for all others."""
     for pattern, cue, leading in ((_PREFIX, ":", True), (_COLON_SUFFIX, ":", False), (_SUFFIX, "-", False)):
         match = pattern.fullmatch(text.rstrip())
@@ -39,7 +39,7 @@ def unlabelled(text: str, start: int, end: int) -> tuple[int, int]:
     return first, tail.start() if tail is not None else end
 
 
-def _source(doc: Any, start: int, end: int, leading: bool) -> Speaker | None:
+def _source(doc: Doc, start: int, end: int, leading: bool) -> Speaker | None:
     """Who speaks in `text[start:end]`; None where it is a topic or a label ("Gaza war", "Live")."""
     tokens = [t for t in doc if start <= t.idx < end and not t.is_space]
     if not tokens or len(tokens) > _MAX_WORDS or any(_is_no_name(t) for t in tokens):
@@ -58,14 +58,14 @@ def _source(doc: Any, start: int, end: int, leading: bool) -> Speaker | None:
     return None if outlet or vague else speaker
 
 
-def _is_said(doc: Any, start: int, end: int) -> bool:
+def _is_said(doc: Doc, start: int, end: int) -> bool:
     """Whether what follows a person's name is a clause or a quotation, and no description of the person."""
     first, *rest = [t for t in doc if start <= t.idx < end]
     finite = (t for t in (first, *rest) if t.tag_ in FINITE)
     return first.is_quote or any(all(a.dep_ != "relcl" for a in (t, *t.ancestors)) for t in finite)
 
 
-def _is_no_name(token: Any) -> bool:
+def _is_no_name(token: Token) -> bool:
     """Whether a word shows that the part is no name: a number, a list, a clause."""
     if token.like_num or token.text in ("?", "!", ",", ";", "|", "...", "…") or token.is_quote:
         return True

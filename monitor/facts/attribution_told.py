@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import Any, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
 from monitor.facts.anchor import recalls
 from monitor.facts.attribution_cues import FINITE, Cue, lemma_of
 from monitor.facts.attribution_speakers import words
+from monitor.facts.grammar import Token
 from monitor.facts.parsing import Section
-
-Token = Any  # spaCy's token; spaCy ships no types here
 
 _LEAST = 3  # words of a content that is not quoted
 _FEW = 8  # words of a content that is cut off which may tell nothing

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from spacy.tokens import Doc, Span, Token
-
 from monitor.facts import casualty_slots as slots
 from monitor.facts import casualty_time as time
 from monitor.facts.attribution import Attribution, source_of
@@ -21,6 +19,7 @@ from monitor.facts.casualty_sources import source_beside
 from monitor.facts.casualty_status import status_of_figure
 from monitor.facts.casualty_tolls import Link
 from monitor.facts.casualty_words import casualty_words
+from monitor.facts.grammar import Doc, Span, Token
 from monitor.facts.parsing import Section
 from monitor.model import LIVE_STATUSES, CasualtyFigure, Status
 

@@ -7,9 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 
-from spacy.tokens import Doc, Span, Token
-
 from monitor.facts.casualty_words import CasualtyWords, casualty_words
+from monitor.facts.grammar import Doc, Span, Token
 from monitor.facts.lexicon import load
 from monitor.facts.numbers import Quantity, quantities
 

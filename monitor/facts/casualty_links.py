@@ -9,10 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from spacy.tokens import Span, Token
-
 from monitor.facts.casualty_figures import Figure
 from monitor.facts.casualty_tolls import Link, Neighbours
+from monitor.facts.grammar import Span, Token
 
 _REACH = 16  # words between a figure and a predicate to its right
 _PHRASE = frozenset({"DET", "ADJ", "NOUN", "PROPN", "NUM", "PART", "PRON", "ADV"})

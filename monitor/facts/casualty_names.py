@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from spacy.tokens import Span, Token
-
 from monitor.facts.casualty_figures import Figure
 from monitor.facts.casualty_tolls import Link
 from monitor.facts.casualty_words import CasualtyWords, casualty_words
+from monitor.facts.grammar import Span, Token
 from monitor.facts.numbers import Quantity
 
 _PARTS = frozenset({"-", "–", "'", "’", "al", "el", "bin", "ibn", "abu", "de", "van", "von", "der", "la", "da", "ben", "'s"})

@@ -10,9 +10,8 @@ import re
 from dataclasses import dataclass
 from functools import cache
 
-from spacy.tokens import Doc, Span, Token
-
 from monitor.facts.casualty_words import casualty_words, singulars
+from monitor.facts.grammar import Doc, Span, Token
 from monitor.facts.lexicon import load
 
 PLACE_ENTS = frozenset({"GPE", "LOC", "FAC"})

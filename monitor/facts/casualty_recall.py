@@ -9,11 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from spacy.tokens import Span, Token
-
 from monitor.facts.attribution import Attribution
 from monitor.facts.casualty_tolls import Link
 from monitor.facts.casualty_words import casualty_words
+from monitor.facts.grammar import Span, Token
 
 _KNOWN = frozenset({"the", "that", "this", "those", "these"})
 _EARLIER = frozenset({"before", "until"})

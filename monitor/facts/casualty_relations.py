@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from spacy.tokens import Span
-
 from monitor.facts.casualty_tolls import Link
 from monitor.facts.casualty_words import casualty_words
+from monitor.facts.grammar import Span
 from monitor.model import LIVE_STATUSES, CasualtyFigure
 
 _REACH = 8  # figures back among which a part finds its whole

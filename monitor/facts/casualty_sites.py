@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterator, Sequence
 
-from spacy.tokens import Doc, Span, Token
-
 from monitor.facts.casualty_places import PLACE_ENTS, Mention, actor_names, is_home
 from monitor.facts.casualty_tolls import Link
 from monitor.facts.casualty_words import casualty_words
+from monitor.facts.grammar import Doc, Span, Token
 
 _SAYING = frozenset({"say", "tell", "announce", "add", "report", "confirm", "state", "note", "warn"})
 _SAID = frozenset({"ccomp", "parataxis"})

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from spacy.tokens import Doc, Span, Token
-
 from monitor.facts.casualty_tolls import Link
 from monitor.facts.casualty_words import casualty_words
+from monitor.facts.grammar import Doc, Span, Token
 from monitor.facts.numbers import bounds
 
 # ------------------------------------------------------------------------------------------------ cause, revision

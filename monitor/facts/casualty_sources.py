@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from spacy.tokens import Span, Token
-
 from monitor.facts.attribution_speakers import Speaker, describe
 from monitor.facts.casualty_tolls import Link
 from monitor.facts.casualty_words import casualty_words
+from monitor.facts.grammar import Span, Token
 from monitor.model import CasualtyFigure
 
 _LEVELS = 6  # heads climbed from a figure's word to the verb that gives it

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from spacy.tokens import Span, Token
-
 from monitor.facts import casualty_time as time
 from monitor.facts.attribution import Attribution
 from monitor.facts.casualty_tolls import Link
 from monitor.facts.casualty_words import casualty_words
+from monitor.facts.grammar import Span, Token
 from monitor.facts.parsing import Section
 from monitor.facts.status import status_of
 from monitor.model import Status

@@ -7,10 +7,9 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import cache
 
-from spacy.tokens import Span, Token
-
 from monitor.facts.casualty_tolls import Link
 from monitor.facts.casualty_words import casualty_words
+from monitor.facts.grammar import Span, Token
 from monitor.facts.lexicon import load
 from monitor.facts.status import is_recent, months
 

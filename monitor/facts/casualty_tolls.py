@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from spacy.tokens import Doc, Span, Token
-
 from monitor.facts.casualty_figures import Figure
 from monitor.facts.casualty_words import CasualtyWords, casualty_words
+from monitor.facts.grammar import Doc, Span, Token
 
 _TOLL_REACH = 26  # words between "death toll" and its figure
 _FIGURATIVE = frozenset({"burn", "burns", "burned", "burnt", "burning", "crushed", "crushes"})

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from spacy.tokens import Token
-
+from monitor.facts.grammar import Token
 from monitor.facts.lexicon import load
 
 ROLES = ("passive", "active", "intransitive", "noun", "of_noun")

@@ -14,10 +14,9 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Final
 
-from spacy.tokens import Span, Token
-
 from monitor.facts.actors import Actors
 from monitor.facts.attribution import Attribution, source_of
+from monitor.facts.grammar import Span, Token
 from monitor.facts.parsing import Section
 from monitor.facts.status import status_of
 from monitor.facts.territory_frames import Predicate, frames, predicates

@@ -11,8 +11,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, Final
 
-from spacy.tokens import Span, Token
-
+from monitor.facts.grammar import Span, Token
 from monitor.facts.lexicon import load
 
 _CONTROL: Final = r"(?:\s*[\w-]+ly\b)?\s+(?:the\s+|a\s+)?(?:[\"“]?[\w-]+\s+){0,2}?control[\"”]?\s+(?:of|over)\b"

@@ -13,8 +13,7 @@ from dataclasses import replace
 from functools import cached_property
 from typing import Final
 
-from spacy.tokens import Doc
-
+from monitor.facts.grammar import Doc
 from monitor.facts.territory_items import ItemReader, Mention
 from monitor.facts.territory_words import is_plural, name_length, place_nouns, words_of
 

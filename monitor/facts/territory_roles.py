@@ -7,9 +7,8 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from spacy.tokens import Doc, Span, Token
-
 from monitor.facts.actors import Actors
+from monitor.facts.grammar import Doc, Span, Token
 from monitor.facts.territory_frames import TELLING, Predicate, frames
 from monitor.facts.territory_items import Mention
 from monitor.facts.territory_words import place_nouns

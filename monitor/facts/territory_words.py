@@ -11,8 +11,7 @@ from dataclasses import dataclass
 from functools import cache, lru_cache
 from typing import Any, Final
 
-from spacy.tokens import Doc
-
+from monitor.facts.grammar import Doc
 from monitor.facts.lexicon import load
 
 _WORD: Final = re.compile(r"[\w'’‘ʿʾʻʼ`´′]+(?:[-‑/][\w'’‘ʿʾʻʼ`´′]+)*|[^\w\s]|\n+")
