@@ -109,3 +109,12 @@ def test_a_place_taken_recently_or_for_the_first_time_in_years_is_news(alerting:
 def test_allies_and_the_place_itself_are_no_losers(alerting: Read) -> None:
     (fact,) = alerting("Otran army troops and Liwa al-Quds militiamen seized the town of Palesh.")
     assert fact.loser is None
+
+
+def test_who_takes_a_place_beside_it_is_no_loser(alerting: Read) -> None:
+    (fact,) = alerting(
+        "Otran forces retook the town of Palesh. The Syrian Democratic Forces seized two posts there, residents said."
+    )[:1]
+    assert (fact.place, fact.loser) == ("Palesh", None)
+    (fact,) = alerting("Otran forces retook the town of Palesh. The Syrian Democratic Forces fled.")
+    assert (fact.place, fact.loser) == ("Palesh", "Syrian Democratic Forces")

@@ -417,7 +417,8 @@ class Roles:
         at = next(i for i, s in enumerate(sentences) if s.start == sentence.start)
         names: list[str] = []
         for other in [*sentences[max(0, at - _BACK) : at], *sentences[at + 1 : at + 2]]:
-            names += [n for n in self._parties_in(other, [gainer, source, *names]) if self._actors.resolve(n)]
+            takers = {t.i for token in other if _takes(token) for t in token.subtree}  # perhaps the same side by another name
+            names += [n for n in self._parties_in(other, [gainer, source, *names], takers) if self._actors.resolve(n)]
         return names[0] if len(names) == 1 else None
 
     @staticmethod
@@ -455,6 +456,13 @@ class Roles:
             return False
         a, b = self._actors.resolve(name), self._actors.resolve(other)
         return a == b if a is not None and b is not None else _same(name, other)
+
+
+def _takes(token: Token) -> bool:
+    """Whether it is the subject of a verb that tells of taking a place."""
+    known = frames()
+    verbs = known.verbs.get(token.head.lower_, ()) if token.dep_ == "nsubj" else ()
+    return any(row.frame == "take" for verb, _ in verbs for row in known.rows.get(verb, ()))
 
 
 _LOSERS: Final = tuple(
