@@ -112,9 +112,8 @@ def test_allies_and_the_place_itself_are_no_losers(alerting: Read) -> None:
 
 
 def test_who_takes_a_place_beside_it_is_no_loser(alerting: Read) -> None:
-    (fact,) = alerting(
-        "Otran forces retook the town of Palesh. The Syrian Democratic Forces seized two posts there, residents said."
-    )[:1]
+    first = "Otran forces retook the town of Palesh. The Syrian Democratic Forces"
+    fact, *_ = alerting(f"{first} seized two posts there, residents said.")
     assert (fact.place, fact.loser) == ("Palesh", None)
-    (fact,) = alerting("Otran forces retook the town of Palesh. The Syrian Democratic Forces fled.")
+    (fact,) = alerting(f"{first} fled.")
     assert (fact.place, fact.loser) == ("Palesh", "Syrian Democratic Forces")
