@@ -12,44 +12,11 @@ from monitor.facts.grammar import Doc, Span, Token
 from monitor.facts.quotes import Quotation
 
 _LEADS = frozenset({"but", "and", "also", "however", "meanwhile", "yet", "so"})
-_SUBORDINATORS = frozenset(
-    {
-        "that",
-        "which",
-        "who",
-        "as",
-        "with",
-        "by",
-        "if",
-        "because",
-        "after",
-        "when",
-        "while",
-        "where",
-        "before",
-        "since",
-        "of",
-        "for",
-    }
-    | {
-        "to",
-        "although",
-        "though",
-        "what",
-        "how",
-        "than",
-        "until",
-        "whom",
-        "whose",
-        "from",
-        "in",
-        "on",
-        "at",
-        "and",
-        "but",
-        "or",
-    }
-)
+_SUBORDINATORS = frozenset({
+    "that", "which", "who", "as", "with", "by", "if", "because", "after", "when", "while", "where", "before", "since", "of",
+    "for", "to", "although", "though", "what", "how", "than", "until", "whom", "whose", "from", "in", "on", "at", "and",
+    "but", "or",
+})  # fmt: skip
 _CONNECTORS = frozenset({"and", "but", "or", "after", "as", "when", "while", "because", "that", "if", "before", "since", "who"})
 _CONTRASTS = frozenset({"as", "while", "but", "although", "though"})
 _CAUSES = frozenset({"as", "while", "after", "when", "but", "although", "though", "amid", "following", "before", "even"})

@@ -16,32 +16,10 @@ from monitor.facts.lexicon import load
 
 PLACE_ENTS = frozenset({"GPE", "LOC", "FAC"})
 _TIME_ENTS = frozenset({"DATE", "TIME", "CARDINAL", "MONEY", "PERCENT", "ORDINAL", "QUANTITY"})
-_JOINERS = frozenset(
-    {
-        "-",
-        "–",
-        "'",
-        "’",
-        "al",
-        "el",
-        "as",
-        "ash",
-        "de",
-        "del",
-        "des",
-        "du",
-        "la",
-        "le",
-        "sur",
-        "bin",
-        "ibn",
-        "ad",
-        "az",
-        "ez",
-        "es",
-        "ar",
-    }
-)
+_JOINERS = frozenset({
+    "-", "–", "'", "’", "al", "el", "as", "ash", "de", "del", "des", "du", "la", "le", "sur", "bin", "ibn", "ad", "az",
+    "ez", "es", "ar",
+})  # fmt: skip
 _BETWEEN = frozenset({"i", "e", "u", "ul", "ol", "ye"})  # and between the hyphens of a name: "Mazar-i-Sharif"
 _KINDS = ("whole", "quarter", "area", "facility", "part", "roads", "outskirts")  # of place nouns
 _STEM = 4  # letters that a country and its adjective share

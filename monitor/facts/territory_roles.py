@@ -13,28 +13,10 @@ from monitor.facts.territory_frames import TELLING, Predicate, frames
 from monitor.facts.territory_items import Mention
 from monitor.facts.territory_words import place_nouns
 
-_INNER: Final = frozenset(
-    {
-        "DT",
-        "JJ",
-        "JJR",
-        "JJS",
-        "NN",
-        "NNS",
-        "NNP",
-        "NNPS",
-        "CD",
-        "POS",
-        "HYPH",
-        "VBN",
-        "VBG",
-        "FW",
-        "AFX",
-        "PRP$",
-        "-LRB-",
-        "-RRB-",
-    }
-)
+_INNER: Final = frozenset({
+    "DT", "JJ", "JJR", "JJS", "NN", "NNS", "NNP", "NNPS", "CD", "POS", "HYPH", "VBN", "VBG", "FW", "AFX", "PRP$", "-LRB-",
+    "-RRB-",
+})  # fmt: skip
 _AGENT: Final = re.compile(r"(?:(?!\b(?:after|following|before|since) )[^.;\n]){0,60}?\bby\s+")  # not "after its capture by"
 _BACK: Final = 3  # sentences that are looked back at for the other party
 _LONGEST: Final = 8  # words of a party's name; what is longer is a misparse
@@ -45,25 +27,10 @@ _AMOUNT: Final = re.compile(
 )
 _SUBJECTS: Final = frozenset({"nsubj", "nsubjpass", "csubj"})
 _AUXILIARY: Final = frozenset({"MD", "RB", "RBR", "TO"})
-_CLIMBED: Final = frozenset(
-    [
-        "relcl",
-        "conj",
-        "xcomp",
-        "advcl",
-        "acl",
-        "pcomp",
-        "ccomp",
-        "prep",
-        "dobj",
-        "pobj",
-        "parataxis",
-        "dep",
-        "advmod",
-        "acomp",
-        "attr",
-    ]
-)
+_CLIMBED: Final = frozenset([
+    "relcl", "conj", "xcomp", "advcl", "acl", "pcomp", "ccomp", "prep", "dobj", "pobj", "parataxis", "dep", "advmod",
+    "acomp", "attr",
+])  # fmt: skip
 _TIME_FIRST: Final = re.compile(
     r"^(?:(?:mon|tues|wednes|thurs|fri|satur|sun)day(?: (?:morning|evening|night))?|yesterday|today|overnight)\s+",
     re.IGNORECASE,
@@ -496,25 +463,7 @@ def _same(a: str, b: str | None) -> bool:
     return bool(words & (set(re.findall(r"\w+", b.lower())) - _GENERIC)) or a.lower() == b.lower()
 
 
-_GENERIC: Final = frozenset(
-    {
-        "national",
-        "government",
-        "liberation",
-        "front",
-        "the",
-        "of",
-        "forces",
-        "troops",
-        "army",
-        "fighters",
-        "and",
-        "militants",
-        "rebels",
-        "group",
-        "armed",
-        "military",
-        "s",
-        "s'",
-    }
-)
+_GENERIC: Final = frozenset({
+    "national", "government", "liberation", "front", "the", "of", "forces", "troops", "army", "fighters", "and",
+    "militants", "rebels", "group", "armed", "military", "s", "s'",
+})  # fmt: skip
