@@ -117,3 +117,9 @@ def test_who_takes_a_place_beside_it_is_no_loser(alerting: Read) -> None:
     assert (fact.place, fact.loser) == ("Palesh", None)
     (fact,) = alerting(f"{first} fled.")
     assert (fact.place, fact.loser) == ("Palesh", "Syrian Democratic Forces")
+
+
+def test_the_subject_of_another_clause_left_nothing(alerting: Read) -> None:
+    title = "Syrian army withdraws from Sweida under ceasefire deal; Druze fighters regain control"
+    (fact,) = alerting(f"{title}\nTalks went on.")
+    assert (fact.change, fact.loser) == ("withdrawn", "Syrian army")

@@ -105,6 +105,8 @@ class Roles:
                 if child.dep_ in _SUBJECTS and child.i < node.i and (node.i != token.i or child.i < token.i):
                     if child.dep_ == "nsubjpass" and node.i != token.i and node.dep_ != "ROOT" and token.dep_ != "xcomp":
                         continue
+                    if any(t.text == ";" for t in self._doc[token.i : child.i]):
+                        return None  # the subject of another clause
                     if child.lower_ in _RELATIVE:
                         return node.head if node.dep_ == "relcl" else child
                     return child
