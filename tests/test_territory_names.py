@@ -95,6 +95,7 @@ def test_lists_and_second_clauses(alerting: Read, text: str, places: set[str | N
         "The rebels captured one of the last strongholds of Palesh.",
         "Rebels withdrew from the old city of Palesh.",
         "Fighting went on beside rebels occupying ports near Palesh.",
+        "The siege ended in February 2016 when rebels captured the town of Palesh.",
     ],
 )
 def test_what_is_false_planned_or_only_a_part_never_alerts(alerting: Read, text: str) -> None:

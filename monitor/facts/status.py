@@ -369,7 +369,8 @@ def _on_the_occasion(token: Token) -> bool:
 def _dated_back(token: Token, now: datetime | None) -> str:
     """The year or month of the clause itself, where it lies back."""
     own = list(_own_words(token))
-    for t in own:
+    above = list(_own_words(token.head)) if _is_when(token) else []  # "the battle ended in 1943 when they retook the city"
+    for t in [*own, *above]:
         if _YEAR.fullmatch(t.text) and _adverbial(t, token):
             if (now is not None and int(t.text) >= now.year) or _first_time(t):
                 continue
@@ -382,6 +383,11 @@ def _dated_back(token: Token, now: datetime | None) -> str:
             if now is not None and token.tag_ not in {"VB", "VBG", "VBZ"} and not _dated(t) and not is_recent(month, now):
                 return f"in {t.text}"
     return ""
+
+
+def _is_when(token: Token) -> bool:
+    """Whether the clause tells when that of its head was."""
+    return token.dep_ in {"advcl", "relcl"} and any(c.lower_ == "when" for c in token.children)
 
 
 @cache
