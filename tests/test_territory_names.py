@@ -124,3 +124,8 @@ def test_the_subject_of_another_clause_left_nothing(alerting: Read) -> None:
     title = "Syrian army withdraws from Sweida under ceasefire deal; Druze fighters regain control"
     (fact,) = alerting(f"{title}\nTalks went on.")
     assert (fact.change, fact.loser) == ("withdrawn", "Syrian army")
+
+
+def test_a_rank_is_no_place(alerting: Read) -> None:
+    facts = alerting("The army said it had captured the village of Palesh and that Capt. Omri Tal was killed there.")
+    assert [f.place for f in facts] == ["Palesh"]
