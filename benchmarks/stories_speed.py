@@ -4,7 +4,7 @@
 
 Items are taken up a batch at a time, as the daemon does. Headlines are random words by their frequency in English; each item is
 another version of one of ten events of its batch or of the live ones, or of none, and vectors follow: cosines as of news.
-Times are processor time of one thread (set OMP_NUM_THREADS=1).
+Times are processor time of one thread, which is what the daemon leaves to products of matrices.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import statistics
 import time
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from monitor.model import Item, Story, Vector
 from monitor.stories.compare import Settings
@@ -31,6 +32,7 @@ def main() -> None:
     parser.add_argument("--items", type=int, default=320)
     parser.add_argument("--batch", type=int, default=32)
     args = parser.parse_args()
+    threadpool_limits(limits=1, user_api="blas")
     for count in args.stories:
         _measure(count, args.items, args.batch)
 
