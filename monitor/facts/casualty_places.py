@@ -79,7 +79,7 @@ def places(sentence: Span) -> list[Mention]:
 
 
 def _starts_name(token: Token) -> bool:
-    article = _ARTICLE_NAME.match(token.text) is not None
+    article = "-" in token.text and _ARTICLE_NAME.match(token.text) is not None
     if not (token.text[:1].isupper() or article) or token.ent_type_ in _TIME_ENTS:
         return False
     named = token.pos_ == "NOUN" and token.ent_type_ and not token.is_sent_start

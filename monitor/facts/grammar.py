@@ -338,10 +338,10 @@ class Doc:
     @overload
     def __getitem__(self, key: slice) -> Span: ...
     def __getitem__(self, key: int | slice) -> Token | Span:
-        if isinstance(key, slice):
-            start, stop, _ = key.indices(len(self.tokens))
-            return Span(self, start, max(start, stop))
-        return self.tokens[key]
+        if isinstance(key, int):
+            return self.tokens[key]
+        start, stop, _ = key.indices(len(self.tokens))
+        return Span(self, start, max(start, stop))
 
     @property
     def sents(self) -> Iterator[Span]:

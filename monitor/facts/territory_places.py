@@ -15,7 +15,7 @@ from typing import Final
 
 from monitor.facts.grammar import Doc
 from monitor.facts.territory_items import ItemReader, Mention
-from monitor.facts.territory_words import is_plural, name_length, place_nouns, words_of
+from monitor.facts.territory_words import Words, is_plural, name_length, place_nouns
 
 _STOPS: Final = frozenset({",", ".", ";", "—", "–", ":", "(", ")"})
 _BORDERS: Final = frozenset({"border", "crossing", "border crossing", "border post", "border point"})
@@ -29,14 +29,13 @@ class PlaceScanner:
 
     def __init__(self, doc: Doc, text: str, demonym: Callable[[str], bool], region: Callable[[str], bool]) -> None:
         self.text, self._demonym, self._region = text, demonym, region
-        self._words = words_of(doc, text)
-        self._starts = [w.start for w in self._words]
+        self._words = Words(doc, text)
         self._nouns = place_nouns()
 
     def scan(self, start: int, end: int, strict: bool = False) -> list[Mention]:
         """The places of the phrase that begins at `start` (code points), read no further than `end`. With `strict` the phrase
         must fill the stretch: used for subjects."""
-        first, last = bisect_left(self._starts, start), bisect_left(self._starts, end)
+        first, last = bisect_left(self._words.starts, start), bisect_left(self._words.starts, end)
         words = [w for w in self._words[first:last] if w.end <= end]
         reader = _Phrase(words, self.text, self._nouns, self._demonym)
         reader.region = self._region
@@ -49,13 +48,13 @@ class PlaceScanner:
         return tuple(self._read_names())
 
     def _read_names(self) -> Iterator[tuple[int, int, str]]:
-        i = 0
-        while i < len(self._words):
-            size = name_length(self._words, i)
+        past = 0
+        for first in self._words.capitals():
+            size = name_length(self._words, first) if first >= past else 0
             if size:
-                start, end = self._words[i].start, self._words[i + size - 1].end
+                past = first + size
+                start, end = self._words[first].start, self._words[past - 1].end
                 yield start, end, self.text[start:end]
-            i += size or 1
 
 
 class _Phrase(ItemReader):

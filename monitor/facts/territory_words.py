@@ -6,10 +6,10 @@ The text is split here and not by the parser, which tears transliterated names (
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
-from typing import Any, Final
+from typing import Any, Final, overload
 
 from monitor.facts.grammar import Doc
 from monitor.facts.lexicon import load
@@ -109,10 +109,35 @@ class Word:
         self.start, self.end, self.tag = start, start + len(form.text), tag
 
 
-def words_of(doc: Doc, text: str) -> list[Word]:
-    """The words and marks of a text, in order."""
-    tags = {token.idx: token.tag_ for token in doc}
-    return [Word(form_of(m.group()), m.start(), tags.get(m.start(), "")) for m in _WORD.finditer(text)]
+class Words(Sequence[Word]):
+    """The words and marks of a text, in order. Most stand where no place is read, so that each is made when asked for."""
+
+    def __init__(self, doc: Doc, text: str) -> None:
+        found = [(m.start(), m.group()) for m in _WORD.finditer(text)]
+        self.starts = [start for start, _ in found]
+        self._forms = [form_of(word) for _, word in found]
+        self._tags = {token.idx: token.tag_ for token in doc}
+        self._made: list[Word | None] = [None] * len(found)
+
+    def __len__(self) -> int:
+        return len(self.starts)
+
+    @overload
+    def __getitem__(self, key: int) -> Word: ...
+    @overload
+    def __getitem__(self, key: slice) -> list[Word]: ...
+    def __getitem__(self, key: int | slice) -> Word | list[Word]:
+        if isinstance(key, slice):
+            return [self[i] for i in range(*key.indices(len(self)))]
+        made = self._made[key]
+        if made is None:
+            start = self.starts[key]
+            made = self._made[key] = Word(self._forms[key], start, self._tags.get(start, ""))
+        return made
+
+    def capitals(self) -> Iterator[int]:
+        """The places of the words that are written like names."""
+        return (i for i, form in enumerate(self._forms) if form.named)
 
 
 def name_length(words: Sequence[Word], first: int = 0) -> int:
