@@ -38,6 +38,7 @@ from rules.alert_gates import (
     is_news,
     step_gate,
 )
+from rules.alert_parts import fold_into, shown_under, wholes_first
 from rules.alert_plan import Decision, Draft, EdgePlan, Record, alert_id, marked_with, reaches_confirm, send
 from rules.alert_state import Hold, Life
 from rules.rule import STILL, Match, Rule
@@ -113,11 +114,11 @@ def decide(
             _set_silently(rule, drafts[key], match, now)
         elif not _is_told_elsewhere(rule, drafts[key], match, states):
             _sort_in(rule, drafts[key], match, now)
-    for key in _wholes_first(drafts):
+    for key in wholes_first(drafts):
         draft = drafts[key]
-        whole = _shown_under(draft, drafts)
+        whole = shown_under(draft, drafts)
         if whole is not None:
-            _fold(rule, draft, whole, now)
+            fold_into(rule, draft, whole, now)
         else:
             _settle(rule, draft, now, around, states)
     return _decision(rule, drafts.values(), now)
@@ -289,49 +290,6 @@ def _drop_unplaced(draft: Draft, event: Event) -> None:
     if hold is not None and hold.reason == UNPLACED:
         left = tuple(e for e in hold.events if not same_event(event, e))
         draft.life = replace(draft.life, hold=_with_events(hold, left))
-
-
-# ------------------------------------------------------------------------------------------------------ wholes and their parts
-
-
-def _wholes_first(drafts: Mapping[str, Draft]) -> list[str]:
-    def depth(key: str) -> int:
-        steps, at, seen = 0, _whole_of(drafts[key]), {key}
-        while at is not None and at in drafts and at not in seen:
-            seen.add(at)
-            steps, at = steps + 1, _whole_of(drafts[at])
-        return steps
-
-    return sorted(drafts, key=depth)
-
-
-def _whole_of(draft: Draft) -> str | None:
-    return next((e.part_of for e in draft.seen if e.part_of), None)
-
-
-def _shown_under(draft: Draft, drafts: Mapping[str, Draft]) -> Draft | None:
-    """The draft of the including series that gives an edge in this step: what this one has to tell shows under it."""
-    if not draft.told or draft.life.hold is not None or any(edge_of(e) in CORRECTING for e in draft.told):
-        return None
-    at, seen = _whole_of(draft), {draft.life.key}
-    while at is not None and at in drafts and at not in seen:
-        seen.add(at)
-        whole = drafts[at]
-        if whole.plan is not None or whole.waits:
-            return whole
-        at = _whole_of(whole)
-    return None
-
-
-def _fold(rule: Rule, draft: Draft, whole: Draft, now: float) -> None:
-    events, over = tuple(draft.told), whole.life
-    if whole.plan is not None:
-        whole.plan = replace(whole.plan, parts=(*whole.plan.parts, *events))
-    elif over.hold is not None:
-        whole.life = replace(over, hold=replace(over.hold, parts=(*over.hold.parts, *events)))
-    under = over.alert or alert_id(rule.name, over.key, over.begun)
-    draft.life = replace(marked_with(rule, draft.life, events), under=under, told_at=now)
-    draft.record("parent", events)
 
 
 # ------------------------------------------------------------------------------------------------------------------ one key

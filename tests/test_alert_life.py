@@ -18,6 +18,7 @@ from monitor.model import (
     Kind,
     RuleState,
     Silence,
+    Statement,
 )
 from rules.alert import Around, Decision, alert_id, decide, explain, fire
 from rules.alert_gates import GATES, quiet_until
@@ -434,6 +435,34 @@ def test_words_are_told_once_for_a_key() -> None:
     desk = Desk(rule(Kind.TEXT))
     hit = Event(E.MATCHED, Kind.TEXT, "s", 0.0, "s", True, item_id="i")
     assert [desk.told(n, hit) for n in range(3)] == [[("opened", 1)], [], []]
+
+
+def words(key: str, speaker: str = "Putin", item: str = "i", name: EventName = E.NEW_STATEMENT, **changes: Any) -> Event:
+    fact = Statement(id=key, start=0, end=1, evidence=key, status="claimed", speaker=speaker, speaker_id=speaker)
+    values: dict[str, Any] = {"newsworthy": True, "fact": fact, "item_id": item, "new": key, "origins": ("AFP",)}
+    return Event(name, Kind.STATEMENT, key, 0.0, "s", **(values | changes))
+
+
+def test_all_that_somebody_says_in_an_item_is_one_alert() -> None:
+    desk = Desk(rule(Kind.STATEMENT))
+    decision = desk.step(0, words("we came"), words("we saw"), words("we doubt it", "Macron"), words("we won", item="j"))
+    assert [(e.key, len(e.facts)) for e in decision.edges] == [("we came", 2), ("we doubt it", 1), ("we won", 1)]
+    assert reasons(decision) == ["parent"]
+    assert desk.told(1, words("we saw", item="k")) == []
+    assert desk.told(2, words("we left", item="k")) == [("opened", 1)]
+
+
+def test_what_is_said_beside_words_that_are_not_told_stands_alone() -> None:
+    what = rule(Kind.STATEMENT)
+    matches = [Match(what, words("we came"), (), False), Match(what, words("we saw"), (), True)]
+    assert [e.key for e in decide(what, matches, {}, 0).edges] == ["we saw"]
+
+
+def test_the_opposite_is_told_beside_other_words() -> None:
+    desk = Desk(rule(Kind.STATEMENT))
+    desk.step(0, words("we leave"))
+    decision = desk.step(1, words("we came", item="j"), words("we stay", item="j", name=E.REVERSED, names_old="we leave"))
+    assert [e.key for e in decision.edges] == ["we came", "we stay"]
 
 
 def test_the_opposite_of_a_statement_is_a_new_alert_that_names_the_old() -> None:
