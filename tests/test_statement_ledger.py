@@ -90,6 +90,21 @@ def test_a_paraphrase_needs_similarity_and_equal_numbers_and_polarity() -> None:
     assert second(said, "We have sent 400 trucks to the town.", alike=0.97).name == E.NEW_STATEMENT
 
 
+@pytest.mark.parametrize(
+    ("quote", "denies"),
+    [
+        ("We have no choice but to close the port", False),
+        ("We have no plan to close the port", True),
+        ("There is no doubt that we cannot stay", True),
+        ("Not only the port but the airport will close", False),
+        ("We will not close the port unless the army comes", True),
+        ("It could not but hurt trade", True),
+    ],
+)
+def test_a_turn_of_speech_denies_nothing(quote: str, denies: bool) -> None:
+    assert statements.polarity(quote, None) is denies
+
+
 SAID = "The northern ferry line to the islands will be shut by December because the money is gone"
 
 

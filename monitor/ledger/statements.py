@@ -55,6 +55,12 @@ _NEGATIONS = frozenset(
 )
 _CONTRACTED = re.compile(r"n['’]t\b")
 _CONDITION = re.compile(r"(?<!as )\b(?:if|unless)\b[^,;.]*")
+_AFFIRMING = re.compile(
+    r"\bno (?:other )?(?:choice|option|alternative|way) but\b|\b(?:can|could) ?not (?:help )?but\b|\bnothing (?:but|less than)\b"
+    r"|\b(?:not|no) (?:only|just|merely|simply)\b|\b(?:no|without) (?:doubt|question)\b|\bno (?:matter|less than|fewer than|later than)\b"
+    r"|\bnone other than\b"
+)
+"""Turns of speech whose negation denies nothing."""
 _AUXILIARIES = frozenset({"do", "does", "did", "is", "are", "was", "were", "has", "have", "had", "will", "would", "be", "been"})
 
 
@@ -162,7 +168,7 @@ def polarity(quote: str, stance: str | None) -> bool:
 
 @lru_cache(maxsize=10_000)
 def _denials(quote: str) -> int:
-    plain = fold(_CONDITION.sub(" ", _CONTRACTED.sub(" not", quote.casefold())))
+    plain = fold(_AFFIRMING.sub(" ", _CONDITION.sub(" ", _CONTRACTED.sub(" not", quote.casefold()))))
     pairs = len(re.findall(r"\bne\b.{1,30}?\b(?:pas|jamais|rien|aucune?)\b", plain))
     return sum(word in _NEGATIONS for word in plain.split()) - pairs
 
