@@ -56,9 +56,9 @@ _NEGATIONS = frozenset(
 _CONTRACTED = re.compile(r"n['’]t\b")
 _CONDITION = re.compile(r"(?<!as )\b(?:if|unless)\b[^,;.]*")
 _AFFIRMING = re.compile(
-    r"\bno (?:other )?(?:choice|option|alternative|way) but\b|\b(?:can|could) ?not (?:help )?but\b|\bnothing (?:but|less than)\b"
-    r"|\b(?:not|no) (?:only|just|merely|simply)\b|\b(?:no|without) (?:doubt|question)\b|\bno (?:matter|less than|fewer than|later than)\b"
-    r"|\bnone other than\b"
+    r"\bno (?:other )?(?:choice|option|alternative|way) but\b|\b(?:can|could) ?not (?:help )?but\b|\bnone other than\b"
+    r"|\bnothing (?:but|less than)\b|\b(?:not|no) (?:only|just|merely|simply)\b|\b(?:no|without) (?:doubt|question)\b"
+    r"|\bno (?:matter|less than|fewer than|later than)\b"
 )
 """Turns of speech whose negation denies nothing."""
 _AUXILIARIES = frozenset({"do", "does", "did", "is", "are", "was", "were", "has", "have", "had", "will", "would", "be", "been"})
