@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 from monitor.model import Event, Kind, Statement
@@ -13,6 +14,10 @@ from rules.shapes import AnyOf, Choice, Flag, Key, OrNull
 from rules.wording import one_line
 
 _QUOTE = 120
+_JOINED = re.compile(r"(?:to|against|of|from|for)\b|\w+ing\b", re.IGNORECASE)
+"""How words begin that need the verb before them: "to withdraw", "against tolls"."""
+_TAKING = re.compile(r"\b(?:for|on|upon)$|^(?:urg|demand|press|ask|appeal|implor|beg)", re.IGNORECASE)
+"""Cues that take an object: "calls for", "urged"."""
 
 
 def words(event: Event) -> Mapping[str, str]:
@@ -23,7 +28,15 @@ def words(event: Event) -> Mapping[str, str]:
     said = one_line(fact.content)
     content = clip((said if fact.mode == "mixed" else said.strip("\"'“”«»„‘’ ")).rstrip(",;: "), _QUOTE)
     quoted = f"“{content}”" if fact.mode == "verbatim" and content else content
-    return {"quote": quoted, "old": clip(one_line(event.old), _QUOTE) if isinstance(event.old, str) else ""}
+    joined = f"{one_line(fact.cue)} {quoted}" if fact.cue and _needs_its_verb(fact, fact.cue, content) else f": {quoted}"
+    return {"quote": quoted, "said": joined, "old": clip(one_line(event.old), _QUOTE) if isinstance(event.old, str) else ""}
+
+
+def _needs_its_verb(fact: Statement, cue: str, content: str) -> bool:
+    """Whether the words say nothing, or the opposite, without the verb: "denies Russian capture", "urges allies to help"."""
+    if fact.mode == "verbatim":
+        return False
+    return fact.stance == "denies" or bool(_JOINED.match(content) or _TAKING.search(cue))
 
 
 SPEC = KindSpec(
@@ -42,9 +55,9 @@ SPEC = KindSpec(
     },
     titles={
         E.REVERSED: "{speaker} says the opposite now: {quote} (before: {old})",
-        None: "{speaker}: {quote}",
+        None: "{speaker} {said}",
     },
     words=words,
-    title_fields=frozenset({"quote"}),
+    title_fields=frozenset({"quote", "said"}),
     gives={"anchored": STATUS_GIVES["anchored"], "status": {"historic": frozenset({E.IGNORED})}},
 )

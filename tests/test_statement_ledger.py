@@ -94,6 +94,7 @@ def test_a_paraphrase_needs_similarity_and_equal_numbers_and_polarity() -> None:
     ("quote", "denies"),
     [
         ("We have no choice but to close the port", False),
+        ("We have “no choice” but to close the port", False),
         ("We have no plan to close the port", True),
         ("There is no doubt that we cannot stay", True),
         ("Not only the port but the airport will close", False),

@@ -56,7 +56,7 @@ _NEGATIONS = frozenset(
 _CONTRACTED = re.compile(r"n['’]t\b")
 _CONDITION = re.compile(r"(?<!as )\b(?:if|unless)\b[^,;.]*")
 _AFFIRMING = re.compile(
-    r"\bno (?:other )?(?:choice|option|alternative|way) but\b|\b(?:can|could) ?not (?:help )?but\b|\bnone other than\b"
+    r"\bno (?:other )?(?:choice|option|alternative|way) but\b|\b(?:can?|could) ?not (?:help )?but\b|\bnone other than\b"
     r"|\bnothing (?:but|less than)\b|\b(?:not|no) (?:only|just|merely|simply)\b|\b(?:no|without) (?:doubt|question)\b"
     r"|\bno (?:matter|less than|fewer than|later than)\b"
 )
@@ -168,7 +168,7 @@ def polarity(quote: str, stance: str | None) -> bool:
 
 @lru_cache(maxsize=10_000)
 def _denials(quote: str) -> int:
-    plain = fold(_AFFIRMING.sub(" ", _CONDITION.sub(" ", _CONTRACTED.sub(" not", quote.casefold()))))
+    plain = _AFFIRMING.sub(" ", fold(_CONDITION.sub(" ", _CONTRACTED.sub(" not", quote.casefold()))))
     pairs = len(re.findall(r"\bne\b.{1,30}?\b(?:pas|jamais|rien|aucune?)\b", plain))
     return sum(word in _NEGATIONS for word in plain.split()) - pairs
 
