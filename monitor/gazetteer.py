@@ -34,6 +34,13 @@ _ARTICLE: Final = re.compile(r"^the (?=\w)", re.IGNORECASE)
 _SIDE: Final = re.compile(r"^(?:(?:north|south)?-?(?:east|west|north|south)ern|central) (?=\w{3})", re.IGNORECASE)
 _TRAILING: Final = re.compile(r" (?:city|town|village|proper)$", re.IGNORECASE)
 _REGION_WORD: Final = re.compile(r" (?:province|governorate|oblast|region|state|district|division|county)$", re.IGNORECASE)
+_COMMON_WORDS: Final = """
+gulf coast border north south east west center centre bay river lake island islands mountain mountains sea ocean strait
+channel canal valley downtown midlands port park market airport station bridge church mosque base camp court hospital
+university police beach desert highway jungle forest village town city district county peninsula capital
+"""
+_COMMON: Final = frozenset(_COMMON_WORDS.split())
+"""Words that towns are called, and that alone mean none of them: "strikes in Gulf", "clashes near Border"."""
 _LEVELS: Final = ((50_000, "city"), (5_000, "town"), (0, "village"))
 
 
@@ -114,6 +121,8 @@ class Gazetteer:
         A name that merely sounds alike counts only in a likely country or near a named place, and so does a small place
         where the likely countries are known: a wrong place is worse than none.
         """
+        if index.fold(name) in _COMMON:
+            return None
         best: tuple[float, Place] | None = None
         nation = self._code(name)
         for hit in self._hits(name):

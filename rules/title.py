@@ -9,7 +9,7 @@ import dataclasses
 import re
 from collections.abc import Mapping
 
-from monitor.model import Bounds, CasualtyFigure, Event, Fact, Kind, Statement, TerritoryChange
+from monitor.model import Bounds, CasualtyFigure, Event, EventName, Fact, Kind, Statement, TerritoryChange
 from monitor.wording import clip, figure, spread
 from rules import yaml
 from rules.kind import KindSpec
@@ -28,6 +28,7 @@ _LEADING = re.compile(
 COMMON_FIELDS = frozenset(
     ("event", "story", "title", "feed", "outlet", "rule", "severity", "old", "new", "spread", "origins", "source")
 )
+_MOVED = frozenset({EventName.INCREASED, EventName.REFINED, EventName.DECREASED})
 _FACTS = {Kind.TERRITORY: TerritoryChange, Kind.CASUALTY: CasualtyFigure, Kind.STATEMENT: Statement}
 _HIDDEN = frozenset({"id", "start", "end", "why", "within", "part_of", "derived_low", "anchored", "complete"})
 
@@ -54,12 +55,19 @@ def render_title(rule: Rule, event: Event, context: Context) -> str:
     """The title of an alert: by the rule's template, else by its kind's. Never empty, one line, at most 200 characters."""
     spec = KINDS[rule.fact]
     values = title_values(rule, event, context)
-    default = spec.titles.get(event.name) or spec.titles[None]
+    default = spec.titles.get(_named(event)) or spec.titles[None]
     text = fill(rule.title, values) if rule.title else ""
     text = text or fill(default, values) or values["title"] or values["story"] or rule.name
     if event.unconfirmed and not rule.title:
         text += " (unconfirmed)"
     return clip(text[:1].upper() + text[1:], MAX_TITLE)
+
+
+def _named(event: Event) -> EventName:
+    """The event that the default title is of: who was told nothing yet hears of no rise, unless the text tells of one."""
+    fact = event.fact
+    first = event.name in _MOVED and event.old is None and isinstance(fact, CasualtyFigure) and fact.revision is None
+    return EventName.NEW_FIGURE if first else event.name
 
 
 def title_values(rule: Rule, event: Event, context: Context) -> dict[str, str]:

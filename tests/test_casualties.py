@@ -285,6 +285,9 @@ def test_what_feeds_add_to_every_item_is_not_read(read: Any) -> None:
         ("Four soldiers killed, US President Ada Quill says", None),
         ("Shelling kills 4 in Lebanon as Quill visits Paris", "Lebanon"),
         ("Peru earthquake kills 4", "Peru"),
+        ("A frigate killed four sailors, and Ruritania's top diplomat would not say why", None),
+        ("Over 400 miners have died, according to a report by the organisation Foro Minero.", None),
+        ("Morland's death toll reaches 40", "Morland"),
     ],
 )
 def test_who_did_it_is_no_place(read: Any, text: str, place: str | None) -> None:
@@ -296,6 +299,7 @@ def test_who_did_it_is_no_place(read: Any, text: str, place: str | None) -> None
     [
         "He was 13 when he killed eight girls, a boy and a guard at a school in the old town in 2019.",
         "Ivo Marek was jailed for life for the murders of eight women.",
+        "Nurse jailed over nine Bristol murders",
     ],
 )
 def test_what_a_court_or_a_year_recalls_is_history(read: Any, text: str) -> None:
@@ -423,6 +427,7 @@ def test_places_missed_before(read: Any, text: str, place: str | None) -> None:
         ("Authorities release the names of 130 people who are missing.", "Authorities"),
         ("The observatory said ten people were killed. Another five were wounded.", "observatory"),
         ("A bomb raised the death toll to 12.", None),
+        ("This unrest adds to a worrying trend, with 21 people shot in the port.", None),
     ],
 )
 def test_sources_without_a_verb_of_saying(read: Any, text: str, source: str | None) -> None:

@@ -277,3 +277,9 @@ def test_four_somewhere_in_a_country_hide_no_four_in_a_town_unless_the_cause_is_
     assert world.tells("two", 5, fact(4, cause="bus crash", **TOWN))
     assert world.tells("three", 6, fact(4, place="Other", place_id="xa-other"))
     assert not world.tells("four", 7, fact(4, cause="attacks", place="Village", place_id="xa-village"))
+
+
+def test_four_soldiers_in_a_country_are_those_of_its_town() -> None:
+    world = World()
+    assert world.tells("one", 0, fact(4, category="soldiers"))
+    assert not world.tells("two", 5, fact(4, category="soldiers", cause="ambush", **TOWN))

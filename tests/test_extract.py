@@ -283,6 +283,25 @@ def test_a_place_ends_where_the_gazetteer_says(reader: FactReader) -> None:
     assert (found.place, found.country) == ("Peru", "PE")
 
 
+def test_a_village_that_no_map_knows_lies_in_the_country_of_the_others(reader: FactReader) -> None:
+    title, text = "Gunmen kill 20 in Kebbi", "At least 20 people were killed in Fasken Ruwa, a village in the north, on Sunday."
+    figures = [f for f in reader.read(Document("d", text, title)).facts if isinstance(f, CasualtyFigure)]
+    assert [(f.place, f.country) for f in figures] == [("Kebbi", "NG"), ("Fasken Ruwa", "NG")]
+
+
+def test_two_countries_are_filed_under_the_first(reader: FactReader) -> None:
+    text = "Cholera has claimed more than 200 lives in Chad and Cameroon, the agency said."
+    (figure,) = [f for f in reader.read(Document("d", text)).facts if isinstance(f, CasualtyFigure)]
+    assert (figure.place, figure.place_id, figure.country) == ("Chad and Cameroon", None, "TD")
+
+
+def test_a_headline_that_counts_the_months_since_tells_no_new_toll(reader: FactReader) -> None:
+    text = "The town is still taking stock after the storms. Eleven people were killed and thousands of homes were damaged."
+    for title, anchored in (("Thousands still homeless a month on from floods in Natal", False), ("Floods in Natal", True)):
+        figures = [f for f in reader.read(Document("d", text, title)).facts if isinstance(f, CasualtyFigure)]
+        assert [f.anchored for f in figures if f.metric == "killed"] == [anchored]
+
+
 def test_a_highway_lies_in_the_place_it_is_called_by(reader: FactReader) -> None:
     (found,) = reader.read(Document("d", "Eight people were killed on a Texas highway on Friday.")).facts
     assert isinstance(found, CasualtyFigure)

@@ -382,6 +382,19 @@ def test_a_telling_number_that_comes_again_is_of_the_same_people(then: CasualtyF
         (fact(18, place="Rivertown"), fact(5, place="Rivertown", cause="fresh strikes"), 600, "NEW_FIGURE"),
         (fact(18, place="Rivertown"), fact(21, place="Rivertown", cause="fresh strikes"), 60, "INCREASED"),
         (fact(18, place="Rivertown"), fact(5, place="Rivertown", cause="strikes"), 600, "CONFLICT"),
+        (
+            fact(5, place="Rivertown", cause="air strikes"),
+            fact(18, place="Rivertown", cause="drone attack"),
+            4000,
+            "NEW_FIGURE",
+        ),
+        (
+            fact(5, place="Rivertown", cause="air strikes"),
+            fact(18, place="Rivertown", cause="strikes", revision="up"),
+            4000,
+            "INCREASED",
+        ),
+        (fact(5, place="Rivertown", cause="floods"), fact(18, place="Rivertown", cause="floods"), 4000, "INCREASED"),
         (fact(73_000, place="Rivertown"), fact(4, place="Rivertown"), 600, "NEW_FIGURE"),  # a war's total, one strike's dead
         (fact(4, place="Rivertown"), fact(73_000, place="Rivertown"), 600, "NEW_FIGURE"),
         (fact(73_000, place="Rivertown"), fact(4, place="Rivertown", revision="down"), 600, "REVISED_DOWN"),

@@ -267,3 +267,8 @@ def test_countries_are_countries(gazetteer: Gazetteer, name: str) -> None:
     place = gazetteer.link(name)
     assert place is not None
     assert place.level == "country"
+
+
+@pytest.mark.parametrize("word", ["Gulf", "the Border", "Downtown", "North"])
+def test_a_common_word_means_no_town_of_that_name(gazetteer: Gazetteer, word: str) -> None:
+    assert gazetteer.link(word, ["US"]) is None

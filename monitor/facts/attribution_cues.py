@@ -15,7 +15,11 @@ from monitor.facts.lexicon import load
 
 FINITE = frozenset({"VBD", "VBZ", "VBP", "MD"})
 # Words after a verb by which it is no act of speech: "Officials told they can stay" and "Reform explained: how" in headlines.
-_BARRED_NEXT = {"tell": frozenset({"they", "he", "she", "that", "to", "apart"}), "explain": frozenset({":"})}
+_BARRED_NEXT = {
+    "tell": frozenset({"they", "he", "she", "that", "to", "apart"}),
+    "explain": frozenset({":"}),
+    "add": frozenset({"to", "up"}),
+}
 LEADING = frozenset({"and", "but", "because", "while", "although", "though", "since", "as", "if", "when", "that", "after"})
 _RELATIVE = frozenset({"who", "which", "that"})
 _SUBJECTS = frozenset({"nsubj", "nsubjpass"})

@@ -161,8 +161,8 @@ def _mention(sentence: Span, start: int, end: int) -> Mention | None:
         return Mention(start, end, text, located, owner)
     if doc[end - 1].lower_.endswith(_PEOPLES) or not _named_alone(doc[start]):
         return None
-    # "A Ruritanian strike", "the Ruritania deal": who did it, or what it is about.
-    acts = after is not None and (modifies or words.has("acts", after))
+    # "A Ruritanian strike", "the Ruritania deal", "Ruritania's top diplomat": who did it, or what it is about.
+    acts = after is not None and (modifies or words.has("acts", after) or _owns_somebody(sentence, end))
     return Mention(start, end, text, 0, owner, acts=_is_doer(sentence, start, end)) if known and not acts else None
 
 
@@ -181,6 +181,15 @@ def _is_doer(sentence: Span, start: int, end: int) -> bool:
         return True
     stem = doc[start].lower_[:_STEM]
     return len(stem) == _STEM and any(t.lower_.startswith(stem) and _names_doer(t) for t in sentence if t.ent_type_ == "NORP")
+
+
+def _owns_somebody(sentence: Span, end: int) -> bool:
+    """ "Morland's top diplomat", not "Morland's death toll" or "Morland's Sarvo"."""
+    words = casualty_words()
+    if end + 1 >= sentence.end or sentence.doc[end].lower_ not in {"'s", "’s"}:
+        return False
+    run = _nouns(sentence, end + 1)
+    return len(run) > 0 and run[-1].text.islower() and (words.has("titles", run[-1]) or words.has("offices", run[-1]))
 
 
 def _nouns(sentence: Span, first: int) -> Span:
@@ -247,6 +256,8 @@ def _names_other(sentence: Span, start: int, end: int) -> bool:
         return True  # "the Nigerian town of Metele": the name follows
     if any(words.has(kind, doc[end - 1]) for kind in ("causes", "accidents")) or _names_disaster(sentence, end):
         return True
+    if start > sentence.start and doc[start - 1].text.islower() and words.has("groups", doc[start - 1]):
+        return True  # "the organisation Foro Minero"
     if (
         any(words.has("group_nouns", t) for t in name)
         or _is_described(sentence, start, end)

@@ -157,6 +157,7 @@ def _counts_years(sentence: Span, link: Link) -> bool:
         if token.lower_ not in _SPANS or token.i + 1 >= sentence.end or token.nbor().lower_ not in _AFTER:
             continue
         counted = token.i > sentence.start and (doc[token.i - 1].like_num or doc[token.i - 1].lower_ in {"a", "few", "many"})
-        if counted and (token.nbor().lower_ != "on" or token.i + 2 >= sentence.end or doc[token.i + 2].text in {",", "."}):
+        behind = doc[token.i + 2].lower_ if token.i + 2 < sentence.end else "."
+        if counted and (token.nbor().lower_ != "on" or behind in {",", ".", "from"}):
             return True
     return False

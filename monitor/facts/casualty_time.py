@@ -266,8 +266,8 @@ def recalls(sentence: Span, published: float | None) -> bool:
 
 
 def _is_of_court(sentence: Span, link: Link) -> bool:
-    """ "Jailed for life for the murders of eight women": what happened was told long before the sentence."""
-    if link.frame != "noun of":
+    """ "Jailed for life for the murders of eight women", "jailed over eight murders": it was told long before the sentence."""
+    if link.frame not in {"noun of", "event noun"}:
         return False
     return any(casualty_words().has("court", t) for t in sentence.doc[sentence.start : link.cue.i])
 

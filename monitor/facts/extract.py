@@ -25,13 +25,15 @@ from monitor.facts.parsing import Parsed, Parser, Section
 from monitor.facts.statements import read_statements
 from monitor.facts.territory import TerritoryContext, read_territory
 from monitor.gazetteer import Gazetteer, Place
-from monitor.model import LIVE_STATUSES, CasualtyFigure, Document, Fact, Reading, Statement
+from monitor.model import LIVE_STATUSES, CasualtyFigure, Document, Fact, Reading, Statement, TerritoryChange
 from monitor.text import language_of
 
 READ_LANGUAGES = frozenset({"en"})
 _NAMES = 40  # names kept for grouping
 _BATCH = 60_000  # code points that are parsed together: enough to fill the network, little to hold
 _TITLE_YEAR = re.compile(r"(?:(\w+) )?\b((?:19|20)\d\d)\b(?!,\d)")
+_NUMBER_WORD = r"(?:an?|one|two|three|four|five|six|seven|eight|nine|ten|\w+ty|\d+)"
+_TITLE_AGE = re.compile(rf"\b{_NUMBER_WORD} (?:month|year|decade)s? (?:on|after|since|later)\b", re.IGNORECASE)
 _MARK = re.compile(r":| [|\u2013\u2014-] ")
 _OF_NATION = frozenset({"capital", "territory", "soil", "waters", "airspace", "city", "town", "village", "province", "region"})
 _DESCRIBING = ("ful", "ous", "ive", "less", "able", "ible", "ing", "ly")  # of a headline's adjectives, which no map knows
@@ -67,7 +69,7 @@ class FactReader:
 
     def _read(self, parsed: Parsed, language: str | None) -> Reading:
         setting = _setting(parsed, self._gazetteer)
-        facts = _with_scopes([self._completed(fact, setting) for fact in self._facts(parsed)])
+        facts = _with_scopes(_in_one_country([self._completed(fact, setting) for fact in self._facts(parsed)]))
         judged = _anchored(_distinct(facts), parsed, setting)
         return Reading(
             language,
@@ -99,8 +101,11 @@ class FactReader:
             fact = replace(fact, place=fact.source if self._gazetteer.country(fact.source) else None)
         if isinstance(fact, CasualtyFigure) and fact.place is not None:
             headed = fact.within == "title"
-            name, place = self._place(fact.place, setting, headed) if " and " not in fact.place else (fact.place, None)
-            if place is not None:
+            first, joined, _ = fact.place.partition(" and ")
+            name, place = self._place(first, setting, headed)
+            if joined:  # "Ruritania and Morland": the first tells the country
+                fact = replace(fact, country=place.country if place is not None else None)
+            elif place is not None:
                 fact = replace(fact, place=name, place_id=place.id, country=place.country)
             elif name in setting.headline and name.endswith(_DESCRIBING):
                 fact = replace(fact, place=None)  # "200 Dead in Alarming, Deadly Emergency"
@@ -230,6 +235,15 @@ def _anchored(facts: Iterable[Fact], parsed: Parsed, setting: _Setting) -> list[
     return [replace(row[0], anchored=False) if by_the_way else row[0] for row, by_the_way in zip(judged, aside, strict=True)]
 
 
+def _in_one_country(facts: list[Fact]) -> list[Fact]:
+    """The facts, those at places that are not known in the one country of all that are."""
+    placed = {f.country for f in facts if isinstance(f, CasualtyFigure | TerritoryChange) and f.country}
+    if len(placed) != 1:
+        return facts
+    (country,) = placed
+    return [replace(f, country=country) if isinstance(f, CasualtyFigure) and f.place and not f.country else f for f in facts]
+
+
 def _with_scopes(facts: Sequence[Fact]) -> list[Fact]:
     """The facts, those of casualties with the scope that the whole document gives them."""
     figures = [f for f in facts if isinstance(f, CasualtyFigure)]
@@ -256,7 +270,10 @@ def _is_essay(title: str) -> bool:
 
 
 def _is_bygone(title: str, published: float | None) -> bool:
-    """Whether a headline is about a year that is long over ("How the 1986 World Cup was nearly cancelled")."""
+    """Whether a headline is about a year that is long over ("How the 1986 World Cup was nearly cancelled"), or tells how long
+    ago it was ("One month on from the floods")."""
+    if _TITLE_AGE.search(title):
+        return True
     if published is None:
         return False
     this = datetime.fromtimestamp(published, UTC).year

@@ -263,8 +263,13 @@ def _same_number_in_country(p: _Pair) -> bool:
 
 
 def _same_number_of_nowhere(p: _Pair) -> bool:
-    """Four dead in the country and four in one of its towns are the same four only where the cause says so too."""
-    return _equal(p, TELLING) and _nowhere(p) and (_equal(p, FEW) or _same_cause(p))
+    """Four dead in the country and four in one of its towns are the same four only where the cause says so too, or the noun."""
+    return _equal(p, TELLING) and _nowhere(p) and (_equal(p, FEW) or _same_cause(p) or _same_named_group(p))
+
+
+def _same_named_group(p: _Pair) -> bool:
+    """Four soldiers here and four there are fewer chances than four people."""
+    return p.old.category == p.new.category not in {"people", "civilians", "other"}
 
 
 def _same_cause(p: _Pair) -> bool:

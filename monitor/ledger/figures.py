@@ -41,6 +41,12 @@ NARROWER: dict[str, frozenset[str]] = {
 _FRESH = frozenset({"fresh", "new", "another", "further", "latest", "second", "separate", "different"})
 FRESH_S = 3 * 3600.0
 """How much younger than a series an attack must be that is called fresh, to be another one."""
+_ATTACKS = frozenset(
+    {"strike", "airstrike", "attack", "raid", "shelling", "bombing", "bombardment", "drone", "missile", "rocket"}
+    | {"shooting", "ambush"}
+)
+LATE_S = 36 * 3600.0
+"""After so long without a word of it, an attack of a story is another one, unless a cue ("rises to") goes on with the first."""
 TELLING, AGAIN_S = 3, 2 * 86400.0
 """A number from here on tells its event from another, within so long."""
 WAR, WAR_TIMES = 1000, 100
@@ -232,6 +238,8 @@ def _is_another(entry: Entry, o: Observation) -> bool:
         return False
     if _FRESH & set(fold(fact.cause or "").split()):
         return o.at - entry.opened > FRESH_S
+    if o.at - _last_heard(entry) > LATE_S and _is_attack(fact.cause) and _is_attack(entry.slots.cause):
+        return True
     if best is None or (fact.low is None and fact.high is None):
         return False
     known, new = b.level(best), b.level(Bounds(fact.low, fact.high, fact.qualifier))
@@ -241,6 +249,14 @@ def _is_another(entry: Entry, o: Observation) -> bool:
     beside = any(row.item_id == o.item_id for row in entry.series.rows)
     fewer = new < known < one.SHARE_TIMES * new and _is_far(best, fact)
     return fewer and fact.source is None and fact.qualifier in b.FIRM and not beside
+
+
+def _last_heard(entry: Entry) -> float:
+    return max((row.at for row in entry.series.rows), default=entry.series.best_at)
+
+
+def _is_attack(cause: str | None) -> bool:
+    return any(word.rstrip("s") in _ATTACKS for word in fold(cause or "").split()[-1:])
 
 
 def _narrower(inner: Slots, outer: Slots, inside: Inside) -> bool:
