@@ -121,7 +121,7 @@ class Gazetteer:
         A name that merely sounds alike counts only in a likely country or near a named place, and so does a small place
         where the likely countries are known: a wrong place is worse than none.
         """
-        if index.fold(name) in _COMMON:
+        if index.fold(_ARTICLE.sub("", name)) in _COMMON:
             return None
         best: tuple[float, Place] | None = None
         nation = self._code(name)

@@ -74,7 +74,7 @@ SPEC = KindSpec(
         "cause": Key(Terms(), doc="words of what killed, such as strike*"),
     },
     titles={
-        E.NEW_FIGURE: "{victims} {metric} in {place}",
+        E.NEW_FIGURE: "{victims} {metric} in {place} (was {old})",
         E.INCREASED: "{toll} in {place} rises to {new} (was {old})",
         E.REFINED: "{toll} in {place} now put at {new} (was {old})",
         E.CONFLICT: "{toll} in {place}: sources differ, {spread}",

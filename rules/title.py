@@ -64,10 +64,13 @@ def render_title(rule: Rule, event: Event, context: Context) -> str:
 
 
 def _named(event: Event) -> EventName:
-    """The event that the default title is of: who was told nothing yet hears of no rise, unless the text tells of one."""
+    """The event that the default title is of. Nothing rises for who was told nothing yet, and of one attack or accident only
+    where the text says so: the dead of the next one may have been read as more of the same."""
     fact = event.fact
-    first = event.name in _MOVED and event.old is None and isinstance(fact, CasualtyFigure) and fact.revision is None
-    return EventName.NEW_FIGURE if first else event.name
+    if event.name not in _MOVED or not isinstance(fact, CasualtyFigure) or fact.revision is not None:
+        return event.name
+    anew = event.old is None or (event.name is not EventName.DECREASED and fact.scope == "incident")
+    return EventName.NEW_FIGURE if anew else event.name
 
 
 def title_values(rule: Rule, event: Event, context: Context) -> dict[str, str]:

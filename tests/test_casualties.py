@@ -288,6 +288,7 @@ def test_what_feeds_add_to_every_item_is_not_read(read: Any) -> None:
         ("A frigate killed four sailors, and Ruritania's top diplomat would not say why", None),
         ("Over 400 miners have died, according to a report by the organisation Foro Minero.", None),
         ("Morland's death toll reaches 40", "Morland"),
+        ("A vast Russian attack on Kyiv Thursday killed at least 30 people", "Kyiv"),
     ],
 )
 def test_who_did_it_is_no_place(read: Any, text: str, place: str | None) -> None:
@@ -467,6 +468,7 @@ def test_what_points_back_to_a_past_year_is_history(read: Any, text: str) -> Non
         "Crowds marched over the killing of eleven farmers.",
         "In the hours after nine people were killed in Brest, a channel praised the gunman.",
         "It follows the Bastille Day attack in Nice, where 84 were killed.",
+        "The shooting adds to a grim trend, with 21 people shot in the port since spring.",
     ],
 )
 def test_a_matter_that_is_known_is_recalled(read: Any, text: str) -> None:

@@ -297,9 +297,9 @@ def test_two_countries_are_filed_under_the_first(reader: FactReader) -> None:
 
 def test_a_headline_that_counts_the_months_since_tells_no_new_toll(reader: FactReader) -> None:
     text = "The town is still taking stock after the storms. Eleven people were killed and thousands of homes were damaged."
-    for title, anchored in (("Thousands still homeless a month on from floods in Natal", False), ("Floods in Natal", True)):
+    for title, news in (("Thousands still homeless a month on from floods in Natal", False), ("Floods in Natal", True)):
         figures = [f for f in reader.read(Document("d", text, title)).facts if isinstance(f, CasualtyFigure)]
-        assert [f.anchored for f in figures if f.metric == "killed"] == [anchored]
+        assert [f.anchored for f in figures if f.metric == "killed"] == [news]
 
 
 def test_a_highway_lies_in_the_place_it_is_called_by(reader: FactReader) -> None:

@@ -403,9 +403,16 @@ def test_a_timer_without_an_item_breaks_nothing(scene: Scene) -> None:
         (E.NEW_FIGURE, toll(category="named_person", name="A. Haddad"), {"new": Bounds(1, 1)}, "A. Haddad killed in Aleppo"),
         (
             E.INCREASED,
-            toll(),
+            toll(revision="up"),
             {"new": Bounds(242, None, "at_least"), "old": Bounds(190, 190)},
             "Death toll in Aleppo rises to at least 242 (was 190)",
+        ),
+        (E.INCREASED, toll(), {"new": Bounds(18, 18), "old": Bounds(4, 4)}, "18 killed in Aleppo (was 4)"),
+        (
+            E.INCREASED,
+            toll(scope="cumulative"),
+            {"new": Bounds(18, 18), "old": Bounds(4, 4)},
+            "Death toll in Aleppo rises to 18 (was 4)",
         ),
         (
             E.INCREASED,

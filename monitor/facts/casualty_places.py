@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass
 from functools import cache
 
+from monitor.facts.casualty_time import WEEKDAYS
 from monitor.facts.casualty_words import casualty_words, singulars
 from monitor.facts.grammar import Doc, Span, Token
 from monitor.facts.lexicon import load
@@ -110,8 +111,10 @@ def _name_end(sentence: Span, i: int) -> int:
         )
         through = token.lower_ == "of" and _is_place_noun(doc[k - 1]) and _capital_after(doc, k + 1, stop)
         article = (_ARTICLE_NAME.match(token.text) or _ELIDED.match(token.text)) is not None
-        if token.ent_type_ in _TIME_ENTS or not (
-            capital or article or inner or through or (token.lower_ == "the" and doc[k - 1].lower_ == "of")
+        if (
+            token.ent_type_ in _TIME_ENTS
+            or token.lower_ in WEEKDAYS
+            or not (capital or article or inner or through or (token.lower_ == "the" and doc[k - 1].lower_ == "of"))
         ):
             break
         k += 1

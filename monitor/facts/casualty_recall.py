@@ -21,6 +21,9 @@ _SPANS = frozenset({"year", "years", "decade", "decades", "month", "months"})
 _MOMENTS = frozenset({"hours", "days", "weeks", "day", "week", "hour", "night", "morning", "time", "wake", "aftermath"})
 _AFTER = frozenset({"since", "after", "on"})
 _MATTERS = frozenset({"over", "after", "for", "since", "about", "regarding", "concerning", "following"})
+_SERIES = frozenset({"trend", "trends", "spate", "string", "pattern"})
+_ADDING = frozenset({"add", "adds", "added", "adding", "part"})
+_NEAR = 5  # words between "adds to" and "trend"
 _DEEP = 12  # steps from a cue up its sentence
 
 
@@ -40,6 +43,8 @@ def recalled(sentence: Span, link: Link, attribution: Attribution | None) -> str
         return "years after it"
     if _is_known_group(link):
         return "people who are known"
+    if _adds_to_a_series(sentence, link):
+        return "a trend, not one event"
     if any(casualty_words().has("recalling", verb) for verb in _over(link.cue)):
         return "somebody recalls it"
     if link.figure.start == link.cue.i + 2 and link.cue.nbor().lower_ == "of" and _is_matter(link.cue):
@@ -59,6 +64,17 @@ def recalled(sentence: Span, link: Link, attribution: Attribution | None) -> str
         if event is not None and event.head.lower_ not in _HAPPEN:
             return f"tells which {event.text} is meant"
     return ""
+
+
+def _adds_to_a_series(sentence: Span, link: Link) -> bool:
+    """ "It adds to a grim trend, with 21 people shot", "part of a pattern of attacks in which 40 died"."""
+    doc = sentence.doc
+    for noun in sentence:
+        if noun.lower_ in _SERIES and noun.i < min(link.cue.i, link.figure.start):
+            before = doc[max(sentence.start, noun.i - _NEAR) : noun.i]
+            if any(t.lower_ in {"to", "of"} and t.i > sentence.start and doc[t.i - 1].lower_ in _ADDING for t in before):
+                return True
+    return False
 
 
 def _clauses(cue: Token) -> Iterator[Token]:

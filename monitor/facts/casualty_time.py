@@ -25,7 +25,7 @@ _MEASURES = frozenset({"since", "than", "like", "after", "surpassing", "rivaling
 _ORDINALS = frozenset({"first", "second", "third", "last", "only"})
 _SURELY_PAST = 2010  # a text without a date is younger
 _MANY = 1000  # the dead of a whole war or epidemic, at least
-_WEEKDAYS = frozenset({"monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday", "today", "yesterday"})
+WEEKDAYS = frozenset({"monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday", "today", "yesterday"})
 _RECENT_DAYS = 45.0  # a month named alone is another time when it lies further back
 
 
@@ -387,7 +387,7 @@ def _is_of_long_count(link: Link) -> bool:
 
 def _is_of_one_day(cause: Token) -> bool:
     """ "Friday's protests", "Friday protests": what happened on one day is no running total."""
-    return any(t.lower_ in _WEEKDAYS for c in cause.children if c.dep_ in {"poss", "compound", "nmod"} for t in c.subtree)
+    return any(t.lower_ in WEEKDAYS for c in cause.children if c.dep_ in {"poss", "compound", "nmod"} for t in c.subtree)
 
 
 def _whole_toll(sentence: Span, link: Link) -> bool:

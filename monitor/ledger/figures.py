@@ -238,7 +238,7 @@ def _is_another(entry: Entry, o: Observation) -> bool:
         return False
     if _FRESH & set(fold(fact.cause or "").split()):
         return o.at - entry.opened > FRESH_S
-    if o.at - _last_heard(entry) > LATE_S and _is_attack(fact.cause) and _is_attack(entry.slots.cause):
+    if _is_late(entry, o) and _is_attack(fact.cause) and _is_attack(entry.slots.cause):
         return True
     if best is None or (fact.low is None and fact.high is None):
         return False
@@ -251,8 +251,12 @@ def _is_another(entry: Entry, o: Observation) -> bool:
     return fewer and fact.source is None and fact.qualifier in b.FIRM and not beside
 
 
-def _last_heard(entry: Entry) -> float:
-    return max((row.at for row in entry.series.rows), default=entry.series.best_at)
+def _is_late(entry: Entry, o: Observation) -> bool:
+    """Whether a number that the series never had comes long after the last word of it."""
+    series, fact = entry.series, o.fact
+    last = max((row.at for row in series.rows), default=series.best_at)
+    known = {b.level(v) for v in (*series.past, *series.left, *([series.best] if series.best else []))}
+    return o.at - last > LATE_S and isinstance(fact, CasualtyFigure) and (fact.low or fact.high or 0) not in known
 
 
 def _is_attack(cause: str | None) -> bool:
