@@ -10,10 +10,9 @@ import re
 from dataclasses import dataclass
 from functools import cache
 
-from monitor.facts.casualty_time import WEEKDAYS
 from monitor.facts.casualty_words import casualty_words, singulars
 from monitor.facts.grammar import Doc, Span, Token
-from monitor.facts.lexicon import load
+from monitor.facts.lexicon import load, weekdays
 
 PLACE_ENTS = frozenset({"GPE", "LOC", "FAC"})
 _TIME_ENTS = frozenset({"DATE", "TIME", "CARDINAL", "MONEY", "PERCENT", "ORDINAL", "QUANTITY"})
@@ -113,7 +112,7 @@ def _name_end(sentence: Span, i: int) -> int:
         article = (_ARTICLE_NAME.match(token.text) or _ELIDED.match(token.text)) is not None
         if (
             token.ent_type_ in _TIME_ENTS
-            or token.lower_ in WEEKDAYS
+            or token.lower_ in weekdays()
             or not (capital or article or inner or through or (token.lower_ == "the" and doc[k - 1].lower_ == "of"))
         ):
             break

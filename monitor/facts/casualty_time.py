@@ -10,7 +10,7 @@ from functools import cache
 from monitor.facts.casualty_tolls import Link
 from monitor.facts.casualty_words import casualty_words
 from monitor.facts.grammar import Span, Token
-from monitor.facts.lexicon import load
+from monitor.facts.lexicon import load, weekdays
 from monitor.facts.status import is_recent, months
 
 THIS_YEAR = "this year"
@@ -25,7 +25,6 @@ _MEASURES = frozenset({"since", "than", "like", "after", "surpassing", "rivaling
 _ORDINALS = frozenset({"first", "second", "third", "last", "only"})
 _SURELY_PAST = 2010  # a text without a date is younger
 _MANY = 1000  # the dead of a whole war or epidemic, at least
-WEEKDAYS = frozenset({"monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday", "today", "yesterday"})
 _RECENT_DAYS = 45.0  # a month named alone is another time when it lies further back
 
 
@@ -387,7 +386,12 @@ def _is_of_long_count(link: Link) -> bool:
 
 def _is_of_one_day(cause: Token) -> bool:
     """ "Friday's protests", "Friday protests": what happened on one day is no running total."""
-    return any(t.lower_ in WEEKDAYS for c in cause.children if c.dep_ in {"poss", "compound", "nmod"} for t in c.subtree)
+    return any(
+        t.lower_ in weekdays() | {"today", "yesterday"}
+        for c in cause.children
+        if c.dep_ in {"poss", "compound", "nmod"}
+        for t in c.subtree
+    )
 
 
 def _whole_toll(sentence: Span, link: Link) -> bool:

@@ -15,3 +15,9 @@ def load(name: str, language: str = "en") -> Mapping[str, Any]:
     path = resources.files("monitor.facts") / "lexicons" / language / f"{name}.json"
     lexicon: Mapping[str, Any] = json.loads(path.read_text("utf-8"))
     return lexicon
+
+
+@cache
+def weekdays(language: str = "en") -> frozenset[str]:
+    """The days of the week in lower case: they end a name ("in Sarvo Thursday")."""
+    return frozenset(load("numbers", language)["weekdays"])

@@ -12,7 +12,7 @@ from functools import cache, lru_cache
 from typing import Any, Final, overload
 
 from monitor.facts.grammar import Doc
-from monitor.facts.lexicon import load
+from monitor.facts.lexicon import load, weekdays
 
 _WORD: Final = re.compile(r"[\w'’‘ʿʾʻʼ`´′]+(?:[-‑/][\w'’‘ʿʾʻʼ`´′]+)*|[^\w\s]|\n+")
 _LINKED: Final = re.compile(
@@ -157,8 +157,8 @@ def _more(words: Sequence[Word], first: int, at: int) -> int:
     """How many words the next piece of a name has that begins at `first` and reaches to `at`, 0 where it ends."""
     word, before = words[at], words[at - 1]
     gap = word.start - before.end
-    if gap > 1 or word.text.startswith("\n"):
-        return 0
+    if gap > 1 or word.text.startswith("\n") or word.low in weekdays():
+        return 0  # "captured Sarvo Thursday"
     height = at == first + 1 and before.low in _HEIGHTS  # "Hill 1070"
     if (word.named and word.tag != "VBZ") or (word.text.isdigit() and len(word.text) <= 3 + height):
         return 1
