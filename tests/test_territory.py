@@ -413,3 +413,36 @@ def test_a_preposition_is_no_place_that_was_named_before(read: Read) -> None:
 def test_a_province_around_a_town_is_not_the_town(read: Read) -> None:
     text = "Those killed in Saraqib in western Idlib province were buried. Troops regained control of the town on Saturday."
     assert [(f.change, f.place) for f in alertable(read(text))] == [("recaptured", "Saraqib")]
+
+
+@pytest.mark.parametrize(
+    ("text", "places", "gainer"),
+    [
+        ("Rebels captured Hama Thursday.", ["Hama"], "Rebels"),
+        ("The militia overran Goma Monday, witnesses said.", ["Goma"], "militia"),
+        ("The city of Homs fell to rebels late Saturday.", ["Homs"], "rebels"),
+        ("Russia says it captured Kurakhove.", ["Kurakhove"], "Russia"),
+        ("Nubl and Zahraa, two Shiite towns, have been captured, a war monitor reported.", ["Nubl", "Zahraa"], None),
+        ("Kurakhove has fallen, the general staff said.", [], None),  # whose staff, in which war?
+        ("The observatory said Morek has been captured.", ["Morek"], None),
+        ("HTS said its men were in full control of Kafr Nabl.", ["Kafr Nabl"], "HTS"),
+        (
+            "Thai troops took Hill 350 and Prasat Ta Khwai from Cambodian soldiers.",
+            ["Hill 350", "Prasat Ta Khwai"],
+            "Thai troops",
+        ),
+        ("Syria rebels 'capture Hama' after army withdraws", ["Hama"], "Syria rebels"),
+        ("Daraa captured by rebels, army leaves Quneitra", ["Daraa", "Quneitra"], "rebels"),
+        ("Rebels captured more than fifty towns and villages.", ["towns and villages"], "Rebels"),
+        ("Russia captured gold in Kyiv.", [], None),
+    ],
+)
+def test_the_ways_of_wires_and_headlines(read: Read, text: str, places: list[str], gainer: str | None) -> None:
+    told = alertable(read(text))
+    assert [f.place for f in told] == places
+    assert not told or told[0].gainer == gainer
+
+
+def test_who_speaks_for_an_army_denies_a_fall(read: Read) -> None:
+    (fact,) = read("Ukraine's general staff denied that Toretsk had fallen.")
+    assert (fact.place, fact.status) == ("Toretsk", "denied")

@@ -24,8 +24,7 @@ from monitor.facts.territory_items import Mention
 from monitor.facts.territory_parties import INCLUDE, Parties
 from monitor.facts.territory_proof import Find, PlaceJudge
 from monitor.facts.territory_roles import Party, Roles
-from monitor.facts.territory_words import is_plural
-from monitor.facts.title_case import recased
+from monitor.facts.territory_words import is_plural, readable
 from monitor.gazetteer import Gazetteer
 from monitor.model import LIVE_STATUSES, Document, Status, TerritoryChange
 
@@ -35,6 +34,8 @@ _LEFT_BREAKS: Final = frozenset(
 ) | frozenset(',"“:—–')
 _NEAR: Final = 400  # code points within which one battle is told
 _SPEAKS: Final = 2  # the strength of predicates that speak of control
+_SURE: Final = 3  # and of those that speak of nothing else
+_FROM: Final = re.compile(r"\s+from (?:the )?(?=\w)")
 _LISTING: Final = re.compile(r"[^.;:\n]{0,60}?(?::|\b(?:were|are|was|is|includes?|included)\b)\s*")
 _PERSONS: Final = frozenset({"he", "she", "i", "you"})
 _TAKEN: Final = frozenset({"captured", "recaptured"})
@@ -70,8 +71,7 @@ class _Reader:
     def __init__(self, section: Section, attributions: Sequence[Attribution], context: TerritoryContext) -> None:
         self._section, self._said = section, attributions
         self._actors, self._country = context.actors, context.document.country
-        # Invisible marks (word joiners and the like) are read as the spaces that they stand beside; offsets stay.
-        self._doc, self._text = section.doc, recased(section.text).translate(_INVISIBLE)
+        self._doc, self._text = section.doc, readable(section.text)
         self._judge = PlaceJudge(section, context.title, context.gazetteer, context.actors, self._country)
         self._roles = Roles(self._doc, self._text, self._actors)
         self._parties = Parties(self._text, self._roles, self._judge, self._actors, attributions)
@@ -125,7 +125,9 @@ class _Reader:
             headed = any(m.name and m.head for m in mentions)
             if _FELL.match(self._text, predicate.end, limit) and (headed or self._judge.war):
                 predicate = replace(predicate, told=True)
-            elif not self._judge.war:
+            elif self._parties.reporter(predicate) is not None:
+                predicate = replace(predicate, strength=_SPEAKS)
+            elif not self._judge.war and not self._parties.monitored(predicate):
                 return
         if predicate.token.lemma_.lower() in {"give", "yield"} and gainer is None:
             return
@@ -146,6 +148,10 @@ class _Reader:
         speaks = predicate.strength >= _SPEAKS or (predicate.frame == "lose" and predicate.passive)
         if not parties and speaks and (party := self._parties.reporter(predicate)) is not None:
             parties, predicate = [party], replace(predicate, told=True)
+        if not parties and self._parties.monitored(predicate):
+            predicate = replace(predicate, strength=max(predicate.strength, _SURE))
+        if gainer is not None and self._from_enemy(predicate, mentions[-1], gainer, limit):
+            predicate = replace(predicate, strength=max(predicate.strength, _SPEAKS))
         if predicate.passive and all(m.start > predicate.end for m in mentions):
             predicate = replace(predicate, told=True)  # "the villages taken are A and B"
         finds = [self._judge.proved(mention, predicate, parties) for mention in mentions]
@@ -154,6 +160,13 @@ class _Reader:
             find = find or (self._judge.listed(mention, predicate) if known else None)
             if find is not None:
                 yield self._fact(predicate, find, gainer, loser, sentence)
+
+    def _from_enemy(self, predicate: Predicate, last: Mention, gainer: Party, limit: int) -> bool:
+        """ "Thai troops took Hill 350 from Cambodian soldiers": from one armed side to another, whatever the verb."""
+        behind = _FROM.match(self._text, last.end, limit) if predicate.frame == "take" else None
+        other = self._roles.phrase_at(behind.end(), limit) if behind else None
+        both = other is not None and self._actors.armed(other.name) and self._actors.perhaps_armed(gainer.name)
+        return both and other is not None and not self._roles.same_party(other.name, gainer.name)
 
     def _moved_out(self, predicate: Predicate, loser: Party | None) -> bool:
         """Whether people under arms left a place for good: "troops have left the town", not "left the base for X"."""
@@ -343,6 +356,7 @@ class _Reader:
             return "historic", "since then"
         words = {t.lower_ for t in token.subtree}
         reduced = token.dep_ == "acl" and token.tag_ == "VBN" and token.head.dep_ != "ROOT" and predicate.passive
+        reduced = reduced and not self._opens_headline(token)
         passing = token.dep_ == "relcl" or (reduced and not listed)
         past = token.tag_ in {"VBD", "VBN"}
         if (
@@ -356,6 +370,12 @@ class _Reader:
         if behind and (self._year is None or int(behind[1]) < self._year):
             return "historic", f"the year {behind[1]}"
         return status, why
+
+    def _opens_headline(self, participle: Token) -> bool:
+        """ "Daraa captured by rebels, army leaves Quneitra": a headline without its auxiliary, with another behind a comma."""
+        noun, last = participle.head, participle.right_edge
+        first = noun.left_edge.i == participle.sent.start and participle.sent[-1].text not in {".", "!", "?"}
+        return first and last.i + 1 < participle.sent.end and last.nbor(1).text in {",", ";", "–", "—"}
 
     def _change(self, predicate: Predicate, mention: Mention) -> tuple[str, str]:
         part = mention.part
@@ -441,7 +461,6 @@ class _Reader:
                 )
 
 
-_INVISIBLE: Final = dict.fromkeys((0x200B, 0x200C, 0x200D, 0x2060, 0xFEFF, 0xAD, 0xA0), " ")
 _PAST_YEAR: Final = re.compile(
     r"(?:(?!\b(?:time|when|after|which|who|that|where|before|as|since)\b)[^.;,\n]){0,70}?"
     r"\b(?:in|since|during|until) (?:(?:early|late|mid|[A-Z][a-z]+)[ -])?((?:19|20)\d\d)\b"

@@ -14,6 +14,10 @@ from monitor.facts.territory_proof import PlaceJudge
 from monitor.facts.territory_roles import Party, Roles
 
 INCLUDE: Final = frozenset({"include", "includes", "included"})
+_MONITOR: Final = re.compile(
+    r"\b(?:war|conflict) monitor|\bobservatory\b|\b(?:war |mil)bloggers?\b|\bdeepstate\b|\bstudy of war\b|\bISW\b",
+    re.IGNORECASE,
+)
 _WE: Final = frozenset({"we", "our forces", "our troops", "our fighters", "our army", "our soldiers"})
 
 
@@ -137,7 +141,13 @@ class Parties:
         start = predicate.token.idx
         said = source_of(self._said, start, start + len(predicate.token.text))
         name = said.speaker if said is not None else None
-        return name if name is not None and self._actors.armed(name) else None
+        known = name is not None and (self._actors.armed(name) or self._judge.state_of(name) is not None)
+        return name if known else None
+
+    def monitored(self, predicate: Predicate) -> bool:
+        """Whether those tell of it who watch a war: "X has been captured, a war monitor reports"."""
+        said = source_of(self._said, predicate.token.idx, predicate.token.idx + len(predicate.token.text))
+        return said is not None and said.speaker is not None and _MONITOR.search(said.speaker) is not None
 
     def spoken(self, predicate: Predicate, party: Party | None) -> Party | None:
         """ "We have liberated X, the commander said": whoever says it, and theirs are people under arms."""

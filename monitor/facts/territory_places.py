@@ -77,6 +77,8 @@ class _Phrase(ItemReader):
             elif found and self._around(found[-1], items[0], before):
                 found[-1] = replace(found[-1], within=items[0].place)
             else:
+                if found and _counted_together(found[-1], items[0]):
+                    items[0] = self._together(found.pop(), items[0])
                 found = [_shared(m, items[0]) for m in found]
                 found += [_like(found[-1], m) if found else m for m in items]
             self._qualifiers(found)
@@ -107,6 +109,10 @@ class _Phrase(ItemReader):
     def _counts(self, found: list[Mention], item: Mention, before: int) -> bool:
         """Whether an item after a comma only counts the places before it: "A and B, two towns"."""
         return self._w[before - 1].text == "," and item.name is None and item.count == len(found) and all(m.name for m in found)
+
+    def _together(self, first: Mention, second: Mention) -> Mention:
+        """ "Fifty towns and villages": one number of both."""
+        return replace(first, place=self._text[first.end - len(first.place) : second.end], end=second.end)
 
     def _brackets(self, found: list[Mention]) -> None:
         closing = next((k for k in range(1, 8) if self._low(k) == ")"), None)
@@ -282,6 +288,12 @@ class _Phrase(ItemReader):
                 self._i += len(words)
                 return True
         return False
+
+
+def _counted_together(first: Mention, second: Mention) -> bool:
+    described = first.name is None and second.name is None and None not in {first.head, second.head}
+    plain = first.count is not None and second.count is None and second.holder is None and first.part == second.part
+    return described and plain and is_plural(first.head or "") and is_plural(second.head or "")
 
 
 def _like(first: Mention, item: Mention) -> Mention:

@@ -16,8 +16,7 @@ from monitor.facts.parsing import Section
 from monitor.facts.territory_frames import Predicate, frames
 from monitor.facts.territory_items import Mention
 from monitor.facts.territory_places import PlaceScanner
-from monitor.facts.territory_words import place_nouns
-from monitor.facts.title_case import recased
+from monitor.facts.territory_words import place_nouns, readable
 from monitor.gazetteer import Gazetteer, Place
 from monitor.model import TerritoryChange
 
@@ -61,7 +60,7 @@ class PlaceJudge:
     def __init__(
         self, section: Section, title: Section | None, gazetteer: Gazetteer, actors: Actors, country: str | None
     ) -> None:
-        self._doc, self._text = section.doc, recased(section.text)
+        self._doc, self._text = section.doc, readable(section.text)
         self._gazetteer, self._actors = gazetteer, actors
         self._sets, self._nouns = frames().sets, place_nouns()
         self.scanner = self._scanner_of(section)
@@ -95,7 +94,9 @@ class PlaceJudge:
                 return None  # "left town"
             settled = mention.head is not None and mention.head.removesuffix("s") in _ANY_SETTLEMENT
             counted = strength >= 2 and ((self.war > 1 and mention.count is not None) or (perhaps and settled))
-            return Find(mention, None) if strength >= 1 and (armed or counted) else None
+            around = self._gazetteer.link(mention.within, self.countries) if mention.within and strength >= _SPEAKS else None
+            invaded = self._in_the_field(around, parties)  # "Israel seized the buffer zone in the Golan Heights"
+            return Find(mention, None) if strength >= 1 and (armed or counted or invaded) else None
         words = mention.name.split()
         first = {words[0]} - (_SIDES if len(words) > 1 else set())
         if (first | {words[-1]}) & self._sets["nonplaces"] or self._gazetteer.country(mention.name) is not None:
@@ -135,6 +136,7 @@ class PlaceJudge:
                 or (strength >= 3 and self.war > 0)
                 or (predicate.told and predicate.frame == "hand" and mention.head is not None)
                 or self._own_loss(predicate, mention, place, parties)
+                or (strength >= _SPEAKS and self._in_the_field(place, parties))
             )
         return Find(mention, place) if enough else None
 
@@ -153,6 +155,11 @@ class PlaceJudge:
         homes = {self._actors.country_of(party) for party in parties} - {None} - self._sets["peaceful"]
         where = place.country if place is not None else None
         return bool(homes) and (where in homes or (where is None and mention.head in _ANY_SETTLEMENT))
+
+    def _in_the_field(self, place: Place | None, parties: Sequence[str]) -> bool:
+        """Whether a state takes a place of a country in which its army fights: "Russia says it captured X"."""
+        homes = (self._actors.country_of(party) for party in parties)
+        return place is not None and any(place.country in _theatres().get(home, ()) for home in homes if home is not None)
 
     def _landmark(self, mention: Mention, predicate: Predicate) -> bool:
         """ "Secured the road", "opened the area": made safe, not taken; a road without a name is no place at all."""
@@ -366,4 +373,4 @@ class PlaceJudge:
         return list(self._places_named(self._scanner_of(title), 0, len(title.text), 0))
 
     def _scanner_of(self, section: Section) -> PlaceScanner:
-        return PlaceScanner(section.doc, recased(section.text), self._is_people, self._is_region)
+        return PlaceScanner(section.doc, readable(section.text), self._is_people, self._is_region)

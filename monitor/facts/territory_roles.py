@@ -41,6 +41,11 @@ _UNCLOSED: Final = re.compile(r"\s*\([^)]*$")
 _TRAILING: Final = re.compile(
     r" (?:hands|control|attack|attacks|assault)$|(?: [\w-]+)? (?:minutes|hours?|days?|weeks?|months?|years?)$"
 )  # "rebel hands", "Islamic State nine months"
+_DAY_LAST: Final = re.compile(
+    r"(?: (?:late|early|on|this|last|overnight))* (?:mon|tues|wednes|thurs|fri|satur|sun)day"
+    r"(?: (?:morning|evening|night|afternoon))?$",
+    re.IGNORECASE,
+)
 _ON_ITS_SIDE: Final = re.compile(
     r"(?:\b(?:backed|supported|led|aided|helped|joined|assisted|accompanied) by|\balongside|\bhelp of|\bincluding"
     r"|\b(?:allied|affiliated|aligned) (?:with|to)|\b(?:linked|loyal) to)"
@@ -289,7 +294,7 @@ class Roles:
         span = self._doc[first:end]
         name = _TIME_FIRST.sub("", _ARTICLE.sub("", span.text)).strip(" ,'\"")
         name = _TRAILING.sub("", re.sub(r"\s+", " ", name))
-        name = _UNCLOSED.sub("", name)
+        name = _UNCLOSED.sub("", _DAY_LAST.sub("", name))
         return Party(name, span.start_char, span.end_char, span.text)
 
     # -------------------------------------------------------------------------------------------------------------- pronouns

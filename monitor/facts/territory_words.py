@@ -13,6 +13,7 @@ from typing import Any, Final, overload
 
 from monitor.facts.grammar import Doc
 from monitor.facts.lexicon import load, weekdays
+from monitor.facts.title_case import recased
 
 _WORD: Final = re.compile(r"[\w'’‘ʿʾʻʼ`´′]+(?:[-‑/][\w'’‘ʿʾʻʼ`´′]+)*|[^\w\s]|\n+")
 _LINKED: Final = re.compile(
@@ -27,6 +28,8 @@ _OF_BARE_NAMES: Final = frozenset({"gulf", "port", "bay", "isle", "cape", "strai
 _FUNCTIONS: Final = frozenset(
     {"CC", "DT", "IN", "PRP", "PRP$", "WDT", "WP", "WRB"}
 )  # tags of words whose capital begins a sentence
+_INVISIBLE: Final = dict.fromkeys((0x200B, 0x200C, 0x200D, 0x2060, 0xFEFF, 0xAD, 0xA0), " ")
+_QUOTED: Final = re.compile(r"(?<![\w'’‘])['‘](?=\w)([^'‘’\n]{1,60}\w)['’](?!\w)")  # 'seize Sarvo', no apostrophe
 _HEIGHTS: Final = frozenset({"hill", "height", "heights", "point", "hilltop"})
 _SINGULAR_S: Final = frozenset({"headquarters", "barracks", "steelworks", "crossroads", "outskirts"})
 POSSESSIVE: Final = re.compile(r"(?:(?<!\bRa)(?<!\bra)['’]s|(?<=s)['’])\Z")
@@ -66,6 +69,12 @@ def _plural(noun: str) -> str:
 def is_plural(noun: str) -> bool:
     """True for the plural of a place noun."""
     return noun.endswith("s") and noun.split()[-1] not in _SINGULAR_S
+
+
+def readable(text: str) -> str:
+    """The text as places are read from it, code point for code point: a headline's capitals taken back, invisible marks (word
+    joiners and the like) and single quotation marks as the spaces beside which they stand."""
+    return _QUOTED.sub(r" \1 ", recased(text).translate(_INVISIBLE))
 
 
 @dataclass(frozen=True, slots=True)
