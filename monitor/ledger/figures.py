@@ -49,7 +49,7 @@ LATE_S = 36 * 3600.0
 """After so long without a word of it, an attack of a story is another one, unless a cue ("rises to") goes on with the first."""
 TELLING, AGAIN_S = 3, 2 * 86400.0
 """A number from here on tells its event from another, within so long."""
-WAR, WAR_TIMES = 1000, 100
+WAR, WAR_TIMES = 1000, 50
 """A number from here on that is so many times another is the total of a war, however it was read."""
 
 FEWER = 4
@@ -231,21 +231,33 @@ def _tells_again(entry: Entry, new: Slots, o: Observation) -> bool:
 
 
 def _is_another(entry: Entry, o: Observation) -> bool:
-    """Whether a figure of an incident tells of another one than the series, though no slot contradicts: a strike that is called
-    fresh, after those that the series counts; or a number of quite another size, which is a whole war's beside one attack's."""
+    """Whether a figure tells of another incident than the series, though no slot contradicts: a strike that is called fresh,
+    after those that the series counts; one long after; or a number of quite another size, a whole war's beside one attack's."""
     fact, best = o.fact, entry.series.best
-    if not isinstance(fact, CasualtyFigure) or fact.scope != "incident" or fact.revision or fact.status == "denied" or fact.cue:
+    if not isinstance(fact, CasualtyFigure) or fact.revision or fact.status == "denied" or fact.cue:
+        return False
+    if _is_of_a_war(fact, best):
+        return True
+    if fact.scope != "incident":
         return False
     if _FRESH & set(fold(fact.cause or "").split()):
         return o.at - entry.opened > FRESH_S
     if _is_late(entry, o) and _is_attack(fact.cause) and _is_attack(entry.slots.cause):
         return True
+    return best is not None and _is_far_fewer(entry, best, fact, o)
+
+
+def _is_of_a_war(fact: CasualtyFigure, best: Bounds | None) -> bool:
     if best is None or (fact.low is None and fact.high is None):
         return False
+    small, large = sorted((b.level(best), b.level(Bounds(fact.low, fact.high, fact.qualifier))))
+    return large >= WAR and large >= WAR_TIMES * max(1, small)
+
+
+def _is_far_fewer(entry: Entry, best: Bounds, fact: CasualtyFigure, o: Observation) -> bool:
+    if fact.low is None and fact.high is None:
+        return False
     known, new = b.level(best), b.level(Bounds(fact.low, fact.high, fact.qualifier))
-    small, large = sorted((known, new))
-    if large >= WAR and large >= WAR_TIMES * max(1, small):
-        return True
     beside = any(row.item_id == o.item_id for row in entry.series.rows)
     fewer = new < known < one.SHARE_TIMES * new and _is_far(best, fact)
     return fewer and fact.source is None and fact.qualifier in b.FIRM and not beside
