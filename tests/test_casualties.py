@@ -377,6 +377,9 @@ def test_a_frame_gives_the_same_figure_whatever_its_words(
         ("Three tourists and a tour guide are killed.", [("killed", 3), ("killed", 1)]),
         ("Five soldiers of the two rival factions are killed.", [("killed", 5)]),
         ("Their children, aged three, four and six, were injured.", []),
+        ("Tens of thousands fled Sarvo.", [("displaced", 10_000)]),
+        ("Floodwaters swept away a car, killing a family of four.", [("killed", 4)]),
+        ("Drones hit Odesa, killing a couple and their daughter.", [("killed", 2), ("killed", 1)]),
     ],
 )
 def test_figures_missed_before(read: Any, text: str, expected: list[tuple[str, int]]) -> None:
@@ -637,3 +640,32 @@ def test_a_month_long_over_behind_a_list_or_taken_up_by_when_is_history(read: An
     assert [f.status for f in read(text.replace("November", "June").replace("December", "June"), "2016-06-16T00:00:00Z")] == [
         "asserted"
     ]
+
+
+def test_those_among_whom_somebody_was_are_people(read: Any) -> None:
+    assert [(f.low, f.category) for f in read("Five aid workers were among 23 killed in the strike.")] == [
+        (5, "aid_workers"),
+        (23, "people"),
+    ]
+
+
+def test_a_couple_alone_are_two_and_a_couple_of_men_about_two(read: Any) -> None:
+    assert [f.qualifier for f in read("A couple were killed. A couple of men were wounded.")] == ["exact", "around"]
+
+
+def test_the_country_whose_deaths_are_counted_is_the_place(read: Any) -> None:
+    assert read("A man died in Bergamo, bringing Italy's virus deaths to 197.")[-1].place == "Italy"
+
+
+def test_who_documents_deaths_is_their_source(read: Any) -> None:
+    (figure,) = read("SOHR documented the deaths of 242 people.")
+    assert figure.source == "SOHR"
+
+
+def test_a_suspect_behind_a_semicolon_suspects_nobody(read: Any) -> None:
+    figures = read("Shooting in Michigan church leaves 4 dead, 8 wounded; suspect killed by police")
+    assert {f.status for f in figures} == {"asserted"}
+
+
+def test_a_family_of_four_is_news(read: Any) -> None:
+    assert all(f.anchored for f in read("Floodwaters swept away a car, killing a family of four."))

@@ -177,6 +177,9 @@ class _Reader:
         among = slots.among_category(sentence.doc, link, sentence.end) or figure.category
         if among or parent is not None:
             return among or (parent.category if parent else "people")
+        before = link.cue.doc[figure.start - 1].lower_ if figure.start > sentence.start else ""
+        if before in {"among", "amongst"}:
+            return "people"  # "five aid workers were among 23 killed"
         if link.superseded:
             return self.found[-1].category if self.found else "people"
         if figure.counts == "event" or "toll" in link.frame:

@@ -285,7 +285,11 @@ class _Linker(Neighbours):
         """True where the participle at i is an active verb with an object of its own: "two gunmen killed the mayor"."""
         token = self._doc[i]
         if self._words.role(token, "active") is None:
-            return token.tag_ == "VBD" and any(c.dep_ == "dobj" and c.i > i for c in token.children)  # "burned thousands"
+            objects = [c for c in token.children if c.dep_ == "dobj" and c.i > i]
+            left = self._words.role(token, "intransitive") is not None and all(
+                c.pos_ == "PROPN" for c in objects
+            )  # "fled Sarvo"
+            return token.tag_ == "VBD" and bool(objects) and not left  # "burned thousands"
         figure = self._starts.get(i + 1)
         if figure is not None:
             return not self._next_is_own(figure)

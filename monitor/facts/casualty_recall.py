@@ -124,8 +124,10 @@ def _is_known_group(link: Link) -> bool:
 
 
 def _is_of_relatives(link: Link) -> bool:
-    """ "Families of eight women killed there": whose dead they are, not that they died."""
+    """ "Families of eight women killed there": whose dead they are, not that they died; but "killing a family of four"."""
     words, doc = casualty_words(), link.cue.doc
+    if link.figure.head is None and link.figure.start > 1 and doc[link.figure.start - 2].lower_ == "family":
+        return False
     k = link.figure.start - 1
     k -= k > link.cue.sent.start and doc[k].lower_ == "the"
     return k > link.cue.sent.start and doc[k].lower_ == "of" and words.has("relatives", doc[k - 1])

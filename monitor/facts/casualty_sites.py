@@ -24,6 +24,11 @@ def place_of(link: Link, mentions: Sequence[Mention], links: Sequence[Link]) -> 
         inner = [m for m in located if link.cue.i < m.start < figure.start]
         if inner:
             return _first(inner)
+        nouns = (link.cue, *(c for c in link.cue.children if c.dep_ == "compound"))
+        owner = next((c for noun in nouns for c in noun.children if c.dep_ == "poss" and c.pos_ == "PROPN"), None)
+        whose = next((m for m in mentions if owner is not None and m.start <= owner.i < m.end), None)
+        if whose is not None:
+            return whose  # "bringing Ruritania's deaths to 197"
     limit = min((x.figure.start for x in links if x.figure.start > figure.start), default=10**9)
     located = [m for m in located if not is_aside(link, m)]
     teller = _teller(link, mentions)

@@ -327,7 +327,8 @@ class _Reader:
         if pair is None:
             return None
         value = self._pairs[pair[0]]
-        return Quantity(i, pair[1], i, value, value, "exact" if pair[0] == "both" else "around", self._adds(words, pair[1]))
+        rough = pair[0] != "both" and words[pair[1] : pair[1] + 1] == ["of"]  # "a couple of men", but "a couple and their son"
+        return Quantity(i, pair[1], i, value, value, "around" if rough else "exact", self._adds(words, pair[1]))
 
     def _none_at(self, words: Sequence[str], i: int, floor: int) -> Quantity | None:
         if words[i] not in self._none and tuple(words[i : i + 2]) != ("no", "one"):

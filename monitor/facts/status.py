@@ -230,6 +230,8 @@ def _infinitive(node: Token) -> bool:
 
 def _governed(node: Token, governor: Token, infinitive: bool) -> Iterator[_Reason]:
     words, lemma = _words(), governor.lemma_.lower()
+    if any(t.text == ";" for t in node.doc[node.i : governor.i]):
+        return  # "... eight wounded; suspect killed": another clause
     status = words.governors.get(lemma)
     if lemma in words.adjectives and governor.pos_ in {"ADJ", "VERB", "ADP", "ADV"} and infinitive:
         yield words.adjectives[lemma], f"{governor.text} to {node.text}"
