@@ -107,6 +107,11 @@ def recalls(text: str, published: float | None = None) -> bool:
     )
 
 
+def in_past_year(text: str, published: float | None) -> bool:
+    """True where an adverbial names a year that is over: "in 2015", "in an interview in May 2019"."""
+    return any(_gone(year, published) for year in _YEAR.findall(text[:1].lower() + text[1:]))
+
+
 def _is_recent(month: str, published: float | None) -> bool:
     return published is not None and is_recent(months()[month.lower()], datetime.fromtimestamp(published, UTC))
 

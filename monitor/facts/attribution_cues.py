@@ -93,6 +93,8 @@ def find_cues(sentence: Span) -> list[Cue]:
         uses = table.get(lemma_of(token))
         if uses is None:
             continue
+        if lemma_of(token) == "ask" and token.tag_ == "VBN":
+            uses = table["say"]  # "Roe, asked about it: ..." answers
         told = token.dep_ not in ("amod", "compound") and not _is_unreal(token)
         if token.tag_.startswith("VB") and (told or _after_quotation(token)):
             found.append(_with_speaker(token, uses, found))
@@ -236,11 +238,21 @@ def _participle(token: Token, uses: tuple[Verb, ...], own: list[Token], earlier:
     """ "..., adding that": the speaker is that of the clause, or the noun right before."""
     if own and own[0].i < token.i:
         return Cue(token, uses, own[-1])
+    if (quoted := _quoted_as(token)) is not None:
+        return Cue(token, uses, quoted)
     if any(t.dep_ == "aux" and lemma_of(t) == "be" for t in token.children):
         return Cue(token, uses, _inherited(token, earlier), shared=True)
     if _follows_noun(token):
         return Cue(token, uses, _human(token.nbor(-1) if token.dep_ != "acl" else token.head))
     return Cue(token, uses, _inherited(token, earlier), shared=True)
+
+
+def _quoted_as(token: Token) -> Token | None:
+    """Who says it in "the agency quoted an officer as saying"."""
+    quoting = token.head.head if token.dep_ == "pcomp" and token.head.lower_ == "as" else None
+    if quoting is None or lemma_of(quoting) not in ("quote", "cite"):
+        return None
+    return next((t for t in quoting.children if t.dep_ in ("dobj", "nsubjpass")), None)
 
 
 def _follows_noun(token: Token) -> bool:

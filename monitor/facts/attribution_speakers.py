@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cache, lru_cache
 
-from monitor.facts.grammar import Doc, Token
+from monitor.facts.grammar import Doc, Token, is_written_as_name
 from monitor.facts.lexicon import load
 
 _LEFT = frozenset(
@@ -188,6 +188,10 @@ def describe_range(doc: Doc, first: int, last: int, head: int | None = None) -> 
         role, affiliation = _role(doc, first, head, last)
         return _speaker(doc, first, last, role, affiliation, person=doc[head].tag_ not in ("NNS", "NNPS"))
     if doc[head].ent_type_ == "PERSON":
+        owned = next((i for i in range(head - 1, first, -1) if doc[i].lower_ in ("'s", "’s")), None)
+        if owned is not None:  # "Ruritania's Ann Roe"
+            end = _name_end(doc, owned + 1, last)
+            return _speaker(doc, owned + 1, end, None, _text(doc, first, owned - 1), person=True)
         end = _name_end(doc, first, last)
         return _speaker(doc, first, end, None, _belongs_to(doc, end, last), person=True)
     return _speaker(doc, first, last, None, None, person=False)
@@ -245,12 +249,12 @@ def _after_title(doc: Doc, first: int, last: int) -> int | None:
     """Where a person's name begins after a title in the same phrase: "army chief Jan Kos" -> "Jan"."""
     for i in range(last - 1, first - 1, -1):
         compound = " ".join(t.lower_ for t in doc[max(first, i - 2) : i + 1])
-        if compound in words("compound_titles") and doc[i + 1].text[:1].isupper():
+        if compound in words("compound_titles") and is_written_as_name(doc[i + 1].text):
             return i + 1
         if doc[i + 1].lower_ in words("bodies_after_titles"):
             continue  # "the General Staff" is nobody's name
-        if is_title(doc[i]) and doc[i + 1].text[:1].isupper() and not is_title(doc[i + 1]):
-            return i if doc[i].text in words("styles") and (i + 2 > last or not doc[i + 2].text[:1].isupper()) else i + 1
+        if is_title(doc[i]) and is_written_as_name(doc[i + 1].text) and not is_title(doc[i + 1]):
+            return i if doc[i].text in words("styles") and (i + 2 > last or not is_written_as_name(doc[i + 2].text)) else i + 1
     return None
 
 
@@ -265,7 +269,7 @@ def _trailing_name(doc: Doc, head: int, last: int) -> int | None:
 def _after_body(doc: Doc, first: int, last: int) -> int | None:
     """Where a name begins after the common noun for what it is: "state news agency Novosta" -> "Novosta"."""
     for i in range(first, last):
-        if doc[i].lower_ in words("body_nouns") and doc[i].text.islower() and doc[i + 1].text[:1].isupper():
+        if doc[i].lower_ in words("body_nouns") and doc[i].text.islower() and is_written_as_name(doc[i + 1].text):
             return i + 1
     return None
 
@@ -273,7 +277,7 @@ def _after_body(doc: Doc, first: int, last: int) -> int | None:
 def _name_end(doc: Doc, first: int, last: int) -> int:
     """The last token of a person's name, without "of" phrases."""
     end = first
-    while end < last and (doc[end + 1].text[:1].isupper() or doc[end + 1].lower_ in _PARTICLES or doc[end].text == "-"):
+    while end < last and (is_written_as_name(doc[end + 1].text) or doc[end + 1].lower_ in _PARTICLES or doc[end].text == "-"):
         end += 1
     return end if doc[end].text != "-" or end == first else end - 1
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import Protocol, TypeVar
 
-from monitor.facts.anchor import recalls
+from monitor.facts.anchor import in_past_year, recalls
 from monitor.facts.attribution_cues import FINITE, Cue, lemma_of
 from monitor.facts.attribution_speakers import words
 from monitor.facts.grammar import Token
@@ -17,6 +17,7 @@ _FEW = 8  # words of a content that is cut off which may tell nothing
 _LONG = 6  # words of a quotation which tell something without a verb
 _CLOSED = frozenset(".!?…\"”’'»)]")
 _EARLIER = frozenset({"after", "since"})
+_ONCE = frozenset({"once", "famously"})
 _CONDITIONS = frozenset({"if", "when", "because", "as", "although", "though", "while", "unless", "until", "what", "whatever"})
 _BEFORE, _BEHIND = 24, 48  # code points around speaker and cue in which the time of speaking stands
 
@@ -61,7 +62,9 @@ def is_long_ago(cue: Cue, text: str, start: int, end: int, published: float | No
     sentence = cue.token.sent
     before = text[max(sentence.start_char, end if end <= first else 0, first - _BEFORE) : first]
     behind = text[after : min(start if start >= after else sentence.end_char, after + _BEHIND)].split(",")[0]
-    return recalls(before, published) or recalls(behind, published)
+    if any(t.dep_ == "advmod" and t.lower_ in _ONCE for t in cue.token.children):
+        return True
+    return any(recalls(beside, published) or in_past_year(beside, published) for beside in (before, behind))
 
 
 def hearsay(found: Sequence[S]) -> list[S]:

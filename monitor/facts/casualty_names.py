@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from monitor.facts.casualty_figures import Figure
 from monitor.facts.casualty_tolls import Link
 from monitor.facts.casualty_words import CasualtyWords, casualty_words
-from monitor.facts.grammar import Span, Token
+from monitor.facts.grammar import Span, Token, is_written_as_name
 from monitor.facts.numbers import Quantity
 
 _PARTS = frozenset({"-", "–", "'", "’", "al", "el", "bin", "ibn", "abu", "de", "van", "von", "der", "la", "da", "ben", "'s"})
@@ -125,7 +125,7 @@ def _lead(sentence: Span, span: Span) -> int:
 def _name(sentence: Span, head: Token) -> Span | None:
     """The name of which `head` is a word, if it is a person's."""
     doc = sentence.doc
-    if head.pos_ != "PROPN" or not head.text[0].isupper():
+    if head.pos_ != "PROPN" or not is_written_as_name(head.text):
         return None
     start = end = head.i
     while start > sentence.start and _belongs(doc[start - 1], doc[start]):
@@ -187,7 +187,8 @@ def _included(sentence: Span, links: Sequence[Link]) -> Iterator[NamedPerson]:
             continue
         parents = [i for i, link in enumerate(links) if link.figure.end <= token.i and link.parent is None]
         head = next(
-            (t for t in doc[token.i + 1 : min(sentence.end, token.i + 7)] if t.pos_ == "PROPN" and t.text[0].isupper()), None
+            (t for t in doc[token.i + 1 : min(sentence.end, token.i + 7)] if t.pos_ == "PROPN" and is_written_as_name(t.text)),
+            None,
         )
         if not parents or head is None or any(t.text == "," or t.like_num for t in doc[token.i + 1 : head.i]):
             continue

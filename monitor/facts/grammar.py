@@ -6,9 +6,22 @@ library's own tokens take, and nothing here refers to the library's memory. Name
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from typing import Any, overload
+
+_ARTICLE_NAME = re.compile(r"(?:[AaEe](?:[lnrdstz]|[sdt]h)|[UuOo]l)-[^\W\d_a-z]")
+
+
+def is_article_name(word: str) -> bool:
+    """Whether a word is a name with its Arabic article, which begins small: "al-Jolani"."""
+    return "-" in word and _ARTICLE_NAME.match(word) is not None
+
+
+def is_written_as_name(word: str) -> bool:
+    """Whether a word begins with a capital, or with an article and then one."""
+    return word[:1].isupper() or is_article_name(word)
 
 
 class Word:

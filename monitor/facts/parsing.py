@@ -29,7 +29,7 @@ with without_torch():
     from thinc.api import NumpyOps
 
     from monitor.facts.cascade import LEAD, sentences, triggers
-    from monitor.facts.grammar import Doc, Word
+    from monitor.facts.grammar import Doc, Word, is_article_name
     from monitor.facts.lexicon import load
     from monitor.facts.mending import mended
     from monitor.facts.nations import nations
@@ -47,6 +47,7 @@ PINNED: Mapping[str, str] = {
 }
 # "al-Sham" and "el-Mandeb" are one word: split at the hyphen, the small model takes the name's parts for three.
 _ARTICLE_NAME = re.compile(r"(?:[AaEe](?:[lnrdstz]|[sdt]h)|[UuOo]l)-[^\W\d_]+$")
+_COMMON_TAGS = frozenset({"NN", "NNS", "JJ"})  # that the small model gives to "al-Jolani"
 # What decides how a text is parsed; descriptions and licences may differ between packagings.
 _WEIGHTS = ("model", "moves", "cfg", "patterns", "lookups.bin", "tokenizer", "strings.json", "vectors", "key2row")
 
@@ -182,7 +183,7 @@ class Parser:
             group = [parts[n] for n in numbers]
             tokens = [token for part in group for token in part.doc.tokens[part.start : part.end]]
             for token, tag in zip(tokens, self._tags.of(rows), strict=True):
-                token.tag_ = tag
+                token.tag_ = "NNP" if tag in _COMMON_TAGS and is_article_name(token.text) else tag
             for part, tree in zip(group, self._trees.of(rows, bounds.tolist()), strict=True):
                 part.tree = mended([token.lower_ for token in part.doc.tokens[part.start : part.end]], tree)
 
