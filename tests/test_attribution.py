@@ -153,6 +153,28 @@ def test_a_medium_that_quotes_passes_its_source_on() -> None:
     assert said(text) == [("Quill Observatory", "nine people had drowned")]
 
 
+@pytest.mark.parametrize(
+    ("text", "speaker", "content"),
+    [
+        ("State TV quoted an army source as saying the garrison was leaving.", "an army source", "the garrison was leaving"),
+        ('"It is over for all of us," state TV quoted Roe as saying on Friday.', "Roe", "It is over for all of us,"),
+        ("Abu Mohammed al-Quill told the Gazette it was over now.", "Abu Mohammed al-Quill", "it was over now"),
+        ("Ruritania's Ann Roe said it was over now.", "Ann Roe", "it was over now"),
+    ],
+)
+def test_who_is_quoted_by_whom(text: str, speaker: str, content: str) -> None:
+    assert said(text) == [(speaker, content)]
+
+
+def test_an_answer_is_no_demand() -> None:
+    (found,) = read('Roe, asked about the dam: "It is sound and will hold."')
+    assert (found.speaker, found.stance) == ("Roe", "asserts")
+
+
+def test_what_was_once_said_is_not_said_now() -> None:
+    assert [a.recent for a in read("Roe once said that it was over. In 2015 Roe said it was a start.")] == [False, False]
+
+
 def test_a_claim_has_its_owner() -> None:
     text = "Nobody believed the mayor's claim that the dam had burst."
     assert said(text) == [("the mayor", "the dam had burst")]

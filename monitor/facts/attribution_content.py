@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from monitor.facts.attribution_cues import FINITE, Cue, Verb, cited_phrase, is_passive, lemma_of
+from monitor.facts.attribution_cues import FINITE, Cue, Verb, cited_phrase, is_passive, lemma_of, quoting_verb
 from monitor.facts.attribution_frames import BREAKS, MARKS, Place, start_of_content
-from monitor.facts.attribution_speakers import words
+from monitor.facts.attribution_speakers import noun_range, words
 from monitor.facts.grammar import Doc, Span, Token
 from monitor.facts.quotes import Quotation
 
@@ -58,6 +58,9 @@ def contents(cue: Cue, text: str, sentence: Span, quoted: Sequence[Quotation], l
 def _place(cue: Cue, text: str, sentence: Span, quoted: Sequence[Quotation], later: Sequence[Cue]) -> Place:
     speaker = cue.speaker_range()
     left = cue.token.i if speaker is None or cue.inverted else min(speaker[0], cue.token.i)
+    quoting = quoting_verb(cue.token)
+    if quoting is not None:  # '"...", the agency quoted an officer as saying'
+        left = min([left, *(noun_range(t)[0] for t in quoting.lefts if t.dep_ == "nsubj")])
     stop = sentence.end
     for other in later:
         if other.shared and other.token.i > cue.token.i and other.subject == cue.subject and other.token.dep_ != "relcl":
@@ -345,7 +348,7 @@ def _is_trailing(place: Place) -> bool:
 def _quotation_before(place: Place) -> Content | None:
     """The quotation that ends right before speaker and cue, or that is most of what stands before them."""
     cue, doc, text = place.cue, place.doc, place.text
-    if not cue.takes("quote") or cue.shared or cue.token.tag_ == "VBG":
+    if not cue.takes("quote") or cue.shared or (cue.token.tag_ == "VBG" and quoting_verb(cue.token) is None):
         return None
     limit = doc[place.left].idx
     whole = [

@@ -93,14 +93,21 @@ def find_cues(sentence: Span) -> list[Cue]:
         uses = table.get(lemma_of(token))
         if uses is None:
             continue
-        if lemma_of(token) == "ask" and token.tag_ == "VBN":
-            uses = table["say"]  # "Roe, asked about it: ..." answers
+        if lemma_of(token) == "ask" and _answers(token):
+            uses = table["say"]
         told = token.dep_ not in ("amod", "compound") and not _is_unreal(token)
         if token.tag_.startswith("VB") and (told or _after_quotation(token)):
             found.append(_with_speaker(token, uses, found))
         elif token.tag_ in ("NN", "NNS", "NNP") and (phrase := _misread_subject(token)) is not None:
             found.append(Cue(token, uses, phrase=phrase))
     return found
+
+
+def _answers(asked: Token) -> bool:
+    """'Roe, asked about it: "..."': who is asked says it."""
+    before = asked.nbor(-1).text if asked.i > asked.sent.start else ""
+    behind = asked.nbor(1).lower_ if asked.i + 1 < asked.sent.end else ""
+    return before == "," and behind in ("about", "whether", "if", "why", "by", "how", "what")
 
 
 def _after_quotation(token: Token) -> bool:
@@ -247,12 +254,16 @@ def _participle(token: Token, uses: tuple[Verb, ...], own: list[Token], earlier:
     return Cue(token, uses, _inherited(token, earlier), shared=True)
 
 
+def quoting_verb(token: Token) -> Token | None:
+    """ "Quoted" over the "saying" of "the agency quoted an officer as saying"."""
+    verb = token.head.head if token.dep_ == "pcomp" and token.head.lower_ == "as" else None
+    return verb if verb is not None and lemma_of(verb) in ("quote", "cite") else None
+
+
 def _quoted_as(token: Token) -> Token | None:
     """Who says it in "the agency quoted an officer as saying"."""
-    quoting = token.head.head if token.dep_ == "pcomp" and token.head.lower_ == "as" else None
-    if quoting is None or lemma_of(quoting) not in ("quote", "cite"):
-        return None
-    return next((t for t in quoting.children if t.dep_ in ("dobj", "nsubjpass")), None)
+    verb = quoting_verb(token)
+    return None if verb is None else next((t for t in verb.children if t.dep_ in ("dobj", "nsubjpass")), None)
 
 
 def _follows_noun(token: Token) -> bool:
