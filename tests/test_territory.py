@@ -435,6 +435,11 @@ def test_a_province_around_a_town_is_not_the_town(read: Read) -> None:
         ("Daraa captured by rebels, army leaves Quneitra", ["Daraa", "Quneitra"], "rebels"),
         ("Rebels captured more than fifty towns and villages.", ["towns and villages"], "Rebels"),
         ("Russia captured gold in Kyiv.", [], None),
+        ("Gangs take over Port-au-Prince suburb of Kenscoff", ["Kenscoff"], "Gangs"),
+        ("Troops took the Donetsk region town of Selydove.", ["Selydove"], "Troops"),
+        ("Taliban capture Helmand provincial capital Lashkar Gah", ["Lashkar Gah"], "Taliban"),
+        ("The army has regained control of Singa.", ["Singa"], "army"),
+        ("How rebels captured Aleppo in three days", [], None),
     ],
 )
 def test_the_ways_of_wires_and_headlines(read: Read, text: str, places: list[str], gainer: str | None) -> None:

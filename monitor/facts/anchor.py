@@ -36,7 +36,7 @@ _PAST = re.compile(
     re.IGNORECASE,
 )
 _LATELY = re.compile(r"\brecently\b", re.IGNORECASE)  # a place taken "recently" is news; the dead of "recently" are recalled
-_FIRST_TIME = re.compile(r"\bfor the first time (?:since|in) \w+(?: (?:19|20)\d\d)?")  # tells of now
+_FIRST_TIME = re.compile(r"\bfor (?:the )?first time (?:since|in) \w+(?: (?:19|20)\d\d)?")  # tells of now
 _IN_MONTH = re.compile(
     r"\bin (?:early |late |mid-)?(January|February|March|April|May|June|July|August|September|October|November|December)\b"
 )

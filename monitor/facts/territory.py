@@ -354,6 +354,8 @@ class _Reader:
             return status, why
         if token.dep_ == "advcl" and any(c.dep_ == "mark" and c.lower_ == "since" for c in token.children):
             return "historic", "since then"
+        if any(c.dep_ == "advmod" and c.lower_ in {"how", "why"} and c.i < token.i for c in token.children):
+            return "historic", "tells how or why"
         words = {t.lower_ for t in token.subtree}
         reduced = token.dep_ == "acl" and token.tag_ == "VBN" and token.head.dep_ != "ROOT" and predicate.passive
         reduced = reduced and not self._opens_headline(token)

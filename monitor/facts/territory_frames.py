@@ -260,6 +260,8 @@ def _noun(token: Token, row: tuple[str, str, int], text: str, limit: int) -> Ite
 def _verb(token: Token, forms: Sequence[tuple[str, int]], known: Frames, text: str, limit: int) -> Predicate | None:
     end = token.idx + len(token.text)
     for verb, form in forms:
+        if verb == "have" and token.dep_ == "aux":
+            continue  # "has regained control of"
         for row in known.rows.get(verb, ()):
             match = row.pattern.match(text, end, limit)
             if match is None or (row.kind in {"", "people"} and not _usable(token, form, row)):

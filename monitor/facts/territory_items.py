@@ -17,6 +17,8 @@ _ADJECTIVES: Final = frozenset({"JJ", "RB", "DT", "VB", "PR"})
 _HOLDERS: Final = frozenset({"city", "town", "village", "country", "region", "province", "capital"})
 _FINITE: Final = frozenset({"VBD", "VBZ", "VBP", "MD", "VB"})
 _DEFINITE: Final = frozenset({"the", "its", "their", "his", "this", "that"})
+_HELD_BY: Final = frozenset({"stronghold", "bastion", "redoubt", "hideout"})  # said of who holds it, not of what is around
+_ADMINISTRATIVE: Final = frozenset({"provincial", "regional", "administrative", "district", "border", "port"})
 _SETTLEMENTS: Final = frozenset({"city", "town", "village", "settlement"})
 _BRACKET: Final = re.compile(r" \([^)]*\)")
 _CAMPS: Final = frozenset({"camp", "refugee camp"})  # often called by the name of a town near by
@@ -359,12 +361,38 @@ class ItemReader:
         inner = self._kind_within(size)
         if self._low() == "(" and self._low(2) == ")" and self._is_noun(3) and not self._w[self._i + 3].capital:
             self._i += 3  # "the Tora (Sarta) border crossing"
+        inside = self._inside(name)
+        if inside:
+            return inside
         after = self._is_noun()
         if after and not self._w[self._i].capital:
             return self._with_noun(name, after)
         if inner:
             return [replace(name, part=_part(inner), head=self._w[self._i - 1].low)]
         return [] if self._noun_follows() else [name]
+
+    def _inside(self, name: Mention) -> list[Mention]:
+        """The place behind the name of what lies around it ("the Strelsau suburb of A", "Morland provincial capital A") or of
+        who holds it ("the ISIL stronghold of A"); empty where none follows."""
+        at, nouns = 0, list[str]()
+        while (word := self._peek(at)) is not None and not word.capital and not word.possessive:
+            size = self._is_noun(at)
+            if not size and word.low not in _ADMINISTRATIVE:
+                break
+            nouns.append(self._noun_text(self._w[self._i + at : self._i + at + max(size, 1)]))
+            at += max(size, 1)
+        of = self._low(at) == "of"
+        last = nouns[-1] if nouns else ""
+        sure = of or last == "capital" or len(nouns) > 1
+        if not sure or self._known.kinds.get(last) not in {"whole", "quarter"} or self._in("calendar", at + of):
+            return []
+        size = self._name(at + of)
+        if not size:
+            return []
+        self._i += at + of
+        place = replace(self._take_name(size), head=last)
+        held = last in _HELD_BY or name.place.isupper()
+        return [replace(place, holder=name.place) if held else replace(place, within=name.place)]
 
     def _with_noun(self, name: Mention, after: int) -> list[Mention]:
         """ "Kholan area", "Shuja'iyya neighborhood", "junta outposts"."""
@@ -373,10 +401,6 @@ class ItemReader:
             return []
         noun = self._noun_text(self._w[self._i : self._i + after])
         kind = self._known.kinds[noun]
-        inner = self._name(after + 1) if kind == "whole" and self._low(after) == "of" else 0
-        if inner:  # "the ISIL stronghold of A"
-            self._i += after + 1
-            return [replace(self._take_name(inner), head=noun, holder=name.place)]
         self._i += after
         full = self._text[name.start : last.end]
         if is_plural(noun) and kind in {"whole", "quarter"} and self._listed_before(name) and not self._demonym(name.place):
