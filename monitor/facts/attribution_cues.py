@@ -199,7 +199,10 @@ def _with_speaker(token: Token, uses: tuple[Verb, ...], earlier: Sequence[Cue]) 
     before = [t for t in own if t.i < token.i]
     subject = max(before, key=lambda t: t.i, default=None)
     if subject is not None and subject.lower_ in _RELATIVE and token.dep_ == "relcl":
-        return Cue(token, uses, _antecedent(token.head) if subject.lower_ == "who" else token.head, shared=True)
+        if subject.lower_ == "who":
+            return Cue(token, uses, _antecedent(token.head), shared=True)
+        things = lemma_of(token) in words("done_by_things")  # "a new front that threatens to encircle X"
+        return Cue(token, uses, _human(token.head) if things else token.head, shared=True)
     behind = _speaker_behind(token, uses, subject)
     if behind is not None:
         return Cue(token, uses, phrase=behind, inverted=True)
