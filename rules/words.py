@@ -33,6 +33,7 @@ _GLUE = re.compile(r"[\s\-‐‑‒–'’‘ʼ`·\"“”«»&/]*")
 _STOPPED = re.compile(r"\.?[\s\-‐‑'’]*")
 # Words that Arabic and Hebrew write together with the next one: and, so, with, for, like, the, from, that.
 _PREFIXES = {"arabic": ("و", "ف", "ب", "ل", "ك"), "hebrew": ("ו", "ב", "ל", "כ", "ה", "מ", "ש")}
+_SHORT = 2  # letters of a name that an acronym may be taken for
 _ARABIC, _HEBREW = re.compile(r"[\u0620-\u06ff]"), re.compile(r"[\u05d0-\u05ea]")
 
 
@@ -114,6 +115,12 @@ def _forms(word: str) -> Iterator[str]:
             yield word[2:]
 
 
+def _is_acronym(text: Words, at: int) -> bool:
+    """Whether a word stands in capitals among words that do not: "India XI" names no Xi, "XI SPEAKS" may."""
+    beside = [text.words[n].written for n in (at - 1, at + 1) if 0 <= n < len(text.words)]
+    return text.words[at].written.isupper() and not any(len(word) > 1 and word.isupper() for word in beside)
+
+
 @dataclass(frozen=True, slots=True)
 class Phrase:
     """Words in a row; a word with `*` is a stem. `cased`: written in capitals, and so only found in capitals."""
@@ -153,6 +160,8 @@ class Phrase:
     def _fits(self, text: Words, start: int, i: int) -> bool:
         word = text.words[start + i]
         if self.cased and not word.written.isupper():
+            return False
+        if len(self.source) <= _SHORT and self.source.istitle() and _is_acronym(text, start + i):
             return False
         if i == 0:
             return True

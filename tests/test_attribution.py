@@ -173,6 +173,13 @@ def test_an_answer_is_no_demand() -> None:
 
 def test_what_was_once_said_is_not_said_now() -> None:
     assert [a.recent for a in read("Roe once said that it was over. In 2015 Roe said it was a start.")] == [False, False]
+    tale = 'In his address in March two years ago, Roe told an old tale. "They came to me in tears," Roe said of the farmers.'
+    assert [a.recent for a in read(tale)] == [False]
+
+
+def test_what_only_says_when_is_told_by_the_way() -> None:
+    found = read("When Roe announced that it was over, Haddad called the deal a victory for his country.")
+    assert [a.thought for a in found if a.speaker == "Roe"] == [False]
 
 
 def test_a_claim_has_its_owner() -> None:

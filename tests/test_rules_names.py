@@ -42,6 +42,9 @@ ASSAD = ListEntry("Bashar al-Assad", (("Assad", ()),))
         ("years ago", "ten years  ago", True),
         ("", "anything", False),
         ("!?", "what!?", False),
+        ("Xi", "India XI: two changes for Chennai", False),
+        ("Xi", "XI SPEAKS IN BEIJING", True),
+        ("Xi", "Xi speaks in Beijing", True),
     ],
 )
 def test_a_phrase_stands_on_word_boundaries(phrase: str, text: str, found: bool) -> None:

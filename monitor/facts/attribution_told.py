@@ -16,7 +16,8 @@ _LEAST = 3  # words of a content that is not quoted
 _FEW = 8  # words of a content that is cut off which may tell nothing
 _LONG = 6  # words of a quotation which tell something without a verb
 _CLOSED = frozenset(".!?…\"”’'»)]")
-_EARLIER = frozenset({"after", "since"})
+_EARLIER = frozenset({"after", "since", "when"})
+_OPENING = 80  # code points of an adverbial that opens a sentence
 _ONCE = frozenset({"once", "famously"})
 _CONDITIONS = frozenset({"if", "when", "because", "as", "although", "though", "while", "unless", "until", "what", "whatever"})
 _BEFORE, _BEHIND = 24, 48  # code points around speaker and cue in which the time of speaking stands
@@ -42,14 +43,15 @@ S = TypeVar("S", bound=Spoken)
 
 def is_background(token: Token) -> bool:
     """Whether words of before are recalled: "Haddad, who had said that ...", "a week after Haddad said", "after the claim",
-    "Haddad reiterated that"."""
+    "when Haddad announced it", "Haddad reiterated that"."""
     if lemma_of(token) in words("again"):
         return True
     if token.dep_ == "relcl" and any(t.dep_ == "aux" and t.lower_ == "had" for t in token.lefts):
         return True
     while token.dep_ == "conj":
         token = token.head
-    marked = token.dep_ == "advcl" and any(t.dep_ == "mark" and t.lower_ in _EARLIER for t in token.lefts)
+    lead = [t for t in token.lefts if t.dep_ == "mark" or (t.dep_ == "advmod" and t.lower_ == "when")]
+    marked = token.dep_ == "advcl" and any(t.lower_ in _EARLIER for t in lead)
     return marked or (token.dep_ in ("pcomp", "pobj") and token.head.lower_ in _EARLIER)
 
 
@@ -64,7 +66,18 @@ def is_long_ago(cue: Cue, text: str, start: int, end: int, published: float | No
     behind = text[after : min(start if start >= after else sentence.end_char, after + _BEHIND)].split(",")[0]
     if any(t.dep_ == "advmod" and t.lower_ in _ONCE for t in cue.token.children):
         return True
+    if _goes_on_with_the_past(cue.token, text, start, published):
+        return True
     return any(recalls(beside, published) or in_past_year(beside, published) for beside in (before, behind))
+
+
+def _goes_on_with_the_past(cue: Token, text: str, start: int, published: float | None) -> bool:
+    """'In a speech in February, Roe told a tale. "They came," he said': a quotation that opens the sentence behind a date."""
+    doc, sentence = cue.doc, cue.sent
+    if sentence.start == 0 or start > sentence.start_char + 1 or "\n" in text[doc[sentence.start - 1].sent.start_char : start]:
+        return False
+    opening, comma, _ = doc[sentence.start - 1].sent.text.partition(",")
+    return bool(comma) and len(opening) < _OPENING and recalls(opening, published)
 
 
 def hearsay(found: Sequence[S]) -> list[S]:
