@@ -450,6 +450,13 @@ def test_a_timer_without_an_item_breaks_nothing(scene: Scene) -> None:
             {},
             "Dmitry Peskov warned against “tolls”",
         ),
+        (
+            E.NEW_STATEMENT,
+            said("for calm", "calm", mode="paraphrase", cue="calling for", stance="demands"),
+            {},
+            "Dmitry Peskov calls for calm",
+        ),
+        (E.NEW_STATEMENT, said("to leave", "to leave", mode="mixed", cue="told"), {}, "Dmitry Peskov: to leave"),
         (E.NEW_STATEMENT, said("talks go on", "talks go on", mode="mixed", cue="said"), {}, "Dmitry Peskov: talks go on"),
         (E.BURST, None, {"origins": ("a", "b")}, "2 outlets report: Advance in the north"),
         (E.MATCHED, None, {}, "Town falls"),

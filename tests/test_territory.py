@@ -437,6 +437,7 @@ def test_a_province_around_a_town_is_not_the_town(read: Read) -> None:
         ("Russia captured gold in Kyiv.", [], None),
         ("Gangs take over Port-au-Prince suburb of Kenscoff", ["Kenscoff"], "Gangs"),
         ("Troops took the Donetsk region town of Selydove.", ["Selydove"], "Troops"),
+        ("Russia claims capture of key Donbass city Konstantinovka", ["Konstantinovka"], "Russia"),
         ("Taliban capture Helmand provincial capital Lashkar Gah", ["Lashkar Gah"], "Taliban"),
         ("The army has regained control of Singa.", ["Singa"], "army"),
         ("How rebels captured Aleppo in three days", [], None),

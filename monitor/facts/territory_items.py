@@ -47,7 +47,9 @@ class Mention:
 
 class ItemReader:
     """Reads items one after the other, from left to right. `demonym(word)` is true for names of peoples and countries, which
-    stand before a place noun as adjectives."""
+    stand before a place noun as adjectives, `region(name)` for names of provinces and other regions."""
+
+    region: Callable[[str], bool]
 
     def __init__(self, words: Sequence[Word], text: str, known: PlaceNouns, demonym: Callable[[str], bool]) -> None:
         self._w, self._text, self._known, self._demonym = words, text, known, demonym
@@ -383,7 +385,7 @@ class ItemReader:
             at += max(size, 1)
         of = self._low(at) == "of"
         last = nouns[-1] if nouns else ""
-        sure = of or last == "capital" or len(nouns) > 1
+        sure = of or last == "capital" or len(nouns) > 1 or (len(nouns) == 1 and self.region(name.place))
         if not sure or self._known.kinds.get(last) not in {"whole", "quarter"} or self._in("calendar", at + of):
             return []
         size = self._name(at + of)

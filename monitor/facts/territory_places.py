@@ -60,8 +60,6 @@ class PlaceScanner:
 class _Phrase(ItemReader):
     """One left-to-right reading of a list of places."""
 
-    region: Callable[[str], bool]
-
     def read(self) -> list[Mention]:
         """The places, up to where the list ends."""
         found: list[Mention] = []

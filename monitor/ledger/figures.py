@@ -248,8 +248,8 @@ def _is_another(entry: Entry, o: Observation) -> bool:
 
 
 def _is_of_a_war(fact: CasualtyFigure, best: Bounds | None) -> bool:
-    if best is None or (fact.low is None and fact.high is None):
-        return False
+    if best is None or (fact.low is None and fact.high is None) or fact.qualifier in b.WORDS:
+        return False  # "dozens" only covers what is known
     small, large = sorted((b.level(best), b.level(Bounds(fact.low, fact.high, fact.qualifier))))
     return large >= WAR and large >= WAR_TIMES * max(1, small)
 
