@@ -6,12 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from monitor.model import Bounds, EdgeName, Event, EventName, Fact, Gate, Json, Kind, RuleState, Suppressed, Value, make_id
-from rules.alert_gates import ASIDE, crossed
+from rules.alert_gates import ASIDE, crossed, level
 from rules.alert_state import Hold, Life
 from rules.rule import Rule
 from rules.unplaced import Answer, Waiting
 
 _E = EventName
+_RISING = frozenset({_E.NEW_FIGURE, _E.INCREASED, _E.COUNT_NEW, _E.COUNT_INCREASED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,8 +164,11 @@ def reaches_confirm(rule: Rule, life: Life, carried: int, now: float) -> bool:
 
 def _old(life: Life, events: tuple[Event, ...]) -> Value | None:
     """For figures what this rule alerted last; else what the ledger held before."""
-    if events[0].kind is Kind.CASUALTY or isinstance(events[-1].new, Bounds):
-        return life.mark
+    last = events[-1]
+    if events[0].kind is Kind.CASUALTY or isinstance(last.new, Bounds):
+        # What rose did so from less: a larger mark is that of another count, told of another story.
+        other = last.name in _RISING and isinstance(last.new, Bounds) and level(life.mark) >= level(last.new)
+        return None if other else life.mark
     return events[0].old
 
 

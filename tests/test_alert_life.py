@@ -437,6 +437,13 @@ def test_words_are_told_once_for_a_key() -> None:
     assert [desk.told(n, hit) for n in range(3)] == [[("opened", 1)], [], []]
 
 
+def test_a_larger_mark_of_another_count_is_not_what_it_was() -> None:
+    desk = Desk(rule())
+    desk.step(0, toll(E.NEW_FIGURE, 73_000))
+    (edge,) = desk.step(1, toll(E.NEW_FIGURE, 1_007)).edges
+    assert (edge.old, edge.new) == (None, Bounds(1_007, 1_007))
+
+
 def words(key: str, speaker: str = "Putin", item: str = "i", name: EventName = E.NEW_STATEMENT, **changes: Any) -> Event:
     fact = Statement(id=key, start=0, end=1, evidence=key, status="claimed", speaker=speaker, speaker_id=speaker)
     values: dict[str, Any] = {"newsworthy": True, "fact": fact, "item_id": item, "new": key, "origins": ("AFP",)}
