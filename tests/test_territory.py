@@ -441,6 +441,11 @@ def test_a_province_around_a_town_is_not_the_town(read: Read) -> None:
         ("Taliban capture Helmand provincial capital Lashkar Gah", ["Lashkar Gah"], "Taliban"),
         ("The army has regained control of Singa.", ["Singa"], "army"),
         ("How rebels captured Aleppo in three days", [], None),
+        ("Rebels in full control of Aleppo", ["Aleppo"], "Rebels"),
+        ("Afghan officials confirmed the fall of Pul-e-Alam.", ["Pul-e-Alam"], None),
+        ("Mozambique says it is back in control of Palma.", ["Palma"], "Mozambique"),
+        ("Rebels overran the base in Bhamo, state media did not comment.", ["base in Bhamo"], "Rebels"),
+        ("Soldiers broke a siege of El Obeid.", [], None),
     ],
 )
 def test_the_ways_of_wires_and_headlines(read: Read, text: str, places: list[str], gainer: str | None) -> None:

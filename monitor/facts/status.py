@@ -110,7 +110,19 @@ def _path(token: Token) -> Iterator[Token]:
         if node.dep_ == "advcl" and not _embedded(node):
             # "after taking X, troops may ...": the main clause's doubts are its own.
             return
+        if _is_left_uncommented(node):
+            return
         node = node.head
+
+
+def _is_left_uncommented(node: Token) -> bool:
+    """ "Rebels overran the base, state media did not comment": the silence of others, behind a comma, denies nothing."""
+    verb = node.head
+    if node.dep_ not in {"ccomp", "parataxis"} or node.i > verb.i or not any(c.dep_ == "neg" for c in verb.children):
+        return False
+    return any(t.text == "," for t in node.doc[node.i : verb.i]) and any(
+        c.dep_ == "nsubj" and node.i < c.i < verb.i for c in verb.children
+    )
 
 
 def _first_conjunct(token: Token) -> Token:

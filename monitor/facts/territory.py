@@ -145,6 +145,8 @@ class _Reader:
             return
         gainer, loser = self._parties.spoken(predicate, gainer), self._parties.spoken(predicate, loser)
         parties = [n for p in (gainer, loser) if p is not None for n in (p.name, p.phrase) if n]
+        if predicate.noun and predicate.frame == "fall" and (teller := self._roles.announcer(predicate.token)) is not None:
+            parties.append(teller[0].name)  # "Afghan officials confirmed the fall of X"
         speaks = predicate.strength >= _SPEAKS or (predicate.frame == "lose" and predicate.passive)
         if not parties and speaks and (party := self._parties.reporter(predicate)) is not None:
             parties, predicate = [party], replace(predicate, told=True)

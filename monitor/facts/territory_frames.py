@@ -29,6 +29,7 @@ _SKIP: Final = re.compile(
     r"(?: (?:morning|evening|night|afternoon))?|today|yesterday|overnight|[\w-]+ly|also|now|then|back|again|once again)\b,?)+",
     re.IGNORECASE,
 )
+_IN_CONTROL: Final = re.compile(r"\w (?P<in>in) (?P<full>full |complete |total )?control of\b", re.IGNORECASE)
 _BY_THEN: Final = re.compile(r"\s+(by) (?:\w+day|night|the end)")  # "in rebel hands by Friday" tells of a change
 _PASSES: Final = re.compile(
     r"control (?:of|over) [^.;,]{3,70}?\b(?:pass|went|gone|goes|fell|fall|revert|return|shift|transfer|hand|cede|move)\w*\s"
@@ -46,6 +47,7 @@ _OF_PEOPLE: Final = re.compile(
 )
 _CLOSING: Final = frozenset('"”’')
 _PARTICIPLE: Final = 2  # the first form of a verb that may describe a noun
+_ENDING: Final = frozenset({"break", "lift", "end", "relieve", "raise"})
 _HEADLINE: Final = 12  # words of a headline without a verb
 _BEFORE_NOUNS: Final = frozenset(["the", "a", "an", "of", "its", "their", "his", "this", "for", "in", "'s", "’s", "no", "any"])
 
@@ -180,9 +182,14 @@ def predicates(sentence: Span, text: str, language: str = "en") -> Iterator[Pred
 
 
 def _held_in_headline(sentence: Span, text: str) -> Predicate | None:
-    """ "Derna now under rebel control": a headline without a verb."""
+    """ "Derna now under rebel control", "Rebels in full control of Derna": a headline without a verb."""
     if sentence.end - sentence.start > _HEADLINE or any(t.pos_ in {"VERB", "AUX"} for t in sentence):
         return None
+    control = _IN_CONTROL.search(text, sentence.start_char, sentence.end_char)
+    if control is not None:
+        place = next(t for t in sentence if t.idx >= control.start("in"))
+        change = "captured" if control["full"] else "held"
+        return Predicate(place, "hold", change, 3, control.end())
     under = next((t for t in sentence if t.lower_ == "under" and t.i > sentence.start), None)
     if under is None:
         return None
@@ -252,6 +259,8 @@ def _noun(token: Token, row: tuple[str, str, int], text: str, limit: int) -> Ite
     if people is not None:
         yield Predicate(token, frame, change, strength, people.end(), noun=True, owner=people["people"])
         return
+    if frame == "encircle" and token.head.lemma_.lower() in _ENDING:
+        return  # "broke the siege of X"
     wanted = {"leave": {"from"}}.get(frame, {"of"})
     if following.lower_ in wanted:
         yield Predicate(token, frame, change, strength, following.idx + len(following.text), noun=True)

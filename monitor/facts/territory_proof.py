@@ -137,6 +137,7 @@ class PlaceJudge:
                 or (predicate.told and predicate.frame == "hand" and mention.head is not None)
                 or self._own_loss(predicate, mention, place, parties)
                 or (strength >= _SPEAKS and self._in_the_field(place, parties))
+                or (predicate.change == "recaptured" and self._at_home(place, parties))
             )
         return Find(mention, place) if enough else None
 
@@ -160,6 +161,11 @@ class PlaceJudge:
         """Whether a state takes a place of a country in which its army fights: "Russia says it captured X"."""
         homes = (self._actors.country_of(party) for party in parties)
         return place is not None and any(place.country in _theatres().get(home, ()) for home in homes if home is not None)
+
+    def _at_home(self, place: Place | None, parties: Sequence[str]) -> bool:
+        """Whether a state has back what is its own: "Mozambique says it is back in control of X"."""
+        homes = {self._actors.country_of(party) for party in parties} - self._sets["peaceful"]
+        return place is not None and place.country in homes
 
     def _landmark(self, mention: Mention, predicate: Predicate) -> bool:
         """ "Secured the road", "opened the area": made safe, not taken; a road without a name is no place at all."""

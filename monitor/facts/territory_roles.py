@@ -397,9 +397,9 @@ class Roles:
 
     @staticmethod
     def _side_of(verb: Token) -> set[int]:
-        """Where those stand who are joined to the verb's subject: allies, no others."""
+        """Where the verb's subject stands, and those who are joined to it: allies, no others."""
         subject = next((c for c in verb.children if c.dep_ == "nsubj"), None)
-        return {t.i for ally in subject.conjuncts for t in ally.subtree} if subject is not None else set()
+        return {t.i for ally in (subject, *subject.conjuncts) for t in ally.subtree} if subject is not None else set()
 
     def _parties_in(self, sentence: Span, known: Sequence[str | None], own: Collection[int] = ()) -> list[str]:
         names: list[str] = []
