@@ -445,6 +445,8 @@ def test_sources_without_a_verb_of_saying(read: Any, text: str, source: str | No
         "The two candidates are in a dead heat in the north.",
         'From 40 points behind, the two men came to a "dead heat" there.',
         "Two players were killing time before the game.",
+        "The champion killed off two rivals in the final set.",
+        "About 90 people die every day on the railways.",
         "Police found 40 dead dogs at a shelter in the north.",
         "Bird flu killed 3,000 seal pups on the island.",
     ],

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from monitor.facts.casualty_figures import Figure
+from monitor.facts.casualty_figures import Figure, is_rate
 from monitor.facts.casualty_words import CasualtyWords, casualty_words
 from monitor.facts.grammar import Doc, Span, Token
 
@@ -52,6 +52,8 @@ class Frames:
         """A link, unless the metric asks for people and the noun is not known to count them."""
         if figure.counts == "unknown" and metric in self._words.lists["person_only"]:
             return None
+        if figure.end <= cue.i and is_rate(self._doc, cue.i + 1, self._stop, self._words):
+            return None  # "ninety people die every day"
         of_things = cue.dep_ == "amod" and cue.head.i > cue.i and self._words.is_thing(cue.head.lower_)  # "40 dead dogs"
         if of_things or self._is_idiom(cue):
             return None
