@@ -302,6 +302,13 @@ def test_a_headline_that_counts_the_months_since_tells_no_new_toll(reader: FactR
         assert [f.anchored for f in figures if f.metric == "killed"] == [news]
 
 
+def test_what_a_headline_recalls_is_no_news_below_it(reader: FactReader) -> None:
+    title = "Owner named in chargesheet over blaze that killed 72 in Karachi"
+    text = "A fire at a shopping centre, claiming 72 lives, has seen the owner named as an accused."
+    figures = [f for f in reader.read(Document("d", text, title)).facts if isinstance(f, CasualtyFigure) and f.low == 72]
+    assert figures and not any(f.anchored for f in figures)
+
+
 def test_a_highway_lies_in_the_place_it_is_called_by(reader: FactReader) -> None:
     (found,) = reader.read(Document("d", "Eight people were killed on a Texas highway on Friday.")).facts
     assert isinstance(found, CasualtyFigure)

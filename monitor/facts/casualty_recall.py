@@ -138,7 +138,8 @@ def _is_of_culprit(sentence: Span, link: Link) -> bool:
     words, verb = casualty_words(), link.cue
     if verb.dep_ == "pcomp" and any(words.has("court", t) for t in (verb.head.head, verb.head.head.head)):
         return True  # "convicted of killing eight", "jailed for life for killing eight"
-    who = verb.dep_ == "relcl" and any(c.lower_ == "who" and c.i < verb.i for c in verb.children)
+    # "A gunman who killed", "the blaze that killed": before a court both are known.
+    who = verb.dep_ == "relcl" and any(c.lower_ in {"who", "that"} and c.i < verb.i for c in verb.children)
     return who and any(words.has("court", t) for t in sentence if not verb.left_edge.i <= t.i <= verb.i)
 
 

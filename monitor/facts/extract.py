@@ -214,6 +214,7 @@ def _anchored(facts: Iterable[Fact], parsed: Parsed, setting: _Setting) -> list[
     """The facts with their anchor in the document, which is the story as far as the document knows."""
     sections = {s.within: (s, list(s.doc.sents), [sentence.start_char for sentence in s.doc.sents]) for s in parsed.sections}
     given = list(facts)
+    recalled = {_count(f) for f in given if isinstance(f, CasualtyFigure) and f.within == "title" and not f.anchored}
     headed = {f.metric for f in given if isinstance(f, CasualtyFigure) and f.within == "title"} if "title" in sections else None
     title_text = sections["title"][0].text if headed is not None else ""
     bygone = _is_bygone(title_text, parsed.document.published) or _is_essay(title_text)
@@ -227,7 +228,8 @@ def _anchored(facts: Iterable[Fact], parsed: Parsed, setting: _Setting) -> list[
         text = section.text[sentence.start_char : sentence.end_char]
         here = anchored(fact, text, setting.topic, names=names, published=parsed.document.published)
         here = here and fact.anchored and not (headed is not None and _is_background(fact, headed))
-        here = here and not (bygone and isinstance(fact, CasualtyFigure) and fact.within == "text")
+        body = isinstance(fact, CasualtyFigure) and fact.within == "text"
+        here = here and not (body and (bygone or _count(fact) in recalled))
         judged.append((fact if here else replace(fact, anchored=False), _is_subordinate(fact, sentence), number <= heading))
     title = sections["title"][1] if "title" in sections else sections["text"][1][:heading] if heading else []
     report = _report(judged, [s for _, sents, _ in sections.values() for s in sents], title)
@@ -242,6 +244,12 @@ def _in_one_country(facts: list[Fact]) -> list[Fact]:
         return facts
     (country,) = placed
     return [replace(f, country=country) if isinstance(f, CasualtyFigure) and f.place and not f.country else f for f in facts]
+
+
+def _count(fact: Fact) -> tuple[str, int | None]:
+    """What a figure counts, and how many: a headline that only recalls it ("charged over blaze that killed 72") recalls it for
+    the text below it."""
+    return (fact.metric, fact.low) if isinstance(fact, CasualtyFigure) else ("", None)
 
 
 def _with_scopes(facts: Sequence[Fact]) -> list[Fact]:
