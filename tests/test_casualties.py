@@ -651,6 +651,11 @@ def test_those_among_whom_somebody_was_are_people(read: Any) -> None:
     ]
 
 
+def test_the_dead_include_members_of_an_armed_group(read: Any) -> None:
+    (figure,) = read("The dead included 40 members of the Islamic State.")
+    assert (figure.metric, figure.low, figure.category) == ("killed", 40, "fighters")
+
+
 def test_a_couple_alone_are_two_and_a_couple_of_men_about_two(read: Any) -> None:
     assert [f.qualifier for f in read("A couple were killed. A couple of men were wounded.")] == ["exact", "around"]
 

@@ -446,6 +446,12 @@ def test_a_province_around_a_town_is_not_the_town(read: Read) -> None:
         ("Mozambique says it is back in control of Palma.", ["Palma"], "Mozambique"),
         ("Rebels overran the base in Bhamo, state media did not comment.", ["base in Bhamo"], "Rebels"),
         ("Soldiers broke a siege of El Obeid.", [], None),
+        ("Rebels brought the town of Saraqib under their control.", ["Saraqib"], "Rebels"),
+        ("The capture brought all of Idlib province under rebel control.", ["Idlib province"], "rebel"),
+        ("The deal puts Piraeus port under Chinese control.", [], None),
+        ("The army brought the situation in Aleppo under control.", [], None),
+        ("Rebels took Halfaya, Maardis and Qomhana.", ["Halfaya", "Maardis", "Qomhana"], "Rebels"),
+        ("Rebels captured the base of the army's 46th Regiment.", ["base of the army's 46th Regiment"], "Rebels"),
     ],
 )
 def test_the_ways_of_wires_and_headlines(read: Read, text: str, places: list[str], gainer: str | None) -> None:

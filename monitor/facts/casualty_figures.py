@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -355,6 +355,8 @@ def _by_modifiers(doc: Doc, head: Token, start: int, words: CasualtyWords) -> st
     """The category that the words around a weak noun give it, the nearest before it first, then those of its "of" phrase."""
     before = reversed([t for t in doc[start : head.i] if t.pos_ != "PUNCT"])
     after = _of_phrase(doc, head)
+    if after and doc[head.i + 1].lower_ == "of" and _names_fighters(after):
+        return "fighters"  # "80 members of HTS"
     for token in [*before, *after]:
         low = token.lower_.split("-")[-1]
         found = words.modifier(low) or words.modifier(token.lower_) or words.category(low)
@@ -363,6 +365,17 @@ def _by_modifiers(doc: Doc, head: Token, start: int, words: CasualtyWords) -> st
         if found and not words.is_weak(low):
             return found
     return None
+
+
+def _names_fighters(phrase: Sequence[Token]) -> bool:
+    name = " ".join(t.text for t in phrase if t.pos_ != "DET").lower()
+    return any(name == known or name.startswith(f"{known} ") for known in _armed_groups())
+
+
+@cache
+def _armed_groups() -> frozenset[str]:
+    rows = (row for row in load("actors")["actors"] if row["kind"] == "party")
+    return frozenset(name.lower() for row in rows for name in (row["name"], *row.get("aliases", ())))
 
 
 def _of_phrase(doc: Doc, head: Token) -> list[Token]:

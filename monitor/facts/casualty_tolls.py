@@ -9,6 +9,7 @@ from monitor.facts.casualty_figures import Figure, is_rate
 from monitor.facts.casualty_words import CasualtyWords, casualty_words
 from monitor.facts.grammar import Doc, Span, Token
 
+_COUNTED = frozenset({"dead", "killed", "wounded", "injured", "missing"})
 _TOLL_REACH = 26  # words between "death toll" and its figure
 _FIGURATIVE = frozenset({"burn", "burns", "burned", "burnt", "burning", "crushed", "crushes"})
 _SICKENED = frozenset({"sickened", "sickens", "sickening", "hospitalised", "hospitalized"})
@@ -202,6 +203,11 @@ class Neighbours(Tolls):
         """ "A child was among the dead", "among those killed were two women"."""
         after = self._window_after(figure)
         before = self._doc[max(self._start, figure.start - 10) : figure.start]
+        if len(before) > 1 and before[-1].lower_ in {"include", "included", "includes"}:  # "the dead included 40 guards"
+            who = before[-2]
+            metric = self._words.any_role(who, "noun", "passive") if who.lower_ in _COUNTED else None
+            if metric is not None:
+                return self._link(figure, metric, who, "among the dead", 0.75)
         for span in (after, before):
             low = [t.lower_ for t in span]
             if "among" not in low:

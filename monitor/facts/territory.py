@@ -159,7 +159,7 @@ class _Reader:
         finds = [self._judge.proved(mention, predicate, parties) for mention in mentions]
         known = any(find is not None and find.mention.name and (find.place or find.mention.head) for find in finds)
         for mention, find in zip(mentions, finds, strict=True):
-            find = find or (self._judge.listed(mention, predicate) if known else None)
+            find = find or (self._judge.listed(mention, predicate, parties) if known else None)
             if find is not None:
                 yield self._fact(predicate, find, gainer, loser, sentence)
 

@@ -19,6 +19,7 @@ _UNDER: Final = (
     r"\s+(?:[\w-]+\s+){0,2}?under\s+(?:the\s+)?(?:[\w-]*full\w*\s+|complete\s+)?(?P<owner>(?:[\w'’-]+\s+){0,4}?)"
     r"(?:control|rule|occupation)\b(?P<of>\s+(?:of|by)\b)?"
 )
+_BROUGHT: Final = re.compile(r"[^.;:]{3,80}?" + _UNDER)
 _IN_HANDS: Final = (
     r"(?:\s+(?:now|still|fully|firmly|back|again))*\s+in(?:to)?\s+(?:the\s+)?"
     r"(?P<owner>(?:(?!the\b)[\w'’-]+\s+){0,3}?)hands\b(?P<of>\s+of\b)?"
@@ -268,6 +269,9 @@ def _noun(token: Token, row: tuple[str, str, int], text: str, limit: int) -> Ite
 
 def _verb(token: Token, forms: Sequence[tuple[str, int]], known: Frames, text: str, limit: int) -> Predicate | None:
     end = token.idx + len(token.text)
+    brought = _brought(token, forms, text, limit)
+    if brought is not None:
+        return brought
     for verb, form in forms:
         if verb == "have" and token.dep_ == "aux":
             continue  # "has regained control of"
@@ -293,6 +297,18 @@ def _verb(token: Token, forms: Sequence[tuple[str, int]], known: Frames, text: s
             finish = match.end() if passive else _skip(text, match.end(), limit)
             return Predicate(token, row.frame, change, row.strength, finish, passive, owner=owner)
     return None
+
+
+def _brought(token: Token, forms: Sequence[tuple[str, int]], text: str, limit: int) -> Predicate | None:
+    """ "Bringing the whole of X under rebel control": the place stands between the verb and what it is brought under."""
+    if all(verb not in {"bring", "put", "place"} for verb, _ in forms) or token.pos_ != "VERB":
+        return None
+    end = token.idx + len(token.text)
+    match = _BROUGHT.match(text, end, limit)
+    if match is None:
+        return None
+    owner = match["owner"].strip() or None
+    return Predicate(token, "under", "captured", 1, end, owner=owner, by=match.end() if match["of"] else None)
 
 
 def _under(token: Token, row: _Row, match: re.Match[str]) -> Predicate:

@@ -308,8 +308,8 @@ class ItemReader:
 
     def _of(self, first: Word, noun: str, kind: str) -> list[Mention]:
         self._i += 1
-        while self._low() in {"as", "the"}:
-            self._i += 1
+        while self._low() in {"as", "the"} or ((owner := self._peek()) is not None and owner.possessive and not owner.named):
+            self._i += 1  # "the base of the army's 46th Regiment"
         size = self._name()
         if size:
             name = self._take_name(size)

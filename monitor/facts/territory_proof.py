@@ -141,9 +141,10 @@ class PlaceJudge:
             )
         return Find(mention, place) if enough else None
 
-    def listed(self, mention: Mention, predicate: Predicate) -> Find | None:
+    def listed(self, mention: Mention, predicate: Predicate, parties: Sequence[str]) -> Find | None:
         """A name that nothing proves but that it stands in one list with places."""
-        plain = mention.name is not None and mention.part == "whole" and predicate.strength >= _SPEAKS
+        strong = predicate.strength >= _SPEAKS or (predicate.strength > 0 and any(self._actors.armed(p) for p in parties))
+        plain = mention.name is not None and mention.part == "whole" and strong
         if not plain or mention.name is None or mention.name.split()[0] in self._sets["nonplaces"]:
             return None
         barred = self._is_actor(mention.name) or self._is_person(mention, 3) or _ACRONYM.fullmatch(mention.name)
