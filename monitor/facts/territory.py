@@ -9,7 +9,7 @@ stay out.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Final
@@ -24,6 +24,7 @@ from monitor.facts.territory_items import Mention
 from monitor.facts.territory_parties import INCLUDE, Parties
 from monitor.facts.territory_proof import Find, PlaceJudge
 from monitor.facts.territory_roles import Party, Roles
+from monitor.facts.territory_together import TAKEN, with_losers, without_doubles
 from monitor.facts.territory_words import is_plural, readable
 from monitor.gazetteer import Gazetteer
 from monitor.model import LIVE_STATUSES, Document, Status, TerritoryChange
@@ -32,13 +33,11 @@ _PRONOUN_PLACES: Final = frozenset({"it", "them", "there", "both"})
 _LEFT_BREAKS: Final = frozenset(
     ["that", "and", "as", "while", "but", "says", "said", "after", "when", "where", "because", "if", "since", "before"]
 ) | frozenset(',"“:—–')
-_NEAR: Final = 400  # code points within which one battle is told
 _SPEAKS: Final = 2  # the strength of predicates that speak of control
 _SURE: Final = 3  # and of those that speak of nothing else
 _FROM: Final = re.compile(r"\s+from (?:the )?(?=\w)")
 _LISTING: Final = re.compile(r"[^.;:\n]{0,60}?(?::|\b(?:were|are|was|is|includes?|included)\b)\s*")
 _PERSONS: Final = frozenset({"he", "she", "i", "you"})
-_TAKEN: Final = frozenset({"captured", "recaptured"})
 _DENY: Final = frozenset({"deny", "dispute", "reject", "refute", "dismiss"})
 _CONTESTED: Final = frozenset({"take", "enter", "approach", "hold", "under", "encircle"})
 _RECEIVED: Final = frozenset({"fall", "lose", "hand", "under"})  # frames whose gainer stands behind the place
@@ -89,7 +88,7 @@ class _Reader:
             if not any(fact.status == "denied" for fact in self._facts[told:]):
                 self._facts += list(self._denials(sentence, self._facts[:told]))
             self._judge.remember(sentence.start_char, sentence.end_char, self._facts[told:])
-        facts = _without_doubles(self._without_vague(_with_losers(self._facts)))
+        facts = without_doubles(self._without_vague(with_losers(self._facts)))
         return [replace(f, id=f"{self._section.within}.territory.{n}") for n, f in enumerate(facts, 1)]
 
     def _without_vague(self, facts: Sequence[TerritoryChange]) -> list[TerritoryChange]:
@@ -397,19 +396,19 @@ class _Reader:
         lasting = (occupied and verb.dep_ not in {"ROOT", "conj"}) or (
             verb.dep_ == "xcomp" and (verb.lemma_.lower(), verb.head.lemma_.lower()) == ("occupy", "continue")
         )
-        return ("held" if lasting and predicate.change in _TAKEN else predicate.change), part
+        return ("held" if lasting and predicate.change in TAKEN else predicate.change), part
 
     def _adversary(self, gainer: str | None) -> str | None:
         """From whom this party took another place in the same text."""
         if gainer is None:
             return None
-        return next((f.loser for f in reversed(self._facts) if f.gainer == gainer and f.loser and f.change in _TAKEN), None)
+        return next((f.loser for f in reversed(self._facts) if f.gainer == gainer and f.loser and f.change in TAKEN), None)
 
     def _as_before(self, mention: Mention, gainer: str | None, loser: str | None) -> tuple[str | None, str | None]:
         """The parties of a change that was told before ("the city has been fully liberated"), where nobody is named here."""
         if gainer is None and loser is None:
             for fact in reversed(self._facts):
-                if fact.place == mention.place and fact.change in _TAKEN and fact.status in LIVE_STATUSES:
+                if fact.place == mention.place and fact.change in TAKEN and fact.status in LIVE_STATUSES:
                     return fact.gainer, fact.loser
         return gainer, loser
 
@@ -448,7 +447,7 @@ class _Reader:
         for fact in before[-6:]:
             if (
                 fact.status in LIVE_STATUSES
-                and fact.change in _TAKEN | {"handed_over"}
+                and fact.change in TAKEN | {"handed_over"}
                 and fact.start >= sentence.start_char - 600
             ):
                 yield replace(
@@ -494,47 +493,3 @@ def _confidence(find: Find, predicate: Predicate, gainer: str | None) -> float:
         + (0.1 if gainer else 0.0)
     )
     return round(min(score, 0.95), 2)
-
-
-def _with_losers(facts: Sequence[TerritoryChange]) -> list[TerritoryChange]:
-    """Losers that the text tells later: who denies it, and from whom the same party took a place near by."""
-
-    def loser(fact: TerritoryChange) -> str | None:
-        denied = next((f.loser for f in facts if f.status == "denied" and f.place == fact.place and f.loser), None)
-        near = (f for f in facts if f.gainer == fact.gainer and f.change in _TAKEN and abs(f.start - fact.start) < _NEAR)
-        return denied or next((f.loser for f in near if f.loser), None)
-
-    return [replace(f, loser=loser(f)) if f.loser is None and f.gainer is not None and f.change in _TAKEN else f for f in facts]
-
-
-def _made_good(fact: TerritoryChange, others: Iterable[TerritoryChange]) -> bool:
-    """ "Retook A after losing it": the loss is over in the words that tell it."""
-    return fact.change in {"lost", "withdrawn"} and any(
-        f.change in _TAKEN
-        and f.place == fact.place
-        and f.gainer == fact.loser
-        and fact.start <= f.start < f.end <= fact.end
-        and " after " in fact.evidence[f.end - fact.start :]
-        for f in others
-    )
-
-
-def _without_doubles(facts: Sequence[TerritoryChange]) -> list[TerritoryChange]:
-    """One fact for a place, change and status in overlapping words; a capture outweighs the entry that led to it."""
-    kept: list[TerritoryChange] = []
-    for fact in sorted((f for f in facts if not _made_good(f, facts)), key=lambda f: (f.start, f.end)):
-        double = next(
-            (
-                k
-                for k in kept
-                if k.place == fact.place
-                and k.change == fact.change
-                and k.status == fact.status
-                and k.end > fact.start
-                and k.count == fact.count
-            ),
-            None,
-        )
-        if double is None:
-            kept.append(fact)
-    return kept
