@@ -160,6 +160,7 @@ def test_a_medium_that_quotes_passes_its_source_on() -> None:
         ('"It is over for all of us," state TV quoted Roe as saying on Friday.', "Roe", "It is over for all of us,"),
         ("Abu Mohammed al-Quill told the Gazette it was over now.", "Abu Mohammed al-Quill", "it was over now"),
         ("Ruritania's Ann Roe said it was over now.", "Ann Roe", "it was over now"),
+        ("Witnesses said at least 78 drowned.", "Witnesses", "at least 78 drowned"),
     ],
 )
 def test_who_is_quoted_by_whom(text: str, speaker: str, content: str) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from monitor.facts.attribution_cues import FINITE, Cue, Verb, lemma_of
 from monitor.facts.attribution_speakers import words
-from monitor.facts.grammar import Doc, Span
+from monitor.facts.grammar import Doc, Span, Token
 from monitor.facts.quotes import Quotation
 
 BREAKS = frozenset(",;:-–—")
@@ -35,7 +35,7 @@ class Place:
 
 def _clause(place: Place, verb: Verb, end: int) -> int | None:
     token, right = place.cue.token, place.right
-    if not any(t.tag_ in FINITE for t in place.doc[right:end]):
+    if not any(t.tag_ in FINITE or _is_past(t) for t in place.doc[right:end]):
         return right if _is_headline(place, end) and not verb.weak else None
     explicit = place.doc[right - 1].lower_ == "that"
     if verb.weak:
@@ -50,6 +50,12 @@ def _clause(place: Place, verb: Verb, end: int) -> int | None:
     if not explicit and (first.lower_ in _NO_CLAUSE or first.tag_ in ("VBG", "VBN")):
         return None
     return right
+
+
+def _is_past(token: Token) -> bool:
+    """Whether a past tense is tagged as a participle: "said at least 78 drowned"."""
+    own = {c.dep_ for c in token.children}
+    return token.tag_ == "VBN" and token.dep_ == "ccomp" and "nsubj" in own and not own & {"aux", "auxpass"}
 
 
 def _is_headline(place: Place, end: int) -> bool:
