@@ -18,6 +18,7 @@ _HOLDERS: Final = frozenset({"city", "town", "village", "country", "region", "pr
 _FINITE: Final = frozenset({"VBD", "VBZ", "VBP", "MD", "VB"})
 _DEFINITE: Final = frozenset({"the", "its", "their", "his", "this", "that"})
 _HELD_BY: Final = frozenset({"stronghold", "bastion", "redoubt", "hideout"})  # said of who holds it, not of what is around
+_SIDES: Final = frozenset({"central", "eastern", "western", "northern", "southern", "downtown"})
 _ADMINISTRATIVE: Final = frozenset({"provincial", "regional", "administrative", "district", "border", "port"})
 _SETTLEMENTS: Final = frozenset({"city", "town", "village", "settlement"})
 _BRACKET: Final = re.compile(r" \([^)]*\)")
@@ -95,8 +96,11 @@ class ItemReader:
         part = self._part_of()
         quantity = self._quantity()
         holder = self._modifiers()
+        beside = self._peek() if self._i > start and self._w[self._i - 1].low in _SIDES else None  # "central Sarvo"
         found = self._described(start, quantity) or ([] if quantity is not None else self._named())
         found = [replace(m, holder=m.holder or holder) for m in found]
+        if beside is not None and len(found) == 1 and found[0].head is None and found[0].start == beside.start:
+            found = [replace(found[0], part="part")]
         if part:
             found = [replace(m, part=part) for m in found]
         return found
