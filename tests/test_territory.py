@@ -466,3 +466,21 @@ def test_the_ways_of_wires_and_headlines(read: Read, text: str, places: list[str
 def test_who_speaks_for_an_army_denies_a_fall(read: Read) -> None:
     (fact,) = read("Ukraine's general staff denied that Toretsk had fallen.")
     assert (fact.place, fact.status) == ("Toretsk", "denied")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Claims of the capture of Hama were fabricated, the army said.",
+        "Four years after the army retook Aleppo, shops reopened.",
+        "Since capturing Hama, rebels have governed it.",
+        "Rebels briefly captured Hama before being driven out.",
+        "In the film, rebels capture Hama.",
+        "In a military exercise, troops captured the town of Morek.",
+        "Had rebels taken Hama, the war would have ended.",
+        "Rebels failed Thursday to take Hama.",
+        "Army foils rebel attempt to seize Hama",
+    ],
+)
+def test_neither_told_by_the_way_nor_played_is_it_news(read: Read, text: str) -> None:
+    assert alertable(read(text)) == []

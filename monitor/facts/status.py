@@ -174,6 +174,8 @@ def _beside(node: Token, token: Token) -> Iterator[_Reason]:
             yield words.adjectives[low], f"{child.text} {node.text}"
         elif child.dep_ in {"nsubj", "nsubjpass"} and node.i == token.i and _none(child):
             yield "negated", f"no {child.text}"
+        elif child.dep_ == "prep" and low in {"in", "during"}:
+            yield from (("hypothetical", f"{low} a {t.text}") for t in child.children if _is(t, words.sets["unreal_settings"]))
     if verbal and node.i == token.i and _whether_planned(node):
         yield "planned", "a time still to come"
     if node.sent[-1].text == "?" or (len(node.sent) > 1 and node.sent[-2].text == "?"):

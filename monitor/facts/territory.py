@@ -37,6 +37,7 @@ _SPEAKS: Final = 2  # the strength of predicates that speak of control
 _SURE: Final = 3  # and of those that speak of nothing else
 _FROM: Final = re.compile(r"\s+from (?:the )?(?=\w)")
 _LISTING: Final = re.compile(r"[^.;:\n]{0,60}?(?::|\b(?:were|are|was|is|includes?|included)\b)\s*")
+_SPANS: Final = frozenset({"year", "years", "decade", "decades", "month", "months"})
 _PERSONS: Final = frozenset({"he", "she", "i", "you"})
 _DENY: Final = frozenset({"deny", "dispute", "reject", "refute", "dismiss"})
 _CONTESTED: Final = frozenset({"take", "enter", "approach", "hold", "under", "encircle"})
@@ -355,6 +356,13 @@ class _Reader:
             return status, why
         if token.dep_ == "advcl" and any(c.dep_ == "mark" and c.lower_ == "since" for c in token.children):
             return "historic", "since then"
+        if token.dep_ == "pcomp" and token.head.lower_ == "since":
+            return "historic", "since then"
+        marks = [token.head] if token.dep_ in {"pcomp", "pobj"} else [c for c in token.children if c.dep_ == "mark"]
+        if any(mark.lower_ == "after" and mark.i > 0 and mark.nbor(-1).lower_ in _SPANS for mark in marks):
+            return "historic", "long after it"  # "four years after the army retook X"
+        if any(c.dep_ == "advmod" and c.lower_ == "briefly" for c in token.children):
+            return "superseded", "only for a while"
         if any(c.dep_ == "advmod" and c.lower_ in {"how", "why"} and c.i < token.i for c in token.children):
             return "historic", "tells how or why"
         words = {t.lower_ for t in token.subtree}
