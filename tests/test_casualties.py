@@ -288,6 +288,8 @@ def test_what_feeds_add_to_every_item_is_not_read(read: Any) -> None:
         ("A frigate killed four sailors, and Ruritania's top diplomat would not say why", None),
         ("Over 400 miners have died, according to a report by the organisation Foro Minero.", None),
         ("Morland's death toll reaches 40", "Morland"),
+        ("Four children are killed in an al-Shabaab attack at a school in Garissa County", "Garissa County"),
+        ("12 killed in Damascus attack", "Damascus"),
         ("A vast Russian attack on Kyiv Thursday killed at least 30 people", "Kyiv"),
     ],
 )
@@ -654,6 +656,11 @@ def test_those_among_whom_somebody_was_are_people(read: Any) -> None:
 def test_the_dead_include_members_of_an_armed_group(read: Any) -> None:
     (figure,) = read("The dead included 40 members of the Islamic State.")
     assert (figure.metric, figure.low, figure.category) == ("killed", 40, "fighters")
+
+
+def test_members_of_a_states_forces_are_soldiers(read: Any) -> None:
+    (figure,) = read("Four members of the Afghan National Security Forces were killed.")
+    assert figure.category == "soldiers"
 
 
 def test_a_couple_alone_are_two_and_a_couple_of_men_about_two(read: Any) -> None:

@@ -447,6 +447,7 @@ def test_a_province_around_a_town_is_not_the_town(read: Read) -> None:
         ("Rebels overran the base in Bhamo, state media did not comment.", ["base in Bhamo"], "Rebels"),
         ("Soldiers broke a siege of El Obeid.", [], None),
         ("Rebels captured central Hama.", [], None),
+        ("Militants overran the Qush Tepa district of Jowzjan Province.", ["Qush Tepa"], "Militants"),
         ("Rebels captured Hama city centre.", [], None),
         ("M23 captured eastern Congo's Goma.", ["Goma"], "M23"),
         ("Rebels brought the town of Saraqib under their control.", ["Saraqib"], "Rebels"),

@@ -367,13 +367,20 @@ def _by_modifiers(doc: Doc, head: Token, start: int, words: CasualtyWords) -> st
     return None
 
 
+_OF_STATES = frozenset({"army", "security", "military", "police", "national", "armed", "border", "guard", "guards"})
+
+
 def _names_fighters(phrase: Sequence[Token]) -> bool:
-    name = " ".join(t.text for t in phrase if t.pos_ != "DET").lower()
-    return any(name == known or name.startswith(f"{known} ") for known in _armed_groups())
+    words = [t.lower_ for t in phrase if t.pos_ != "DET"]
+    if not _OF_STATES.isdisjoint(words):
+        return False
+    name = " ".join(words)
+    return any(name == known or name.startswith(f"{known} ") for known in armed_groups())
 
 
 @cache
-def _armed_groups() -> frozenset[str]:
+def armed_groups() -> frozenset[str]:
+    """Names of armed groups in lower case."""
     rows = (row for row in load("actors")["actors"] if row["kind"] == "party")
     return frozenset(name.lower() for row in rows for name in (row["name"], *row.get("aliases", ())))
 

@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass
 from functools import cache
 
+from monitor.facts.casualty_figures import armed_groups
 from monitor.facts.casualty_words import casualty_words, singulars
 from monitor.facts.grammar import Doc, Span, Token
 from monitor.facts.lexicon import load, weekdays
@@ -314,6 +315,8 @@ def _is_seat(sentence: Span, start: int, end: int) -> bool:
     while first > sentence.start and sentence.doc[first - 1].pos_ in {"DET", "ADJ"}:
         first -= 1  # "in central Damascus"
     before = sentence.doc[first - 1].lower_ if first > sentence.start else ""
+    if sentence.doc[start:end].text.lower() in armed_groups():
+        return False  # "in an al-Shabaab attack"
     if before == "capital" or (start - 1 > sentence.start and sentence.doc[start - 2].lower_ == "capital"):
         return True
     place = any(t.ent_type_ in PLACE_ENTS for t in sentence.doc[start:end])

@@ -346,7 +346,7 @@ class _Reader:
     def _written(self, name: str, start: int) -> str:
         """The name in the capitals of the text, where it stands there."""
         written = self._section.text[start : start + len(name)]
-        return written if written.lower() == name.lower() else name
+        return written if written.lower() == name.lower() else " ".join(name.split())
 
     def _clause(self, predicate: Predicate, listed: bool) -> tuple[Status, str]:
         """The status of the clause. What is told in passing of a place is history, unless it is said to be fresh."""

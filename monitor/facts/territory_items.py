@@ -18,6 +18,7 @@ _HOLDERS: Final = frozenset({"city", "town", "village", "country", "region", "pr
 _FINITE: Final = frozenset({"VBD", "VBZ", "VBP", "MD", "VB"})
 _DEFINITE: Final = frozenset({"the", "its", "their", "his", "this", "that"})
 _HELD_BY: Final = frozenset({"stronghold", "bastion", "redoubt", "hideout"})  # said of who holds it, not of what is around
+_AROUND: Final = frozenset({"province", "governorate", "oblast", "region", "state", "county", "division", "prefecture"})
 _SIDES: Final = frozenset({"central", "eastern", "western", "northern", "southern", "downtown"})
 _ADMINISTRATIVE: Final = frozenset({"provincial", "regional", "administrative", "district", "border", "port"})
 _SETTLEMENTS: Final = frozenset({"city", "town", "village", "settlement"})
@@ -393,8 +394,9 @@ class ItemReader:
         if not sure or self._known.kinds.get(last) not in {"whole", "quarter"} or self._in("calendar", at + of):
             return []
         size = self._name(at + of)
-        if not size:
-            return []
+        around = [w.low for w in self._w[self._i + at + of : self._i + at + of + size + 1]]
+        if not size or (of and not _AROUND.isdisjoint(around)):
+            return []  # "the Sarvo district of Morland Province"
         self._i += at + of
         place = replace(self._take_name(size), head=last)
         held = last in _HELD_BY or name.place.isupper()
