@@ -189,7 +189,8 @@ def describe_range(doc: Doc, first: int, last: int, head: int | None = None) -> 
         return _speaker(doc, first, last, role, affiliation, person=doc[head].tag_ not in ("NNS", "NNPS"))
     if doc[head].ent_type_ == "PERSON":
         owned = next((i for i in range(head - 1, first, -1) if doc[i].lower_ in ("'s", "’s")), None)
-        if owned is not None:  # "Ruritania's Ann Roe"
+        if owned is not None and doc[owned + 1].ent_iob_ != "I" and doc[owned - 1].lower_ not in ("people", "women", "workers"):
+            # "Ruritania's Ann Roe", but "the People's Front"
             end = _name_end(doc, owned + 1, last)
             return _speaker(doc, owned + 1, end, None, _text(doc, first, owned - 1), person=True)
         end = _name_end(doc, first, last)
