@@ -404,12 +404,6 @@ def test_a_telling_number_that_comes_again_is_of_the_same_people(then: CasualtyF
         (fact(73_000, place="Rivertown"), fact(4, place="Rivertown"), 600, "NEW_FIGURE"),  # a war's total, one strike's dead
         (fact(4, place="Rivertown"), fact(73_000, place="Rivertown"), 600, "NEW_FIGURE"),
         (fact(1_300, place="Rivertown"), fact(12, None, qualifier="dozens", place="Rivertown"), 600, "COMPATIBLE"),
-        (
-            fact(47, place="Rivertown", scope="cumulative"),
-            fact(3_900, place="Rivertown", scope="cumulative"),
-            600,
-            "NEW_FIGURE",
-        ),
         (fact(73_000, place="Rivertown"), fact(4, place="Rivertown", revision="down"), 600, "REVISED_DOWN"),
     ],
 )

@@ -49,7 +49,7 @@ LATE_S = 36 * 3600.0
 """After so long without a word of it, an attack of a story is another one, unless a cue ("rises to") goes on with the first."""
 TELLING, AGAIN_S = 3, 2 * 86400.0
 """A number from here on tells its event from another, within so long."""
-WAR, WAR_TIMES = 1000, 50
+WAR, WAR_TIMES = 1000, 100
 """A number from here on that is so many times another is the total of a war, however it was read."""
 
 FEWER = 4
@@ -234,12 +234,10 @@ def _is_another(entry: Entry, o: Observation) -> bool:
     """Whether a figure tells of another incident than the series, though no slot contradicts: a strike that is called fresh,
     after those that the series counts; one long after; or a number of quite another size, a whole war's beside one attack's."""
     fact, best = o.fact, entry.series.best
-    if not isinstance(fact, CasualtyFigure) or fact.revision or fact.status == "denied" or fact.cue:
+    if not isinstance(fact, CasualtyFigure) or fact.scope != "incident" or fact.revision or fact.status == "denied" or fact.cue:
         return False
     if _is_of_a_war(fact, best):
         return True
-    if fact.scope != "incident":
-        return False
     if _FRESH & set(fold(fact.cause or "").split()):
         return o.at - entry.opened > FRESH_S
     if _is_late(entry, o) and _is_attack(fact.cause) and _is_attack(entry.slots.cause):
