@@ -286,10 +286,8 @@ class _Linker(Neighbours):
         token = self._doc[i]
         if self._words.role(token, "active") is None:
             objects = [c for c in token.children if c.dep_ == "dobj" and c.i > i]
-            left = self._words.role(token, "intransitive") is not None and all(
-                c.pos_ == "PROPN" for c in objects
-            )  # "fled Sarvo"
-            return token.tag_ == "VBD" and bool(objects) and not left  # "burned thousands"
+            fled = self._words.role(token, "intransitive") is not None and all(c.pos_ == "PROPN" for c in objects)
+            return token.tag_ == "VBD" and bool(objects) and not fled  # "burned thousands", but "fled Sarvo"
         figure = self._starts.get(i + 1)
         if figure is not None:
             return not self._next_is_own(figure)

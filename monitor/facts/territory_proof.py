@@ -94,9 +94,7 @@ class PlaceJudge:
                 return None  # "left town"
             settled = mention.head is not None and mention.head.removesuffix("s") in _ANY_SETTLEMENT
             counted = strength >= 2 and ((self.war > 1 and mention.count is not None) or (perhaps and settled))
-            around = self._gazetteer.link(mention.within, self.countries) if mention.within and strength >= _SPEAKS else None
-            invaded = self._in_the_field(around, parties)  # "Israel seized the buffer zone in the Golan Heights"
-            return Find(mention, None) if strength >= 1 and (armed or counted or invaded) else None
+            return Find(mention, None) if strength >= 1 and (armed or counted) else None
         words = mention.name.split()
         first = {words[0]} - (_SIDES if len(words) > 1 else set())
         if (first | {words[-1]}) & self._sets["nonplaces"] or self._gazetteer.country(mention.name) is not None:
